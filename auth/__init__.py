@@ -1,0 +1,1 @@
+"""Who is asking: operators, partners, drivers; how a key proves it."""

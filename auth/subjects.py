@@ -1,0 +1,25 @@
+"""Who can be asking."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class OperatorRole(StrEnum):
+    """What an operator's key may do."""
+
+    ADMIN = "admin"
+    VIEWER = "viewer"
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A program or person of the operator, known by an API key."""
+
+    key_id: str
+    name: str
+    role: OperatorRole
+
+    @property
+    def may_change(self) -> bool:
+        """Viewers look only."""
+        return self.role is OperatorRole.ADMIN

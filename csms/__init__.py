@@ -1,0 +1,1 @@
+"""The OCPP component: chargers connect here. Usable without the hub; `csms.backoffice` is its port."""

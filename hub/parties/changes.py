@@ -1,0 +1,153 @@
+"""The change log: one ordered list of which OCPI object changed, and a cursor in it for each partner and module.
+
+Not a queue of copies: a row says only that an object changed, an object has one row however often it changed, and a
+partner's sender reads the object's present state when it gets there. A hundred partners cost one row.
+
+On PostgreSQL a transaction that took its sequence number early can commit late; a reader that went by the sequence
+alone would skip it for ever. So the log is read in the order of (transaction id, sequence) and only below the oldest
+transaction that still runs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, delete, func, literal, select, text, tuple_
+from sqlmodel import Field, SQLModel, col
+
+from kit.db import BigInt
+from kit.tx import Tx
+
+
+class Change(SQLModel, table=True):
+    """That an object changed. Its newest change only: marking again moves it to the end."""
+
+    __table_args__ = (
+        Index("ix_change_order", "module", "xid", "seq"),
+        Index("ix_change_object", "module", "country_code", "party_id", "object_id"),
+        # AUTOINCREMENT: a plain rowid would be given again after its row moved, and a cursor would skip the change.
+        {"sqlite_autoincrement": True},
+    )
+
+    seq: int | None = Field(default=None, primary_key=True, sa_type=BigInt)
+    xid: int = Field(default=0, sa_type=BigInt)
+    module: str = Field(max_length=24)
+    country_code: str = Field(max_length=2)
+    party_id: str = Field(max_length=3)
+    object_id: str = Field(max_length=80)
+    origin: str | None = Field(default=None, max_length=36)
+    """The platform that the object came from, which must not get it back."""
+    audience: str | None = Field(default=None, max_length=6)
+    """`CC*PID` when one party alone may see it (sessions, CDRs); null for all who may."""
+    removed: bool = False
+    at: datetime
+
+
+class Cursor(SQLModel, table=True):
+    """How far one partner has been told of one module, and how it goes there."""
+
+    __tablename__ = "delivery_cursor"
+
+    platform_id: str = Field(primary_key=True, max_length=36, foreign_key="platform.id")
+    module: str = Field(primary_key=True, max_length=24)
+    xid: int = Field(default=0, sa_type=BigInt)
+    seq: int = Field(default=0, sa_type=BigInt)
+    leased_by: str | None = Field(default=None, max_length=64)
+    leased_until: datetime | None = None
+    failures: int = 0
+    retry_at: datetime | None = None
+    last_error: str | None = Field(default=None, max_length=500)
+    last_success_at: datetime | None = None
+    delivered: int = Field(default=0, sa_type=BigInt)
+
+
+_SETTLED = text("change.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What is written to the log."""
+
+    module: str
+    country_code: str
+    party_id: str
+    object_id: str
+    origin: str | None
+    audience: str | None
+    removed: bool
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in the log."""
+
+    xid: int
+    seq: int
+
+
+async def mark(tx: Tx, change: Marked) -> None:
+    """Write the change with the open transaction, in place of the object's earlier one; wakes the senders after it."""
+    await tx.execute(
+        delete(Change).where(
+            col(Change.module) == change.module,
+            col(Change.country_code) == change.country_code,
+            col(Change.party_id) == change.party_id,
+            col(Change.object_id) == change.object_id,
+        )
+    )
+    xid = 0
+    if tx.db.dialect == "postgresql":
+        xid = (await tx.execute(text("SELECT pg_current_xact_id()::text::bigint"))).scalar_one()
+    tx.add(
+        Change(
+            xid=xid,
+            module=change.module,
+            country_code=change.country_code,
+            party_id=change.party_id,
+            object_id=change.object_id,
+            origin=change.origin,
+            audience=change.audience,
+            removed=change.removed,
+            at=tx.now,
+        )
+    )
+    tx.ring("changes")
+
+
+async def heads(tx: Tx) -> dict[str, Position]:
+    """The last position of each module that no running transaction can still slip in before."""
+    ranked = select(
+        col(Change.module),
+        col(Change.xid),
+        col(Change.seq),
+        func.row_number()
+        .over(partition_by=col(Change.module), order_by=(col(Change.xid).desc(), col(Change.seq).desc()))
+        .label("rank"),
+    )
+    if tx.db.dialect == "postgresql":
+        ranked = ranked.where(_SETTLED)
+    newest = ranked.subquery()
+    found = await tx.execute(select(newest.c.module, newest.c.xid, newest.c.seq).where(newest.c.rank == 1))
+    rows: Sequence[Any] = found.all()
+    return {module: Position(xid, seq) for module, xid, seq in rows}
+
+
+async def read_between(
+    tx: Tx, module: str, after: Position, until: Position, *, platform_id: str, audience: Sequence[str], limit: int
+) -> list[Change]:
+    """Changes of a module in `(after, until]` that this platform may see, oldest first, at most `limit`."""
+    place = tuple_(col(Change.xid), col(Change.seq))
+    statement = (
+        select(Change)
+        .where(
+            col(Change.module) == module,
+            place > tuple_(literal(after.xid), literal(after.seq)),
+            place <= tuple_(literal(until.xid), literal(until.seq)),
+            col(Change.origin).is_(None) | (col(Change.origin) != platform_id),
+            col(Change.audience).is_(None) | col(Change.audience).in_(audience),
+        )
+        .order_by(col(Change.xid), col(Change.seq))
+        .limit(limit)
+    )
+    return list(await tx.all(statement))

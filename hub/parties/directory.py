@@ -1,0 +1,166 @@
+"""Who is who, in memory: each request asks it several times, the database changes it a few times a week.
+
+The snapshot is read again when the `parties` doorbell rings (here or in another process) and at the latest after
+`REREAD_S`, should a ring have been lost.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+from sqlalchemy import select
+
+from hub.parties.tables import CONNECTED, OFFLINE, PartyRow, Platform, PlatformToken
+from kit.crypto import KeyRing
+from kit.tx import Database
+
+DOORBELL = "parties"
+REREAD_S = 30.0
+TOKEN_PURPOSE = "ocpi-token"  # noqa: S105 - the purpose of a digest, not a secret
+
+
+@dataclass(frozen=True, slots=True)
+class PartyEntry:
+    """A role of a party and where it lives; `platform_id` is None for our own."""
+
+    country_code: str
+    party_id: str
+    role: str
+    platform_id: str | None
+    business_name: str
+    last_updated: datetime
+
+    @property
+    def key(self) -> str:
+        """`CC*PID`."""
+        return f"{self.country_code}*{self.party_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A partner's platform, as far as talking to it goes."""
+
+    id: str
+    name: str
+    status: str
+    version: str | None
+    endpoints: Mapping[str, str]
+    """`"RECEIVER/locations"` to URL."""
+    parties: tuple[PartyEntry, ...]
+    credentials_token: str | None
+    """Encrypted; see `hub.parties.clients`."""
+    encode_token: bool
+
+    @property
+    def is_connected(self) -> bool:
+        """Registered and not known to be away."""
+        return self.status == CONNECTED
+
+    @property
+    def is_registered(self) -> bool:
+        """Registered, away or not."""
+        return self.status in (CONNECTED, OFFLINE)
+
+    def party_with(self, *roles: str) -> PartyEntry | None:
+        """The first party here with one of these roles."""
+        return next((party for party in self.parties if party.role in roles), None)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownToken:
+    """What a presented token stands for."""
+
+    platform_id: str
+    registers: bool
+    valid_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everybody at one moment."""
+
+    peers: Mapping[str, Peer]
+    parties: tuple[PartyEntry, ...]
+    tokens: Mapping[str, KnownToken]
+    read_at_s: float
+
+    def homes(self, country_code: str, party_id: str) -> list[PartyEntry]:
+        """Every role of a party; empty for a party nobody knows."""
+        wanted = (country_code.upper(), party_id.upper())
+        return [entry for entry in self.parties if (entry.country_code, entry.party_id) == wanted]
+
+    def peer_of(self, country_code: str, party_id: str) -> Peer | None:
+        """The platform that a partner's party lives on; None for unknown parties and for our own."""
+        for entry in self.homes(country_code, party_id):
+            if entry.platform_id is not None:
+                return self.peers.get(entry.platform_id)
+        return None
+
+    def is_ours(self, country_code: str, party_id: str) -> bool:
+        """Whether the party is one of our own."""
+        return any(entry.platform_id is None for entry in self.homes(country_code, party_id))
+
+
+class Directory:
+    """The current snapshot, re-read when it is stale."""
+
+    def __init__(self, db: Database, keys: KeyRing) -> None:
+        self._db = db
+        self._keys = keys
+        self._snapshot: Snapshot | None = None
+        self._rings = 0
+        db.doorbells.listen(DOORBELL, self._forget)
+
+    async def snapshot(self) -> Snapshot:
+        """Everybody, at most `REREAD_S` old and never older than the last ring."""
+        known = self._snapshot
+        if known is None or self._db.clock.monotonic() - known.read_at_s > REREAD_S:
+            rings, known = self._rings, await self._read()
+            # A ring during the reading may be about something that the reading missed.
+            self._snapshot = known if rings == self._rings else None
+        return known
+
+    async def token(self, candidates: Sequence[str]) -> KnownToken | None:
+        """What the first candidate that is known and still valid stands for."""
+        snapshot = await self.snapshot()
+        for candidate in candidates:
+            for digest in self._keys.digests(TOKEN_PURPOSE, candidate):
+                known = snapshot.tokens.get(digest)
+                if known and (known.valid_until is None or known.valid_until > self._db.clock.now()):
+                    return known
+        return None
+
+    def _forget(self) -> None:
+        self._rings += 1
+        self._snapshot = None
+
+    async def _read(self) -> Snapshot:
+        read_at_s = self._db.clock.monotonic()
+        async with self._db.read() as tx:
+            platforms = await tx.all(select(Platform))
+            rows = await tx.all(select(PartyRow))
+            tokens = await tx.all(select(PlatformToken))
+        parties = tuple(_entry(row) for row in rows)
+        peers = {platform.id: _peer(platform, parties) for platform in platforms}
+        known = {row.digest: KnownToken(row.platform_id, row.registers, row.valid_until) for row in tokens}
+        return Snapshot(peers, parties, known, read_at_s)
+
+
+def _entry(row: PartyRow) -> PartyEntry:
+    return PartyEntry(
+        row.country_code, row.party_id, row.role, row.platform_id, row.business_name, row.last_updated
+    )
+
+
+def _peer(platform: Platform, parties: Sequence[PartyEntry]) -> Peer:
+    return Peer(
+        id=platform.id,
+        name=platform.name,
+        status=platform.status,
+        version=platform.version,
+        endpoints=orjson.loads(platform.endpoints),
+        parties=tuple(party for party in parties if party.platform_id == platform.id),
+        credentials_token=platform.credentials_token,
+        encode_token=platform.encode_token,
+    )

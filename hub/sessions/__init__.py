@@ -1,0 +1,1 @@
+"""Sessions and their CDRs: our own chargers' and those that partners report."""

@@ -1,0 +1,55 @@
+"""Rows of the sessions room."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import ClassVar
+
+from sqlalchemy import LargeBinary, UniqueConstraint, select
+from sqlmodel import Field, col
+
+from hub.parties.objects import OcpiObject
+from kit.db import BigInt, DecimalText, EnergyWh
+from kit.tx import Tx
+
+
+class Session(OcpiObject, table=True):
+    """A charging session, ours or a partner's. At our own chargers it follows the CSMS's transaction record."""
+
+    __table_args__ = (UniqueConstraint("country_code", "party_id", "object_id"),)
+    module: ClassVar[str] = "sessions"
+
+    status: str = Field(max_length=16)
+    started_at: datetime = Field(index=True)
+    ended_at: datetime | None = None
+    energy_wh: Decimal = Field(sa_type=EnergyWh)
+    currency: str = Field(max_length=3)
+    total_cost: Decimal | None = Field(default=None, sa_type=DecimalText)
+    """Excluding VAT, in the currency's main unit, unrounded."""
+    transaction_id: int | None = Field(default=None, sa_type=BigInt, unique=True)
+    """The CSMS's transaction; null at partners' chargers."""
+    start_id: str | None = Field(default=None, max_length=36, index=True)
+    facts: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """What was frozen at the start, as JSON: location, tariff, token; null for partners' sessions."""
+    review: str | None = Field(default=None, max_length=200)
+    """Why a person should look at it before it becomes money; null when nothing is doubtful."""
+
+
+class Cdr(OcpiObject, table=True):
+    """A charge detail record. Immutable once stored."""
+
+    __table_args__ = (UniqueConstraint("country_code", "party_id", "object_id"),)
+    module: ClassVar[str] = "cdrs"
+
+    session_id: str | None = Field(default=None, max_length=36, index=True)
+    """The OCPI id of its session."""
+    energy_wh: Decimal = Field(sa_type=EnergyWh)
+    currency: str = Field(max_length=3)
+    total_cost: Decimal = Field(sa_type=DecimalText)
+    """Excluding VAT, in the currency's main unit, as the CPO states it."""
+    priced_cost: Decimal | None = Field(default=None, sa_type=DecimalText)
+    """What we make of a partner's CDR with its own tariff; null when it names none."""
+
+
+async def by_transaction(tx: Tx, transaction_id: int) -> Session | None:
+    """The session of a transaction at one of our own stations."""
+    return await tx.first(select(Session).where(col(Session.transaction_id) == transaction_id))

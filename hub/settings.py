@@ -1,0 +1,90 @@
+"""Every setting of the application, each an environment variable `PLUGBRIDGE_…` with a default that runs a demo."""
+
+from datetime import timedelta
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic.functional_validators import BeforeValidator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class ServerRole(StrEnum):
+    """What one process does; a deployment needs each at least once."""
+
+    API = "api"
+    OCPI = "ocpi"
+    CSMS = "csms"
+    WORKER = "worker"
+
+
+def _words(value: object) -> object:
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+def _party(value: str) -> str:
+    country, _, party = value.partition("*")
+    if len(country) != 2 or len(party) != 3:
+        raise ValueError(f"a party is written CC*PID, not {value!r}")
+    return value.upper()
+
+
+Party = Annotated[str, AfterValidator(_party)]
+Words = BeforeValidator(_words)
+
+
+class Settings(BaseSettings):
+    """The effective configuration; `plugbridge config` prints it without secrets."""
+
+    model_config = SettingsConfigDict(env_prefix="PLUGBRIDGE_", extra="forbid")
+
+    database_url: str = Field(
+        "sqlite:///plugbridge.db", description="Where all is stored: sqlite or postgresql."
+    )
+    bus_url: str = Field("memory://", description="How processes reach each other: memory or nats.")
+    roles: Annotated[list[ServerRole], NoDecode, Words] = Field(
+        list(ServerRole), description="What this process does: api, ocpi, csms, worker."
+    )
+
+    http_host: str = Field("127.0.0.1", description="Address that the HTTP APIs listen on.")
+    http_port: int = Field(8000, ge=0, le=65535, description="Port of the HTTP APIs; 0 takes a free one.")
+    ocpp_host: str = Field("127.0.0.1", description="Address that the OCPP listener listens on.")
+    ocpp_port: int = Field(9000, ge=0, le=65535, description="Port of the OCPP listener; 0 takes a free one.")
+    public_url: str = Field("http://localhost:8000", description="How partners and drivers reach the HTTP APIs.")
+
+    keys: SecretStr | None = Field(None, description="Key ring as id:base64, comma separated, the current one first.")
+    keys_file: Path = Field(Path("plugbridge.keys"), description="Where the key ring is kept when none is given.")
+
+    operator_name: str = Field("Plugbridge", max_length=100, description="Business name that partners see.")
+    hub_party: Party = Field("NL*PLH", description="The hub itself as an OCPI party.")
+    cpo_parties: Annotated[list[Party], NoDecode, Words] = Field(
+        ["NL*PLB"], min_length=1, description="Our CPO parties; the first owns what names no other."
+    )
+    emsp_parties: Annotated[list[Party], NoDecode, Words] = Field(
+        ["NL*PLB"], min_length=1, description="Our eMSP parties; the first issues tokens that name no other."
+    )
+
+    egress_private_networks: Annotated[list[IPv4Network | IPv6Network], NoDecode, Words] = Field(
+        [], description="Private networks that partners' URLs may point into; empty outside of tests and labs."
+    )
+    egress_timeout_s: float = Field(10.0, gt=0, description="Time-out of one request to a partner.")
+    egress_max_bytes: int = Field(8 * 2**20, gt=0, description="Largest answer that is read from a partner.")
+    ocpi_max_body_bytes: int = Field(2 * 2**20, gt=0, description="Largest OCPI request body that is read.")
+    ocpi_page_limit: int = Field(100, ge=1, le=1000, description="Most objects in one page of an OCPI list.")
+    old_token_grace_s: int = Field(300, ge=0, description="How long a replaced credentials token stays good.")
+
+    authorize_deadline_s: float = Field(4.0, gt=0, description="Longest wait for an eMSP's real-time authorization.")
+    command_timeout_s: float = Field(30.0, gt=0, description="Longest wait for a station's answer to a command.")
+    session_update_interval_s: float = Field(30.0, gt=0, description="How often a running session is told to partners.")
+    heartbeat_interval_s: int = Field(300, ge=1, description="Heartbeat interval given to stations at boot.")
+
+    live_page_public: bool = Field(False, description="Show the live page's anonymous figures without a key.")
+    log_level: str = Field("info", description="debug, info, warning or error.")
+    log_json: bool = Field(False, description="Write log lines as JSON.")
+
+    @property
+    def session_update_interval(self) -> timedelta:
+        """`session_update_interval_s` as a duration."""
+        return timedelta(seconds=self.session_update_interval_s)

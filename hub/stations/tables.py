@@ -1,0 +1,66 @@
+"""Rows of the stations room. What a station does now is in the CSMS's tables; this is who it is and where it stands."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlmodel import Field, SQLModel, col
+
+import kit.db  # noqa: F401 - sets the naming convention before the first table
+from kit.tx import Tx
+
+
+class Station(SQLModel, table=True):
+    """A charging station that may connect, and the location it belongs to."""
+
+    id: str = Field(primary_key=True, max_length=48)
+    folded_id: str = Field(max_length=48, unique=True)
+    """Stations differ in how they spell themselves from one connection to the next; ids are compared casefolded."""
+    password_digest: str = Field(max_length=64)
+    country_code: str = Field(max_length=2)
+    party_id: str = Field(max_length=3)
+    location_id: str = Field(max_length=36)
+    """OCPI id of the location, of the CPO party above."""
+    created_at: datetime
+
+
+class StationEvse(SQLModel, table=True):
+    """Which EVSE of the location an EVSE of the station is."""
+
+    __tablename__ = "station_evse"
+
+    station_id: str = Field(primary_key=True, max_length=48, foreign_key="station.id")
+    evse_id: int = Field(primary_key=True)
+    """As the station numbers it, from 1; on OCPP 1.6 the connector's number."""
+    evse_uid: str = Field(max_length=36, index=True)
+    connector_id: str = Field(max_length=36)
+    """OCPI id of the connector that a session here is reported with."""
+
+
+async def by_id(tx: Tx, station_id: str) -> Station | None:
+    """The station with this id, however it is spelled."""
+    return await tx.first(select(Station).where(col(Station.folded_id) == station_id.casefold()))
+
+
+async def every(tx: Tx, *, offset: int, limit: int) -> list[Station]:
+    """A page of the stations, by id."""
+    return list(await tx.all(select(Station).order_by(col(Station.id)).offset(offset).limit(limit)))
+
+
+async def evses_of(tx: Tx, station_id: str) -> list[StationEvse]:
+    """The EVSEs of a station in its own order."""
+    where = col(StationEvse.station_id) == station_id
+    return list(await tx.all(select(StationEvse).where(where).order_by(col(StationEvse.evse_id))))
+
+
+async def by_evse_uid(tx: Tx, country_code: str, party_id: str, evse_uid: str) -> StationEvse | None:
+    """Which of our stations serves an EVSE of a location."""
+    statement = (
+        select(StationEvse)
+        .join(Station, col(Station.id) == col(StationEvse.station_id))
+        .where(
+            col(Station.country_code) == country_code,
+            col(Station.party_id) == party_id,
+            col(StationEvse.evse_uid) == evse_uid,
+        )
+    )
+    return await tx.first(statement)

@@ -1,0 +1,38 @@
+"""Rows of the tokens room."""
+
+from typing import ClassVar
+
+from sqlalchemy import UniqueConstraint, select
+from sqlmodel import Field, col
+
+from hub.parties.objects import OcpiObject
+from kit.crypto import KeyRing
+from kit.tx import Tx
+
+_PURPOSE = "token-uid"
+
+
+class Token(OcpiObject, table=True):
+    """A driver's token. Its key is a keyed digest of uid and type: the uid itself stands in `doc` alone."""
+
+    __table_args__ = (UniqueConstraint("country_code", "party_id", "object_id"),)
+    module: ClassVar[str] = "tokens"
+
+    uid_digest: str = Field(max_length=64, index=True)
+    """Keyed digest of the casefolded uid: what a tap is looked up by."""
+
+
+def uid_digests(ring: KeyRing, uid: str) -> list[str]:
+    """The digests that this uid may be stored under, the current key's first."""
+    return ring.digests(_PURPOSE, uid.casefold())
+
+
+def object_id(ring: KeyRing, uid: str, token_type: str) -> str:
+    """The stored id of a token: uid and type are unique together within an eMSP (OCPI 2.2.1, mod_tokens)."""
+    return ring.digest("token-key", f"{uid.casefold()}\n{token_type}")
+
+
+async def by_uid(tx: Tx, ring: KeyRing, uid: str) -> list[Token]:
+    """Every stored token with this uid, our own drivers' first."""
+    rows = await tx.all(select(Token).where(col(Token.uid_digest).in_(uid_digests(ring, uid))).order_by(col(Token.id)))
+    return sorted(rows, key=lambda row: row.platform_id is not None)

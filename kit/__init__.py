@@ -1,0 +1,1 @@
+"""The ground floor: what any service needs and no business noun."""

@@ -1,0 +1,154 @@
+"""One short unit of work on the database, and the facts it leaves behind.
+
+    async with db.tx() as tx:
+        tx.add(row)
+        tx.emit(SessionChanged(session_id=row.id))
+
+The transaction commits when the block is left and rolls back when it raises. What `emit` and `enqueue` recorded is
+written as job rows by the same commit; only then do the doorbells ring. No network call may happen inside: `kit.http`,
+`kit.bus` and `csms.link` refuse while a transaction is open in the current task (`kit.guard`).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Executable, Select
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from kit.clock import Clock
+from kit.db import DialectName, open_engines
+from kit.doorbells import Doorbells
+from kit.guard import NetworkInsideTx, forbid_in_tx, tx_active
+from kit.reactions import Event, JobRequest, Reactions, write_jobs
+
+__all__ = ["Database", "Event", "NestedTx", "NetworkInsideTx", "Tx", "forbid_in_tx"]
+
+Row = TypeVar("Row")
+
+
+class NestedTx(RuntimeError):
+    """A transaction was opened inside another one of the same task: pass the outer `tx` on instead."""
+
+
+class Tx:
+    """An open unit of work. `now` is the moment it began (aware UTC): one time for all that it writes."""
+
+    def __init__(self, session: AsyncSession, *, now: datetime, db: "Database") -> None:
+        self.session = session
+        self.now = now
+        self.db = db
+        self._jobs: list[JobRequest] = []
+        self._rings: set[str] = set()
+
+    def add(self, row: object) -> None:
+        """Insert a row with the commit, or with the next query that needs it."""
+        self.session.add(row)
+
+    async def delete(self, row: object) -> None:
+        """Delete a row with the commit."""
+        await self.session.delete(row)
+
+    async def flush(self) -> None:
+        """Send what was added now, to learn generated keys or to meet a constraint here."""
+        await self.session.flush()
+
+    async def get(self, model: type[Row], key: Any) -> Row | None:
+        """The row with this primary key, or None."""
+        return await self.session.get(model, key)
+
+    async def first(self, statement: Select[Row]) -> Row | None:
+        """The first row of a one-entity query, or None."""
+        return (await self.session.execute(statement)).scalars().first()
+
+    async def all(self, statement: Select[Row]) -> Sequence[Row]:
+        """Every row of a one-entity query."""
+        return (await self.session.execute(statement)).scalars().all()
+
+    async def execute(
+        self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        """Any statement; a list of parameters makes it a multi-row one."""
+        result: Any = await self.session.execute(statement, parameters)
+        return result  # type: ignore[no-any-return]
+
+    def emit(self, event: Event) -> None:
+        """Record a fact: each subscriber in the reactions gets one job row, written by this commit."""
+        self._jobs.extend(self.db.reactions.jobs_for(event))
+
+    def enqueue(
+        self,
+        kind: str,
+        payload: Mapping[str, Any],
+        *,
+        lane: str | None = None,
+        replace_key: str | None = None,
+        run_at: datetime | None = None,
+        max_attempts: int = 12,
+    ) -> None:
+        """Write one job by this commit; `kind` is a name registered with `Reactions.job`.
+
+        Jobs of one `lane` run one at a time in order. A waiting job with the same kind and `replace_key` is replaced.
+        """
+        self._jobs.append(JobRequest(kind, payload, lane, replace_key, run_at, max_attempts))
+
+    def ring(self, doorbell: str) -> None:
+        """Ring this doorbell once the commit has succeeded, in this process and in the others (`kit.doorbells`)."""
+        self._rings.add(doorbell)
+
+    async def _finish(self) -> None:
+        if self._jobs:
+            await write_jobs(self.session, self._jobs, now=self.now)
+            self._rings.add("jobs")
+        await self.session.commit()
+
+
+class Database:
+    """A database by URL: `tx()` to change it, `read()` to look."""
+
+    def __init__(self, url: str, *, clock: Clock, reactions: Reactions | None = None, pool_size: int = 10) -> None:
+        self.url = url
+        self.clock = clock
+        self.reactions = reactions or Reactions()
+        self._engines = open_engines(url, pool_size=pool_size)
+        self._writing = asyncio.Lock() if self._engines.dialect == "sqlite" else nullcontext()
+        self.doorbells = Doorbells()
+
+    @property
+    def dialect(self) -> DialectName:
+        """Which database this is, for the few statements that differ."""
+        return self._engines.dialect
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engines.dispose()
+
+    @asynccontextmanager
+    async def tx(self) -> AsyncIterator[Tx]:
+        """A unit of work that commits when the block is left. Raises `NestedTx` inside another one."""
+        if tx_active.get():
+            raise NestedTx("a transaction is already open in this task")
+        token = tx_active.set(True)
+        try:
+            async with self._writing, AsyncSession(self._engines.writer, expire_on_commit=False) as session:
+                tx = Tx(session, now=self.clock.now(), db=self)
+                yield tx
+                await tx._finish()
+        finally:
+            tx_active.reset(token)
+        self.doorbells.ring(tx._rings)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Tx]:
+        """A look at the database beside the writer; what it would change is lost, and what it emits is refused."""
+        if tx_active.get():
+            raise NestedTx("a transaction is already open in this task")
+        token = tx_active.set(True)
+        try:
+            async with AsyncSession(self._engines.reader, expire_on_commit=False) as session:
+                yield Tx(session, now=self.clock.now(), db=self)
+        finally:
+            tx_active.reset(token)

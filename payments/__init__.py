@@ -1,0 +1,1 @@
+"""Money that moves. The ledger, holds and the payment provider live on this floor."""
