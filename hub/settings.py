@@ -40,9 +40,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PLUGBRIDGE_", extra="forbid")
 
-    database_url: str = Field(
-        "sqlite:///plugbridge.db", description="Where all is stored: sqlite or postgresql."
-    )
+    database_url: str = Field("sqlite:///plugbridge.db", description="Where all is stored: sqlite or postgresql.")
     bus_url: str = Field("memory://", description="How processes reach each other: memory or nats.")
     roles: Annotated[list[ServerRole], NoDecode, Words] = Field(
         list(ServerRole), description="What this process does: api, ocpi, csms, worker."
@@ -52,7 +50,9 @@ class Settings(BaseSettings):
     http_port: int = Field(8000, ge=0, le=65535, description="Port of the HTTP APIs; 0 takes a free one.")
     ocpp_host: str = Field("127.0.0.1", description="Address that the OCPP listener listens on.")
     ocpp_port: int = Field(9000, ge=0, le=65535, description="Port of the OCPP listener; 0 takes a free one.")
-    public_url: str = Field("http://localhost:8000", description="How partners and drivers reach the HTTP APIs.")
+    public_url: str | None = Field(
+        None, description="How partners and drivers reach the HTTP APIs; http://localhost and the port when absent."
+    )
 
     keys: SecretStr | None = Field(None, description="Key ring as id:base64, comma separated, the current one first.")
     keys_file: Path = Field(Path("plugbridge.keys"), description="Where the key ring is kept when none is given.")
@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     authorize_deadline_s: float = Field(4.0, gt=0, description="Longest wait for an eMSP's real-time authorization.")
     command_timeout_s: float = Field(30.0, gt=0, description="Longest wait for a station's answer to a command.")
     session_update_interval_s: float = Field(30.0, gt=0, description="How often a running session is told to partners.")
+    currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="Currency of sessions that no tariff prices.")
     heartbeat_interval_s: int = Field(300, ge=1, description="Heartbeat interval given to stations at boot.")
 
     live_page_public: bool = Field(False, description="Show the live page's anonymous figures without a key.")

@@ -8,6 +8,8 @@
     ├── NotFound                     404  not_found
     ├── MethodNotAllowed             405  method_not_allowed
     ├── Conflict                     409  conflict
+    │   ├── RequestInFlight               request_in_flight         (kit.idempotency)
+    │   └── ClaimLost                     idempotency_claim_lost    (kit.idempotency)
     ├── Gone                         410  gone
     ├── PreconditionFailed           412  precondition_failed
     ├── TooLarge                     413  too_large
@@ -19,14 +21,15 @@
     │   └── IdempotencyKeyReused          idempotency_key_reused    (kit.idempotency)
     ├── RateLimited                  429  rate_limited
     ├── UpstreamFailed               502  upstream_failed
-    │   ├── EgressRefused                 egress_refused            (kit.http_guard)
-    │   ├── ResponseTooLarge              upstream_too_large        (kit.http_guard)
+    │   ├── EgressRefused                 egress_refused            (kit.http)
+    │   ├── ResponseTooLarge              upstream_too_large        (kit.http)
     │   └── HandlerFailed                 bus_handler_failed        (kit.bus)
     ├── Unavailable                  503  unavailable
     │   ├── NoResponders                  bus_no_responders         (kit.bus)
     │   └── BusUnavailable                bus_unavailable           (kit.bus)
-    └── UpstreamTimeout              504  upstream_timeout
-        └── BusTimeout                    bus_timeout               (kit.bus)
+    ├── UpstreamTimeout              504  upstream_timeout
+    │   └── BusTimeout                    bus_timeout               (kit.bus)
+    └── OtherStatus                       http_error                (kit.problems)
 
 A room names its own error by a subclass that sets `code` and `title`. `detail` and the extension members travel to
 whoever asked, and to the logs: no secret, no card number, no RFID UID, no personal data belongs in them.

@@ -4,9 +4,9 @@ Every line of ours and of the libraries passes `kit.redact`: values under tellin
 credentials inside texts are cut out, and objects show their type alone.
 """
 
+import io
 import logging
 import sys
-from collections.abc import Callable
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Self, TextIO
@@ -47,10 +47,10 @@ def get(name: str) -> FilteringBoundLogger:
 def configure(level: str = "INFO", json: bool = True, *, stream: TextIO | None = None) -> None:
     """Send the logs of this process, and of the libraries in it, to `stream` (stderr) as JSON lines or as text."""
     threshold = logging.getLevelNamesMapping()[level.upper()]
-    target = stream or sys.stderr
+    target = stream or _CurrentStderr()
     renderer = _render(json, colors=target.isatty())
-    _configure_structlog(threshold, renderer, lambda: target)
-    handler = logging.StreamHandler(target)
+    _configure_structlog(threshold, renderer, target)
+    handler = _Handler(target)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[_library_name],
@@ -58,17 +58,36 @@ def configure(level: str = "INFO", json: bool = True, *, stream: TextIO | None =
         )
     )
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    for other in [other for other in root.handlers if type(other) in (_Handler, logging.StreamHandler)]:
+        root.removeHandler(other)
+    root.addHandler(handler)
     root.setLevel(threshold)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
 
 
-def _configure_structlog(threshold: int, renderer: Processor, stream: Callable[[], TextIO]) -> None:
+class _Handler(logging.StreamHandler[TextIO]):
+    """Ours among the handlers of the root logger, to be told from those of others."""
+
+
+class _CurrentStderr(io.TextIOBase, TextIO):
+    """Whatever stderr is at the moment of writing: tests and supervisors replace it."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
+
+
+def _configure_structlog(threshold: int, renderer: Processor, stream: TextIO) -> None:
     structlog.configure(
         processors=[_own_name, *_shared(), renderer],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=lambda *_: structlog.WriteLogger(stream()),
+        logger_factory=lambda *_: structlog.WriteLogger(stream),
         cache_logger_on_first_use=False,
     )
 
@@ -113,4 +132,4 @@ def redact_line(_logger: object, _method: str, line: EventDict) -> EventDict:
 
 if not structlog.is_configured():
     # A program that forgot to configure its logs must not leak either.
-    _configure_structlog(logging.WARNING, _render(json=True, colors=False), lambda: sys.stderr)
+    _configure_structlog(logging.WARNING, _render(json=True, colors=False), _CurrentStderr())

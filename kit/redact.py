@@ -38,27 +38,23 @@ _SECRET_PARTS = (
 )
 _HARMLESS_NAMES = frozenset({"tokentype", "tokencount"})
 
-_FIELD = (
-    r"uid|rfid|pin|cvc|cvv|iban|emaid|(?:parent_?)?id_?tag|auth_?id|contract_?id|visual_?number|card_?number|e?_?mail|"
-    r"phone|api_?key|authorization|[a-z_-]*(?:token|secret|password|passwd|passphrase|cookie|credential)s?"
+# A name and its separator, as in JSON, a header, a query or a keyword argument; and the value that follows.
+_NAMED = re.compile(r"""(?<![A-Za-z0-9_-])([A-Za-z][A-Za-z0-9_-]*+)\\?["']?\s*[:=]\s*""")
+_VALUE = re.compile(
+    r"""(?ix) \\?" (?:[^"\\]|\\.)* (?:\\?"|\Z) | ' [^']* (?:'|\Z) | [\[({] [^\])}]* [\])}]?
+    | (?:token|basic|bearer|digest) \s+ \S+ | [^\s,;&)}\]"']+"""
 )
+_HEADERS = frozenset({"authorization", "proxyauthorization", "cookie", "setcookie"})
+_HEADER_VALUE = re.compile(r"""[^"'\\\[({\r\n][^"\r\n]*""")
 _PATTERNS = (
-    # the value of a header, a JSON member, a query parameter or a keyword argument with a telling name
-    (
-        re.compile(
-            rf"""(?ix) (?<![a-z0-9]) ( \\?["']? (?:{_FIELD}) \\?["']? \s* [:=] \s* )
-            (?: \\?" (?:[^"\\]|\\.)* \\?" | ' [^']* ' | (?:token|basic|bearer|digest) \s+ \S+ | [^\s,;&)}}\]]+ )"""
-        ),
-        rf"\1{REDACTED}",
-    ),
     (re.compile(r"(?i)\b(token|basic|bearer|digest)\s+[A-Za-z0-9+/=_.~-]{4,}"), rf"\1 {REDACTED}"),
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/@]+@"), rf"\1{REDACTED}@"),
+    (re.compile(r"(?i)(?<![a-z0-9+.-])([a-z][a-z0-9+.-]*://)[^\s/@]+@"), rf"\1{REDACTED}@"),
     (re.compile(r"\b(?:(?:sk|rk|pk)_(?:live|test)|whsec)_[A-Za-z0-9_]+"), REDACTED),
     (re.compile(r"\b[a-z]+_[A-Za-z0-9]+_secret_[A-Za-z0-9]+"), REDACTED),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), REDACTED),
+    (re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), REDACTED),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"), REDACTED),
-    (re.compile(r"[^\s<>\"'=:,;()]+@[^\s<>\"'=:,;()]+\.[A-Za-z]{2,}"), REDACTED),
-    (re.compile(r"\[parameters: [\s\S]*?\](?=\n|$)"), f"[parameters: {REDACTED}]"),
+    (re.compile(r"(?<![^\s<>\"'=:,;()@])[^\s<>\"'=:,;()@]++@[^\s<>\"'=:,;()@]+\.[A-Za-z]{2,}"), REDACTED),
+    (re.compile(r"\[parameters: [\s\S]*?(?:\](?=\n)|\Z)"), f"[parameters: {REDACTED}]"),
     # a card number as people write it
     (re.compile(r"(?<![\w.-])\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}(?![\w.-])"), REDACTED),
 )
@@ -68,17 +64,38 @@ Plain = str | int | float | bool | None | list["Plain"] | dict[str, "Plain"]
 
 def is_secret_name(name: str) -> bool:
     """Whether a value under this name stays out of the logs, however the name is written (`id_token`, `idToken`)."""
-    bare = re.sub(r"[^a-z0-9]", "", name.lower())
+    bare = _bare(name)
     if bare in _HARMLESS_NAMES:
         return False
     return bare in _SECRET_NAMES or any(part in bare for part in _SECRET_PARTS)
 
 
+def _bare(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
 def redact_text(text: str) -> str:
     """The text without what looks like a credential, an e-mail address or the value of a telling field."""
+    text = _redact_named(text)
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
+
+
+def _redact_named(text: str) -> str:
+    kept: list[str] = []
+    done = searched = 0
+    while (named := _NAMED.search(text, searched)) is not None:
+        searched = named.end()
+        if is_secret_name(named[1]) and (value := _value_of(named[1], text, searched)) is not None:
+            kept += (text[done:searched], REDACTED)
+            done = searched = value.end()
+    return "".join((*kept, text[done:]))
+
+
+def _value_of(name: str, text: str, start: int) -> re.Match[str] | None:
+    unquoted = _HEADER_VALUE.match(text, start) if _bare(name) in _HEADERS else None
+    return unquoted or _VALUE.match(text, start)
 
 
 def redact(value: object, *, depth: int = 0) -> Plain:
@@ -122,3 +139,17 @@ def _member(name: str, value: object, depth: int) -> Plain:
     if value is None or isinstance(value, bool):
         return value
     return REDACTED if is_secret_name(name) else redact(value, depth=depth + 1)
+
+
+def redact_path(path: str) -> str:
+    """A URL's path for a log line: its fixed words and version numbers, a star for whatever may be an identifier.
+
+    Identifiers in paths can be RFID UIDs and tokens. A word is lower case and not made of the letters a to f alone.
+    """
+    return "/".join(part if not part or _is_path_word(part) else "*" for part in path.split("/"))
+
+
+def _is_path_word(part: str) -> bool:
+    if re.fullmatch(r"v?[0-9]{1,2}(\.[0-9]{1,2}){0,2}|[A-Z]+_[A-Z_]+", part):
+        return True
+    return re.fullmatch(r"[a-z][a-z_.-]{0,30}", part) is not None and re.fullmatch(r"[a-f]+", part) is None

@@ -12,7 +12,7 @@ import orjson
 
 from ocpi.datetimes import format_datetime, parse_datetime
 from ocpi.errors import InvalidJson
-from ocpi.types import JsonObject, JsonValue
+from ocpi.types import JsonValue
 
 SUCCESS = 1000
 
@@ -23,10 +23,11 @@ _HARMLESS_BRACKETS = 200
 
 def envelope(data: bytes | None, *, status_code: int, now: datetime, message: str | None = None) -> bytes:
     """An answer. `data` is JSON or None for none."""
-    tail = b'"status_code":%d,"timestamp":"%b"}' % (status_code, format_datetime(now).encode())
+    parts = [b"{"] if data is None else [b'{"data":', data, b","]
     if message is not None:
-        tail = b'"status_message":' + orjson.dumps(_printable(message)) + b"," + tail
-    return b"{" + tail if data is None else b'{"data":' + data + b"," + tail
+        parts += (b'"status_message":', orjson.dumps(_printable(message)), b",")
+    parts.append(b'"status_code":%d,"timestamp":"%b"}' % (status_code, format_datetime(now).encode()))
+    return b"".join(parts)
 
 
 def json_list(items: Iterable[bytes]) -> bytes:
@@ -106,11 +107,6 @@ def unwrapped(value: JsonValue) -> JsonValue:
         if reply is not None and isinstance(reply.data, dict):
             return reply.data
     return value
-
-
-def as_object(value: JsonValue) -> JsonObject | None:
-    """The value when it is a JSON object."""
-    return value if isinstance(value, dict) else None
 
 
 def _tolerant_datetime(value: JsonValue) -> datetime | None:

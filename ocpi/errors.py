@@ -30,7 +30,8 @@ What a call to a peer raises:
     PeerError
     ├── PeerUnreachable        no answer that means anything: connection, time-out, HTTP 5xx or 429; try again later
     ├── PeerRefused            the peer understood and said no: HTTP 4xx, or an OCPI code that is not 1xxx
-    └── PeerUnintelligible     an answer that is not OCPI
+    ├── PeerUnintelligible     an answer that is not OCPI
+    └── EndpointMissing        the peer has no such endpoint; nothing was sent
 
 The HTTP status is 200 for everything that reached the OCPI layer (chapter Status codes): well-formed JSON from an
 authenticated peer for a resource that exists. `detail` goes to the peer and into logs: no token, no card number.
@@ -247,3 +248,7 @@ class PeerRefused(PeerError):
 
 class PeerUnintelligible(PeerError):
     """The peer answered with something that is not OCPI."""
+
+
+class EndpointMissing(PeerError):
+    """The peer has no endpoint for a module and side: nothing was sent."""

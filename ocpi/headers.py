@@ -8,6 +8,7 @@ import binascii
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import uuid4
 
 from ocpi.errors import InvalidParameters
@@ -111,26 +112,45 @@ class MessageHeaders:
         return MessageHeaders(new_id(), self.correlation_id, to_party, from_party or self.from_party)
 
 
-def read_headers(
-    headers: Mapping[str, str], *, routed: bool = True, make_id: Callable[[], str] = new_id
-) -> MessageHeaders:
-    """Parse the headers of a message; names in `headers` are in lower case.
-
-    Ids that are absent or unusable are made. Configuration modules are not `routed`: their addresses are ignored.
-    Raises InvalidParameters for an address that is incomplete or malformed.
-    """
+def read_ids(headers: Mapping[str, str], make_id: Callable[[], str] = new_id) -> MessageHeaders:
+    """The ids of a message, made where they are absent or unusable; names in `headers` are in lower case."""
     request_id = headers.get("x-request-id", "")
     correlation_id = headers.get("x-correlation-id", "")
     return MessageHeaders(
         request_id=request_id if _is_id(request_id) else make_id(),
         correlation_id=correlation_id if _is_id(correlation_id) else make_id(),
-        to_party=_party(headers, TO_COUNTRY, TO_PARTY) if routed else None,
-        from_party=_party(headers, FROM_COUNTRY, FROM_PARTY) if routed else None,
+    )
+
+
+def read_headers(headers: Mapping[str, str], make_id: Callable[[], str] = new_id) -> MessageHeaders:
+    """The ids and the addresses of a message of a functional module.
+
+    Raises InvalidParameters for an address that is incomplete or malformed.
+    """
+    return with_addresses(read_ids(headers, make_id), headers)
+
+
+def with_addresses(message: MessageHeaders, headers: Mapping[str, str]) -> MessageHeaders:
+    """The message with its addresses. Raises InvalidParameters for one that is incomplete or malformed."""
+    return MessageHeaders(
+        message.request_id,
+        message.correlation_id,
+        to_party=_party(headers.get("ocpi-to-country-code"), headers.get("ocpi-to-party-id"), "to"),
+        from_party=_party(headers.get("ocpi-from-country-code"), headers.get("ocpi-from-party-id"), "from"),
     )
 
 
 def write_headers(message: MessageHeaders) -> dict[str, str]:
     """The headers of a message. Raises ValueError for a value that must not stand in a header."""
+    written = header_values(message)
+    for name, value in written.items():
+        if not _is_id(value):
+            raise ValueError(f"{name} must be printable ASCII of at most {_MAX_ID} characters")
+    return written
+
+
+def header_values(message: MessageHeaders) -> dict[str, str]:
+    """The headers of a message that was read, whose values were checked then."""
     written = {REQUEST_ID: message.request_id, CORRELATION_ID: message.correlation_id}
     if message.to_party is not None:
         written[TO_COUNTRY] = message.to_party.country_code
@@ -138,9 +158,6 @@ def write_headers(message: MessageHeaders) -> dict[str, str]:
     if message.from_party is not None:
         written[FROM_COUNTRY] = message.from_party.country_code
         written[FROM_PARTY] = message.from_party.party_id
-    for name, value in written.items():
-        if not _is_id(value):
-            raise ValueError(f"{name} must be printable ASCII of at most {_MAX_ID} characters")
     return written
 
 
@@ -148,15 +165,14 @@ def _is_id(value: str) -> bool:
     return len(value) <= _MAX_ID and _PRINTABLE.fullmatch(value) is not None
 
 
-def _party(headers: Mapping[str, str], country_header: str, party_header: str) -> Party | None:
-    country_code = headers.get(country_header.lower())
-    party_id = headers.get(party_header.lower())
+@lru_cache(maxsize=4096)
+def _party(country_code: str | None, party_id: str | None, direction: str) -> Party | None:
     if not country_code and not party_id:
         return None
     if not country_code or not party_id:
-        raise InvalidParameters(f"{country_header} and {party_header} come together")
+        raise InvalidParameters(f"OCPI-{direction}-country-code and OCPI-{direction}-party-id come together")
     if len(country_code) > 2 or not _VISIBLE.fullmatch(country_code):
-        raise InvalidParameters(f"{country_header} is no country code")
+        raise InvalidParameters(f"OCPI-{direction}-country-code is no country code")
     if len(party_id) > 3 or not _VISIBLE.fullmatch(party_id):
-        raise InvalidParameters(f"{party_header} is no party id")
+        raise InvalidParameters(f"OCPI-{direction}-party-id is no party id")
     return Party(country_code, party_id)

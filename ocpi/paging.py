@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
-from urllib.parse import parse_qsl, quote, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
 from ocpi.datetimes import parse_datetime
 from ocpi.errors import InvalidParameters, PeerRefused, PeerUnintelligible
@@ -21,6 +21,7 @@ LIMIT = "X-Limit"
 ItemT = TypeVar("ItemT")
 
 _MAX_DIGITS = 15
+_URL_CHARACTERS = "%/:?#[]@!$&'()*+,;="
 _LINK_VALUE = re.compile(r'<([^<>]*)>((?:\s*;\s*[^\s=;,"]+\s*(?:=\s*(?:"[^"]*"|[^\s;,"]*))?)*)')
 _REL_NEXT = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?=\s|;|$))', re.IGNORECASE)
 
@@ -39,8 +40,13 @@ class PageQuery:
         return cap if self.limit is None else min(self.limit, cap)
 
 
+_ALL = PageQuery()
+
+
 def parse_page_query(query: Mapping[str, str], *, date_from_required: bool = False) -> PageQuery:
     """Read the paging parameters of a URL. Raises InvalidParameters."""
+    if not query and not date_from_required:
+        return _ALL
     date_from = _datetime(query, "date_from")
     if date_from is None and date_from_required:
         raise InvalidParameters("date_from is required")
@@ -80,17 +86,18 @@ def page_headers(url: str, *, total: int, cap: int, page_limit: int, offset: int
     """
     headers = {TOTAL_COUNT: str(total), LIMIT: str(cap)}
     if count > 0 and offset + count < total:
-        headers[LINK] = f'<{with_query(url, offset=offset + count, limit=page_limit)}>; rel="next"'
+        link = quote(with_query(url, offset=offset + count, limit=page_limit), safe=_URL_CHARACTERS)
+        headers[LINK] = f'<{link}>; rel="next"'
     return headers
 
 
 def with_query(url: str, **parameters: int | str) -> str:
-    """The URL with query parameters replaced or added; the others keep their order."""
-    parts = urlsplit(url)
-    kept = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in parameters]
-    pairs = [*kept, *((name, str(value)) for name, value in parameters.items())]
-    query = "&".join(f"{quote(name, safe='')}={quote(value, safe=':')}" for name, value in pairs)
-    return urlunsplit(parts._replace(query=query))
+    """The URL with query parameters replaced or added; the others stay as they are, in their order."""
+    base, _, query = url.partition("#")[0].partition("?")
+    pairs = [pair for pair in query.split("&") if pair and pair.partition("=")[0] not in parameters]
+    for name, value in parameters.items():
+        pairs.append(f"{name}={value if isinstance(value, int) else quote(value, safe=':')}")
+    return f"{base}?{'&'.join(pairs)}"
 
 
 def next_link(header: str | None) -> str | None:
@@ -100,9 +107,18 @@ def next_link(header: str | None) -> str | None:
     return next((link[1].strip() for link in _LINK_VALUE.finditer(header) if _REL_NEXT.search(link[2])), None)
 
 
+def absolute_url(base: str, reference: str) -> str | None:
+    """A URL that a peer gave, relative to another; None when it is none."""
+    try:
+        return urljoin(base, reference)
+    except ValueError:
+        return None
+
+
 def same_origin(one: str, other: str) -> bool:
-    """Whether two URLs have the same scheme, host and port."""
-    return _origin(one) == _origin(other)
+    """Whether two URLs have the same scheme, host and port. What is no URL is the same as nothing."""
+    origin = _origin(one)
+    return origin is not None and origin == _origin(other)
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None] | None:
@@ -184,10 +200,9 @@ def _shrunk(previous: Page[ItemT], page: Page[ItemT]) -> int:
 
 def _following(url: str, page: Page[ItemT], reckoned: str, offset: int, visited: set[str]) -> str | None:
     link = next_link(page.link)
-    if link is not None:
-        link = urljoin(url, link)
-        if same_origin(link, url) and link not in visited:
-            return link
+    target = absolute_url(url, link) if link is not None else None
+    if target is not None and same_origin(target, url) and target not in visited:
+        return target
     if not page.items or reckoned in visited:
         return None
     more = link is not None if page.total is None else offset < page.total

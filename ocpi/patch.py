@@ -16,11 +16,10 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from ocpi.errors import InvalidParameters
-from ocpi.types import JsonObject, JsonValue, OcpiModel, findings, same_id, to_json
+from ocpi.types import JsonObject, JsonValue, OcpiModel, same_id, to_json
+from ocpi.validation import findings, joined, validated
 
 ModelT = TypeVar("ModelT", bound=OcpiModel)
-
-_MAX_FINDINGS = 5
 
 
 def check(model_type: type[OcpiModel], patch: JsonObject) -> None:
@@ -54,20 +53,6 @@ def patched(model_type: type[ModelT], stored: JsonObject, patch: JsonObject) -> 
         if added:
             sent[name] = [*_as_list(stored.get(name)), *added]
     return validated(model_type, {**stored, **sent})
-
-
-def validated(model_type: type[ModelT], value: JsonValue) -> ModelT:
-    """The value as the type. Raises InvalidParameters that names each fault by a JSON pointer."""
-    try:
-        return model_type.model_validate(value)
-    except ValidationError as error:
-        raise InvalidParameters(joined(list(findings(error)))) from None
-
-
-def joined(faults: list[str]) -> str:
-    """A few faults as one text."""
-    more = len(faults) - _MAX_FINDINGS
-    return "; ".join(faults[:_MAX_FINDINGS]) + (f"; and {more} more" if more > 0 else "")
 
 
 @cache

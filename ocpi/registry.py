@@ -9,13 +9,30 @@ from collections.abc import Mapping
 from ocpi.endpoint import Endpoint, HandlerKey, Interface, Module, Verb
 from ocpi.v221 import endpoints as v221
 
-__all__ = ["ENDPOINTS", "VERSIONS", "Endpoint", "HandlerKey", "Interface", "Module", "Verb", "endpoint", "module"]
+__all__ = [
+    "CONFIGURATION_MODULES",
+    "ENDPOINTS",
+    "VERSIONS",
+    "Endpoint",
+    "HandlerKey",
+    "Interface",
+    "Module",
+    "Verb",
+    "endpoint",
+    "module",
+]
 
 ENDPOINTS: Mapping[str, tuple[Endpoint, ...]] = {"2.2.1": v221.ENDPOINTS}
 """The endpoints of each version, the oldest version first."""
 
 VERSIONS: tuple[str, ...] = tuple(ENDPOINTS)
 """The versions that we speak, the oldest first."""
+
+
+CONFIGURATION_MODULES = frozenset(
+    each.module.identifier for table in ENDPOINTS.values() for each in table if not each.module.functional
+)
+"""Modules between two platforms, whose messages carry no routing headers and are never forwarded."""
 
 
 def endpoint(version: str, key: HandlerKey) -> Endpoint:

@@ -5,7 +5,7 @@ number nor a number as a string. Tolerant: unknown fields are kept and written a
 explicit `null` is an absent field. Error texts never repeat what was sent.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,14 +19,13 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     StrictBool,
-    ValidationError,
 )
+from pydantic import JsonValue as JsonValue
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from ocpi.datetimes import format_datetime, normal_datetime, parse_datetime
 
-JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 JsonObject = dict[str, JsonValue]
 
 NOT_AVAILABLE = "#NA"
@@ -79,7 +78,6 @@ String3 = Annotated[str, OcpiString(3)]
 String4 = Annotated[str, OcpiString(4)]
 String10 = Annotated[str, OcpiString(10)]
 String16 = Annotated[str, OcpiString(16)]
-String20 = Annotated[str, OcpiString(20)]
 String45 = Annotated[str, OcpiString(45)]
 String64 = Annotated[str, OcpiString(64)]
 String100 = Annotated[str, OcpiString(100)]
@@ -229,17 +227,6 @@ def to_bytes(model: OcpiModel) -> bytes:
 def to_json(model: OcpiModel) -> JsonObject:
     """The object as JSON values in Python: strings, numbers, lists and dicts, absent optional fields left out."""
     return model.model_dump(mode="json", exclude_none=True)
-
-
-def findings(error: ValidationError, *, under: str = "") -> Iterator[str]:
-    """What a validation found, one sentence for each fault, led by a JSON pointer; never the faulty value itself."""
-    for fault in error.errors(include_url=False, include_context=False, include_input=False):
-        pointer = "".join(f"/{_pointer_token(part)}" for part in fault["loc"])
-        yield f"{under}{pointer}: {fault['msg'].removeprefix('Value error, ')}"
-
-
-def _pointer_token(part: str | int) -> str:
-    return str(part).replace("~", "~0").replace("/", "~1")
 
 
 class DisplayText(OcpiModel):

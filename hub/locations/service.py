@@ -3,6 +3,9 @@
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
+from sqlmodel import col
+
 from hub.locations import tree
 from hub.locations.tables import Location, LocationEvse, evses_of, location_of_evse
 from hub.parties.objects import ObjectKey, find, keep
@@ -18,7 +21,9 @@ async def put(tx: Tx, body: Json, *, platform_id: str | None) -> bool:
     `body` is a valid 2.2.1 Location, `platform_id` where it came from (None: our own).
     """
     key = ObjectKey.of(body["country_code"], body["party_id"], body["id"])
-    kept = await keep(tx, Location, key, body, platform_id=platform_id, publish=bool(body.get("publish", True)))
+    # What is not published is for its owner alone: neither listed nor delivered to anybody else.
+    audience = None if body.get("publish", True) else f"{key.country_code}*{key.party_id}"
+    kept = await keep(tx, Location, key, body, platform_id=platform_id, audience=audience)
     if kept.is_changed:
         await tx.flush()
         await _index_evses(tx, kept.row, body)
@@ -34,7 +39,9 @@ async def set_evse_status(tx: Tx, country_code: str, party_id: str, evse_uid: st
     evse = tree.evse(body, evse_uid)
     if evse is None or evse.get("status") == status:
         return
-    await put(tx, tree.with_evse(body, {**evse, "status": status, "last_updated": _later(tx.now, row)}), platform_id=None)
+    await put(
+        tx, tree.with_evse(body, {**evse, "status": status, "last_updated": _later(tx.now, row)}), platform_id=None
+    )
 
 
 async def get(tx: Tx, country_code: str, party_id: str, location_id: str) -> Json | None:
@@ -64,6 +71,10 @@ async def _index_evses(tx: Tx, row: Location, body: Json) -> None:
         if elsewhere is not None:
             elsewhere.location_id = row.id
             continue
-        tx.add(
-            LocationEvse(country_code=row.country_code, party_id=row.party_id, evse_uid=uid, location_id=row.id)
-        )
+        tx.add(LocationEvse(country_code=row.country_code, party_id=row.party_id, evse_uid=uid, location_id=row.id))
+
+
+async def with_id(tx: Tx, location_id: str) -> list[Location]:
+    """Every stored location with this id, our own first: ids are unique only within their owner."""
+    rows = await tx.all(select(Location).where(col(Location.object_id) == location_id.casefold()))
+    return sorted(rows, key=lambda row: row.platform_id is not None)

@@ -10,15 +10,11 @@ from kit.db import BigInt
 from kit.tx import Tx
 
 
-
 class Location(OcpiObject, table=True):
     """A location; its EVSEs and connectors live inside `doc`, as they travel."""
 
     __table_args__ = (UniqueConstraint("country_code", "party_id", "object_id"),)
     module: ClassVar[str] = "locations"
-
-    publish: bool = True
-    """False: only who operates it may see it; it goes to no partner."""
 
 
 class LocationEvse(SQLModel, table=True):

@@ -134,9 +134,7 @@ class Deliverer:
             cursor.leased_by, cursor.leased_until = self._name, tx.now + LEASE
             return Position(cursor.xid, cursor.seq)
 
-    async def _read(
-        self, lane: Lane, peer: Peer, after: Position
-    ) -> tuple[list[tuple[Change, Outgoing]], Position]:
+    async def _read(self, lane: Lane, peer: Peer, after: Position) -> tuple[list[tuple[Change, Outgoing]], Position]:
         """The next objects for this partner in their present state, and the position that they lead to."""
         async with self._db.read() as tx:
             head = (await changes.heads(tx)).get(lane.module, after)
@@ -263,7 +261,9 @@ async def note_reached(tx: Tx, platform_id: str) -> None:
 async def note_unreachable(tx: Tx, platform_id: str) -> None:
     """The partner does not answer any more: it is OFFLINE until it does, or speaks to us."""
     changed = await tx.execute(
-        update(Platform).where(col(Platform.id) == platform_id, col(Platform.status) == CONNECTED).values(status=OFFLINE)
+        update(Platform)
+        .where(col(Platform.id) == platform_id, col(Platform.status) == CONNECTED)
+        .values(status=OFFLINE)
     )
     if changed.rowcount:
         tx.ring(PARTIES)

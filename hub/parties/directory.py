@@ -45,6 +45,7 @@ class Peer:
     name: str
     status: str
     version: str | None
+    versions_url: str | None
     endpoints: Mapping[str, str]
     """`"RECEIVER/locations"` to URL."""
     parties: tuple[PartyEntry, ...]
@@ -148,9 +149,7 @@ class Directory:
 
 
 def _entry(row: PartyRow) -> PartyEntry:
-    return PartyEntry(
-        row.country_code, row.party_id, row.role, row.platform_id, row.business_name, row.last_updated
-    )
+    return PartyEntry(row.country_code, row.party_id, row.role, row.platform_id, row.business_name, row.last_updated)
 
 
 def _peer(platform: Platform, parties: Sequence[PartyEntry]) -> Peer:
@@ -159,6 +158,7 @@ def _peer(platform: Platform, parties: Sequence[PartyEntry]) -> Peer:
         name=platform.name,
         status=platform.status,
         version=platform.version,
+        versions_url=platform.versions_url,
         endpoints=orjson.loads(platform.endpoints),
         parties=tuple(party for party in parties if party.platform_id == platform.id),
         credentials_token=platform.credentials_token,

@@ -32,6 +32,8 @@ class OcpiObject(SQLModel):
     object_id: str = Field(max_length=80)
     platform_id: str | None = Field(default=None, max_length=36, index=True)
     """The platform that the object came from; null for our own parties' objects."""
+    audience: str | None = Field(default=None, max_length=6)
+    """`CC*PID` of the one party besides its owner that may see it; null for all who may charge there."""
     last_updated: datetime = Field(index=True)
     doc: bytes = Field(sa_type=LargeBinary)
 
@@ -64,15 +66,22 @@ class ObjectKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who asks for objects: a partner's platform and its parties. It sees what others own and what is for it."""
+
+    platform_id: str
+    parties: tuple[str, ...]
+    """`CC*PID` of each."""
+
+
+@dataclass(frozen=True, slots=True)
 class PageFilter:
-    """What a list request asks for: `[date_from, date_to)` on `last_updated`, and not the asker's own objects."""
+    """What a list request asks for: `[date_from, date_to)` on `last_updated`, and the slice."""
 
     offset: int
     limit: int
     date_from: datetime | None = None
     date_to: datetime | None = None
-    exclude_platform: str | None = None
-    only_own: bool = False
 
 
 async def find(tx: Tx, model: type[ObjectT], key: ObjectKey) -> ObjectT | None:
@@ -86,17 +95,24 @@ async def find(tx: Tx, model: type[ObjectT], key: ObjectKey) -> ObjectT | None:
     )
 
 
-async def page(tx: Tx, model: type[OcpiObject], asked: PageFilter) -> tuple[list[bytes], int]:
-    """The documents of one page, oldest created first, and the number of all that match."""
+def may_see(row: OcpiObject, viewer: Viewer) -> bool:
+    """Whether a partner may have the object: what it sent itself it has already."""
+    return row.audience is None or row.audience in viewer.parties or row.platform_id == viewer.platform_id
+
+
+async def page(tx: Tx, model: type[OcpiObject], asked: PageFilter, viewer: Viewer | None) -> tuple[list[bytes], int]:
+    """The documents of one page, oldest created first, and the number of all that match.
+
+    A viewer gets what others own and what is for it; no viewer stands for the operator, who sees everything.
+    """
     conditions = []
     if asked.date_from:
         conditions.append(col(model.last_updated) >= asked.date_from)
     if asked.date_to:
         conditions.append(col(model.last_updated) < asked.date_to)
-    if asked.only_own:
-        conditions.append(col(model.platform_id).is_(None))
-    elif asked.exclude_platform:
-        conditions.append(or_(col(model.platform_id).is_(None), col(model.platform_id) != asked.exclude_platform))
+    if viewer is not None:
+        conditions.append(or_(col(model.platform_id).is_(None), col(model.platform_id) != viewer.platform_id))
+        conditions.append(or_(col(model.audience).is_(None), col(model.audience).in_(viewer.parties)))
     where = and_(True, *conditions)
     docs: Select[bytes] = (
         select(col(model.doc)).where(where).order_by(col(model.id)).offset(asked.offset).limit(asked.limit)
@@ -135,7 +151,7 @@ async def keep(
     if row is not None:
         if changed_at < row.last_updated or row.doc == doc:
             return Kept(row, is_new=False, is_changed=False)
-        row.doc, row.last_updated = doc, changed_at
+        row.doc, row.last_updated, row.audience = doc, changed_at, audience
         for name, value in columns.items():
             setattr(row, name, value)
         is_new = False
@@ -145,6 +161,7 @@ async def keep(
             party_id=key.party_id,
             object_id=key.object_id,
             platform_id=platform_id,
+            audience=audience,
             last_updated=changed_at,
             doc=doc,
             **columns,

@@ -7,11 +7,11 @@ from typing import Protocol
 from sqlmodel import Field, SQLModel
 
 from hub.parties.directory import Peer
-from hub.parties.objects import ObjectKey
+from hub.parties.objects import ObjectKey, OcpiObject, find
 from kit.tx import Tx
 
 
-class Unreachable(Exception):  # noqa: N818 - a state of the partner
+class Unreachable(Exception):
     """No usable answer: no connection, a time-out, a 5xx. Everything behind it waits; `retry_after_s` if it said so."""
 
     def __init__(self, reason: str, *, retry_after_s: float | None = None) -> None:
@@ -19,7 +19,7 @@ class Unreachable(Exception):  # noqa: N818 - a state of the partner
         self.retry_after_s = retry_after_s
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """The partner answered and does not want this object."""
 
 
@@ -35,6 +35,7 @@ class Outgoing:
     body: bytes | None
     sender: str
     once: bool = False
+    query: tuple[tuple[str, str], ...] = ()
 
 
 class Source(Protocol):
@@ -86,3 +87,23 @@ def remember_receipt(tx: Tx, platform_id: str, module: str, key: ObjectKey, loca
 
 async def _receipt(tx: Tx, platform_id: str, module: str, key: ObjectKey) -> Receipt | None:
     return await tx.get(Receipt, (platform_id, module, key.country_code, key.party_id, key.object_id))
+
+
+def speaker(row: OcpiObject, hub_party: str) -> str:
+    """Who is the sender of an object: its owner when it is ours; for a partner's object the hub (broadcast push)."""
+    return f"{row.country_code}*{row.party_id}" if row.platform_id is None else hub_party
+
+
+def put_source(model: type[OcpiObject], hub_party: str) -> Source:
+    """The source of a module whose objects are PUT at `{country_code}/{party_id}/{id}` and, once gone, DELETEd."""
+
+    async def source(tx: Tx, key: ObjectKey, *, removed: bool) -> Outgoing | None:
+        row = await find(tx, model, key)
+        if row is not None:
+            path = (key.country_code, key.party_id, str(row.body()["id"]))
+            return Outgoing("PUT", path, row.doc, speaker(row, hub_party))
+        if not removed:
+            return None
+        return Outgoing("DELETE", (key.country_code, key.party_id, key.object_id), None, hub_party)
+
+    return source

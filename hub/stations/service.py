@@ -97,9 +97,7 @@ async def place(tx: Tx, station_id: str, evse_id: int) -> Place | None:
         return None
     for evse in await evses_of(tx, station.id):
         if evse.evse_id == evse_id:
-            return Place(
-                station.country_code, station.party_id, station.location_id, evse.evse_uid, evse.connector_id
-            )
+            return Place(station.country_code, station.party_id, station.location_id, evse.evse_uid, evse.connector_id)
     return None
 
 

@@ -8,7 +8,6 @@ from sqlmodel import Field
 from hub.parties.objects import OcpiObject
 
 
-
 class Tariff(OcpiObject, table=True):
     """A tariff of ours or of a partner CPO."""
 

@@ -6,9 +6,10 @@ import pytest
 
 import kit.bus
 import kit.errors
-import kit.http_guard
+import kit.http
 import kit.idempotency
 import kit.money
+import kit.problems
 from kit.errors import Conflict, InvalidInput, NotFound, Problem, RateLimited, problem_json
 
 

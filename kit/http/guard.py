@@ -9,6 +9,7 @@ import re
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import aiohttp
@@ -116,6 +117,7 @@ class EgressPolicy:
         return inner is None or is_public(inner) or self._listed(inner)
 
 
+@lru_cache(4096)
 def is_public(address: Address) -> bool:
     """Whether an address belongs to the public internet: no private, local, shared, tunnelled or reserved range."""
     if isinstance(address, IPv4Address):
@@ -128,6 +130,7 @@ def is_public(address: Address) -> bool:
     )
 
 
+@lru_cache(4096)
 def literal_address(host: str) -> Address | None:
     """The address that a host part spells out; None for a name.
 

@@ -1,0 +1,69 @@
+# `make help` lists the verbs. Needed beforehand: Python 3.11 or newer with pip, make and git.
+# Every verb first makes sure that .venv holds what requirements.lock says; when nothing changed, that costs nothing.
+
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+PIP_OPTIONS := --quiet --disable-pip-version-check --no-input --no-warn-script-location --no-compile
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help venv demo serve test test-slow lint bench openapi lock
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+venv: $(INSTALLED) ## install everything into .venv; the other verbs do it by themselves
+
+demo: $(INSTALLED) ## charge, roam and bill in one process with simulated chargers; ARGS="--once --json" for scripts
+	@$(BIN)/plugbridge demo $(ARGS)
+
+serve: $(INSTALLED) ## run the hub; ARGS="--roles api,ocpi" for a part of it
+	@$(BIN)/plugbridge serve $(ARGS)
+
+test: lint ## lint, then the tests on SQLite, then those that use a database on PostgreSQL
+	$(BIN)/python -m pytest -q -n auto $(ARGS)
+	$(BIN)/python -m pytest -q -n auto --db=postgresql -m "database and not slow" $(ARGS)
+
+test-slow: $(INSTALLED) ## kill tests, fuzz, browser and foreign clients
+	$(BIN)/python -m pytest -q -n auto -m slow $(ARGS)
+
+lint: $(INSTALLED) ## style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy bench tests/architecture tests/conftest.py
+
+bench: $(INSTALLED) ## measure; one line for each benchmark, with its ratio to a bare server and the target
+	@for benchmark in bench/bench_*.py; do $(BIN)/python "$$benchmark" || exit; done
+
+openapi: $(INSTALLED) ## write the OpenAPI documents that openapi/ keeps
+	$(BIN)/python -m hub.openapi
+
+lock: $(INSTALLED) ## resolve pyproject.toml into requirements.lock; ARGS=--upgrade takes newer releases
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev \
+		--custom-compile-command "make lock" --output-file requirements.lock $(ARGS) pyproject.toml
+
+# An interpreter without ensurepip (some distributions take it out) still has a pip that can install into .venv from
+# outside. All output goes to stderr: what a verb prints is its own.
+$(INSTALLED): requirements.lock pyproject.toml
+	@exec >&2; set -eu; \
+	new_enough='import sys; sys.exit(sys.version_info < (3, 11))'; \
+	if ! $(PYTHON) -c "$$new_enough" 2>/dev/null; then \
+		echo "Plugbridge needs Python 3.11 or newer as $(PYTHON); to use another one: make PYTHON=python3.12"; exit 1; \
+	fi; \
+	echo "installing into .venv, once"; \
+	$(BIN)/python -c "$$new_enough" 2>/dev/null || $(PYTHON) -m venv --clear --without-pip .venv; \
+	if $(PYTHON) -m pip --python $(BIN)/python --version >/dev/null 2>&1; then \
+		pip="$(PYTHON) -m pip --python $(BIN)/python"; \
+	elif $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null 2>&1; then \
+		pip="$(BIN)/python -m pip"; \
+	else \
+		echo "Plugbridge needs pip: install it for $(PYTHON)"; exit 1; \
+	fi; \
+	unset PIP_USER PIP_TARGET PIP_PREFIX PYTHONPATH; \
+	$$pip install $(PIP_OPTIONS) --require-hashes --requirement requirements.lock; \
+	$$pip install $(PIP_OPTIONS) --no-deps --no-index --no-build-isolation --editable .; \
+	touch $@

@@ -1,0 +1,102 @@
+"""The port through which the central system asks what it cannot know: who may connect, and who may charge.
+
+`AcceptAll` answers yes to everything, for a central system without a hub and for tests.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from csms.station import TokenType
+
+
+class RefusalReason(StrEnum):
+    """Why a station may not connect."""
+
+    UNKNOWN_STATION = "unknown_station"
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a reason, no password
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The station may not connect."""
+
+    reason: RefusalReason
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The station may connect.
+
+    `station_id` is its canonical name: chargers write theirs in another case than the operator did.
+    `assume_protocol` is the subprotocol for a station that offers none, for those known to forget it.
+    `ping_interval_s` of None sends no WebSocket pings, for stations that do not answer them.
+    """
+
+    station_id: str
+    heartbeat_interval_s: int = 300
+    assume_protocol: str | None = None
+    ping_interval_s: float | None = 45.0
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizeRequest:
+    """May this token charge at this station? `evse_id` is None until the driver has chosen one."""
+
+    station_id: str
+    evse_id: int | None
+    id_token: str
+    token_type: TokenType
+
+
+class AuthorizationStatus(StrEnum):
+    """The verdict on a token."""
+
+    ACCEPTED = "accepted"
+    BLOCKED = "blocked"
+    EXPIRED = "expired"
+    INVALID = "invalid"
+    CONCURRENT = "concurrent"
+    NO_CREDIT = "no_credit"
+    NOT_ALLOWED_HERE = "not_allowed_here"
+    NOT_ALLOWED_NOW = "not_allowed_now"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """A verdict. `reference` is the back office's own name of it and is kept with the transaction."""
+
+    status: AuthorizationStatus
+    reference: str | None = None
+    group: str | None = None
+    expires_at: datetime | None = None
+
+
+class Backoffice(Protocol):
+    """What the central system asks. Both may take their time: no other message of the station waits for them."""
+
+    async def admit(self, station_id: str, password: str | None) -> Admission | Refusal:
+        """May this station connect? `station_id` as in its URL, `password` from HTTP Basic, None without one."""
+        ...
+
+    async def authorize(self, request: AuthorizeRequest) -> Authorization:
+        """May this token charge?"""
+        ...
+
+
+class AcceptAll:
+    """Every station may connect with any password, every token may charge."""
+
+    def __init__(self, *, heartbeat_interval_s: int = 300) -> None:
+        self._heartbeat_interval_s = heartbeat_interval_s
+
+    async def admit(self, station_id: str, password: str | None) -> Admission | Refusal:
+        """Yes."""
+        return Admission(station_id, heartbeat_interval_s=self._heartbeat_interval_s)
+
+    async def authorize(self, request: AuthorizeRequest) -> Authorization:
+        """Yes."""
+        return Authorization(AuthorizationStatus.ACCEPTED)

@@ -1,0 +1,373 @@
+"""One connected station: its read loop, the answers to its calls, and our calls to it.
+
+The read loop never waits for a handler. A heartbeat is answered where it is read; an Authorize has a task of its own;
+everything else is handled in a lane, one after the other, so that answers come in the order of the calls. Our calls
+go out one at a time and are answered past all of that.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from websockets.exceptions import ConnectionClosed
+
+from csms.backoffice import Admission, Authorization, AuthorizationStatus, AuthorizeRequest, Backoffice
+from csms.dialect import Dialect
+from csms.frames import Call, Failure, FrameError, Result, decode, encode_call, encode_error, encode_result
+from csms.recorder import Recorder
+from csms.schemas import SchemaViolation
+from csms.state import StationState
+from csms.station import (
+    AuthorizeAsked,
+    Booted,
+    Command,
+    CommandOutcome,
+    CommandStatus,
+    FactKind,
+    PlainlyAnswered,
+    StatusChanged,
+    StopCharging,
+    TokenType,
+    TransactionFact,
+)
+from csms.words import utc_text
+from kit.clock import Clock
+from kit.ids import uuid7
+from kit.log import get
+
+log = get("csms.session")
+
+GOING_AWAY, NO_ANSWERS, GARBAGE = 1001, 1011, 1002
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """Bounds of one connection."""
+
+    lane: int = 64
+    """Calls of the station that wait to be handled; beyond them its socket is not read."""
+    authorizations: int = 4
+    """Authorizations under way at once."""
+    waiting_calls: int = 16
+    """Calls of ours that wait for their turn."""
+    silent_calls: int = 3
+    """Calls of ours without an answer, one after the other, that end the connection."""
+    bad_frames: int = 100
+    """Unreadable messages, one after the other, that end the connection."""
+    authorize_timeout_s: float = 25.0
+    """Longest wait for the back office; the token is then not accepted."""
+
+
+class Socket(Protocol):
+    """What a session needs of a WebSocket. Reading and writing raise `ConnectionClosed`."""
+
+    async def recv(self, decode: bool | None = None) -> str | bytes:
+        """The next message."""
+        ...
+
+    async def send(self, message: bytes, *, text: bool | None = None) -> None:
+        """Send a message."""
+        ...
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close with a code and a reason."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all sessions share."""
+
+    recorder: Recorder
+    backoffice: Backoffice
+    clock: Clock
+    limits: SessionLimits
+
+
+class Session:
+    """One connection of one station. `run` serves it until it ends."""
+
+    def __init__(
+        self, socket: Socket, state: StationState, dialect: Dialect, admission: Admission, services: Services
+    ) -> None:
+        self.id = uuid7()
+        self.state = state
+        self.station_id = state.station_id
+        self.protocol = dialect.subprotocol
+        self.last_seen_at = services.clock.now()
+        self._socket = socket
+        self._dialect = dialect
+        self._admission = admission
+        self._recorder = services.recorder
+        self._backoffice = services.backoffice
+        self._clock = services.clock
+        self._limits = services.limits
+        self._lane: deque[Call] = deque()
+        self._lane_has_room = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._worker: asyncio.Task[None] | None = None
+        self._asking = 0
+        self._heard = False
+        self._open = True
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+        self._pending: tuple[str, asyncio.Future[Result | Failure | None]] | None = None
+        self._silent = 0
+        self._bad = 0
+
+    async def run(self) -> None:
+        """Read until the connection ends. What was read by then is still handled, its answers are lost."""
+        recv, rules = self._socket.recv, self._dialect.rules
+        try:
+            while True:
+                data = await recv(decode=False)
+                self._heard = True
+                try:
+                    frame = decode(data, rules)
+                except FrameError as error:
+                    await self._on_bad_frame(error)
+                    continue
+                self._bad = 0
+                if isinstance(frame, Call):
+                    await self._on_call(frame)
+                else:
+                    self._on_answer(frame)
+        except ConnectionClosed:
+            pass
+        finally:
+            self.detach()
+
+    def detach(self) -> None:
+        """The connection is lost or replaced: whoever waits for an answer is told at once."""
+        self._open = False
+        if self._pending is not None and not self._pending[1].done():
+            self._pending[1].set_result(None)
+
+    async def close(self, code: int = GOING_AWAY, reason: str = "") -> None:
+        """End the connection from our side."""
+        self.detach()
+        await self._socket.close(code, reason)
+
+    async def drained(self) -> None:
+        """Return when everything that was read has been handled."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def take_heard(self) -> bool:
+        """Whether anything came since this was last asked."""
+        heard, self._heard = self._heard, False
+        if heard:
+            self.last_seen_at = self._clock.now()
+        return heard
+
+    # --- calls of the station
+
+    async def _on_bad_frame(self, error: FrameError) -> None:
+        self._bad += 1
+        if error.answer is not None:
+            await self._send(error.answer)
+        if self._bad >= self._limits.bad_frames:
+            log.warning("csms connection closed", station_id=self.station_id, reason="nothing but unreadable messages")
+            await self._socket.close(GARBAGE, "unreadable messages")
+
+    async def _on_call(self, call: Call) -> None:
+        action = call.action
+        if action == "Heartbeat":
+            await self._send(encode_result(call.id, {"currentTime": utc_text(self._clock.now())}))
+        elif action not in self._dialect.understood:
+            await self._send(_not_understood(call, self._dialect))
+        elif action == "Authorize" and self._asking < self._limits.authorizations:
+            await self._aside(self._serve(call))
+        else:
+            while len(self._lane) >= self._limits.lane:
+                self._lane_has_room.clear()
+                await self._lane_has_room.wait()
+            self._lane.append(call)
+            if self._worker is None:
+                self._worker = self._spawn(self._work())
+
+    async def _work(self) -> None:
+        try:
+            while self._lane:
+                call = self._lane.popleft()
+                self._lane_has_room.set()
+                await self._serve(call)
+        finally:
+            self._worker = None
+
+    async def _aside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do what asks the back office in a task of its own, as long as there are not too many of them."""
+        if self._asking >= self._limits.authorizations:
+            return await work
+        self._asking += 1
+        self._spawn(work).add_done_callback(self._asked)
+
+    def _asked(self, _task: "asyncio.Task[None]") -> None:
+        self._asking -= 1
+
+    async def _serve(self, call: Call) -> None:
+        """Handle a call and send what answers it, unless a task does so later."""
+        try:
+            answer = await self._handle(call)
+        except SchemaViolation as violation:
+            code = self._dialect.fault_codes[violation.fault]
+            await self._send(encode_error(call.id, code, violation.description))
+        except Exception:
+            log.exception("csms call failed", station_id=self.station_id, action=call.action)
+            await self._send(encode_error(call.id, "InternalError", "the central system failed"))
+        else:
+            if answer is not None:
+                await self._send(encode_result(call.id, answer))
+
+    async def _handle(self, call: Call) -> dict[str, Any] | None:
+        dialect = self._dialect
+        if dialect.schemas.check_request(call.action, call.payload):
+            log.debug("csms schema violation", station_id=self.station_id, action=call.action)
+        fact = dialect.fact(call.action, call.payload)
+        match fact:
+            case TransactionFact():
+                return await self._record(call, fact)
+            case StatusChanged():
+                await self._recorder.status(self.state, fact)
+                return {}
+            case AuthorizeAsked():
+                authorization = await self._ask(AuthorizeRequest(self.station_id, None, fact.token, fact.token_type))
+                self.state.keep_verdict(fact.token, authorization, self._clock.monotonic())
+                return dialect.authorize_answer(authorization)
+            case Booted():
+                await self._recorder.booted(self.state, fact)
+                return dialect.boot_answer(self._clock.now(), self._admission.heartbeat_interval_s)
+            case PlainlyAnswered():
+                return dict(fact.answer)
+
+    async def _record(self, call: Call, fact: TransactionFact) -> dict[str, Any] | None:
+        """Store a fact, then answer: at once when the verdict on its token is known, later when it has to be asked."""
+        verdict = None
+        if fact.token is not None and fact.kind is not FactKind.ENDED:
+            verdict = self.state.take_verdict(fact.token, self._clock.monotonic())
+        recorded = await self._recorder.transaction(self.state, fact, verdict)
+        if recorded.authorization is None and fact.opens and fact.kind is not FactKind.ENDED and fact.token is not None:
+            await self._aside(self._answer_with_verdict(call, fact, recorded.transaction_id))
+            return None
+        return self._dialect.transaction_answer(call.action, recorded.transaction_id, recorded.authorization)
+
+    async def _answer_with_verdict(self, call: Call, fact: TransactionFact, transaction_id: int | None) -> None:
+        token, kind = fact.token or "", fact.token_type or TokenType.RFID
+        verdict = await self._ask(AuthorizeRequest(self.station_id, fact.evse_id, token, kind))
+        if transaction_id is not None:
+            try:
+                await self._recorder.authorized(self.state, transaction_id, token, verdict)
+            except Exception:
+                log.exception("csms verdict not stored", station_id=self.station_id, transaction_id=transaction_id)
+        await self._send(encode_result(call.id, self._dialect.transaction_answer(call.action, transaction_id, verdict)))
+
+    async def _ask(self, request: AuthorizeRequest) -> Authorization:
+        """The back office's verdict; a token is not accepted when it fails or takes too long."""
+        try:
+            async with asyncio.timeout(self._limits.authorize_timeout_s):
+                return await self._backoffice.authorize(request)
+        except TimeoutError:
+            log.warning("csms authorization timed out", station_id=self.station_id)
+        except Exception:
+            log.exception("csms authorization failed", station_id=self.station_id)
+        return Authorization(AuthorizationStatus.INVALID)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _send(self, data: bytes) -> None:
+        try:
+            await self._socket.send(data, text=True)
+        except ConnectionClosed:
+            # What was to be said is stored; the station will ask again over its next connection.
+            self._open = False
+
+    # --- our calls
+
+    async def call(self, command: Command, timeout_s: float) -> CommandOutcome:
+        """Ask the station; calls of ours go out one at a time, in the order in which they were asked for."""
+        if self._waiting >= self._limits.waiting_calls:
+            return CommandOutcome(CommandStatus.BUSY, "too many calls to this station wait")
+        request = await self._request(command)
+        if isinstance(request, CommandOutcome):
+            return request
+        self._waiting += 1
+        sent = False
+        try:
+            async with asyncio.timeout(timeout_s), self._turn:
+                sent = True
+                return await self._exchange(command, *request)
+        except TimeoutError:
+            return self._on_silence() if sent else CommandOutcome(CommandStatus.BUSY, "earlier calls took too long")
+        finally:
+            self._waiting -= 1
+
+    async def _request(self, command: Command) -> tuple[str, dict[str, Any]] | CommandOutcome:
+        reference = None
+        if isinstance(command, StopCharging):
+            reference = await self._recorder.reference(self.state, command.transaction_id)
+            if reference is None:
+                return CommandOutcome(CommandStatus.INVALID, "no such transaction at this station")
+        action, payload = self._dialect.request(command, reference)
+        schemas = self._dialect.schemas
+        try:
+            if action in schemas.actions and not schemas.is_strictly_valid_request(action, payload):
+                return CommandOutcome(CommandStatus.INVALID, f"the payload does not fit {action} of {self.protocol}")
+            encode_call("", action, payload)
+        except (TypeError, ValueError, RecursionError):
+            return CommandOutcome(CommandStatus.INVALID, "the payload cannot be written as JSON")
+        return action, payload
+
+    async def _exchange(self, command: Command, action: str, payload: dict[str, Any]) -> CommandOutcome:
+        if not self._open:
+            return CommandOutcome(CommandStatus.OFFLINE, "the station is not connected")
+        call_id = uuid7()
+        answered: asyncio.Future[Result | Failure | None] = asyncio.get_running_loop().create_future()
+        self._pending = (call_id, answered)
+        try:
+            await self._send(encode_call(call_id, action, payload))
+            if not self._open and not answered.done():
+                answered.set_result(None)
+            answer = await answered
+        finally:
+            self._pending = None
+        return self._outcome(command, action, answer)
+
+    def _outcome(self, command: Command, action: str, answer: Result | Failure | None) -> CommandOutcome:
+        if answer is None:
+            return CommandOutcome(CommandStatus.DISCONNECTED, "the connection ended before the answer")
+        self._silent = 0
+        if isinstance(answer, Failure):
+            unknown = answer.code in ("NotImplemented", "NotSupported")
+            status = CommandStatus.UNSUPPORTED if unknown else CommandStatus.FAILED
+            return CommandOutcome(status, f"{answer.code}: {answer.description}" if answer.description else answer.code)
+        if action in self._dialect.schemas.actions:
+            try:
+                self._dialect.schemas.check_response(action, answer.payload)
+            except SchemaViolation as violation:
+                return CommandOutcome(CommandStatus.FAILED, violation.description, answer.payload)
+        return self._dialect.outcome(command, answer.payload)
+
+    def _on_answer(self, frame: Result | Failure) -> None:
+        if self._pending is None or self._pending[0] != frame.id:
+            return  # too late, or never asked for
+        if not self._pending[1].done():
+            self._pending[1].set_result(frame)
+
+    def _on_silence(self) -> CommandOutcome:
+        """A station that no longer answers calls comes to its senses with a new connection, if at all."""
+        self._silent += 1
+        if self._silent >= self._limits.silent_calls and self._open:
+            log.warning("csms connection closed", station_id=self.station_id, reason="calls are not answered")
+            self._spawn(self.close(NO_ANSWERS, "calls are not answered"))
+        return CommandOutcome(CommandStatus.TIMED_OUT, "no answer in time")
+
+
+def _not_understood(call: Call, dialect: Dialect) -> bytes:
+    code = "NotSupported" if call.action in dialect.schemas.actions else "NotImplemented"
+    return encode_error(call.id, code, "this action is not understood")

@@ -1,0 +1,278 @@
+"""What a station says and what can be asked of it, in words that no OCPP version owns.
+
+`csms.v16` and `csms.v201` translate payloads into these facts and these commands into payloads; above them nobody knows
+which version a station speaks. Energy is in Wh, power in W, times are aware UTC. An EVSE is numbered from 1, number 0
+is the station as a whole; a version without EVSEs reports each of its connectors as an EVSE with one connector.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+
+class ConnectorStatus(StrEnum):
+    """What a connector is at. `OCCUPIED` is all that a version without the finer words can say."""
+
+    AVAILABLE = "available"
+    PREPARING = "preparing"
+    CHARGING = "charging"
+    SUSPENDED_EV = "suspended_ev"
+    SUSPENDED_EVSE = "suspended_evse"
+    FINISHING = "finishing"
+    OCCUPIED = "occupied"
+    RESERVED = "reserved"
+    UNAVAILABLE = "unavailable"
+    FAULTED = "faulted"
+    UNKNOWN = "unknown"
+
+
+class TokenType(StrEnum):
+    """What kind of token a driver presents. A version that knows no kinds calls all of them `RFID`."""
+
+    RFID = "rfid"
+    CENTRAL = "central"
+    """Made by a central system, for a remote start."""
+    CONTRACT = "contract"
+    KEY_CODE = "key_code"
+    LOCAL = "local"
+    MAC_ADDRESS = "mac_address"
+    NONE = "none"
+    """Charging without authorization."""
+
+
+class ChargingState(StrEnum):
+    """What happens inside a transaction: only `CHARGING` transfers energy, the other states occupy the place."""
+
+    IDLE = "idle"
+    EV_CONNECTED = "ev_connected"
+    CHARGING = "charging"
+    SUSPENDED_EV = "suspended_ev"
+    SUSPENDED_EVSE = "suspended_evse"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One measured value. `unit` is normalised for energy (Wh) and power (W), else as the station wrote it."""
+
+    measurand: str
+    value: Decimal
+    unit: str
+    phase: str | None = None
+    location: str | None = None
+    context: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Values measured at one moment; `at` is None when the station's time cannot be read.
+
+    `raw` keeps, unchanged, what is no number: signed meter data, vendor texts.
+    """
+
+    at: datetime | None
+    samples: tuple[Sample, ...]
+    raw: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Booted:
+    """The station has started and introduces itself."""
+
+    vendor: str
+    model: str
+    serial: str | None = None
+    firmware: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChanged:
+    """A connector (or, with EVSE 0, the station) is in this status now. `state` is set where the status tells it."""
+
+    evse_id: int
+    connector_id: int
+    status: ConnectorStatus
+    at: datetime | None
+    error: str | None = None
+    info: str | None = None
+    state: ChargingState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizeAsked:
+    """A token was presented and the station asks whether it may charge."""
+
+    token: str
+    token_type: TokenType
+
+
+class FactKind(StrEnum):
+    """What a message says about a transaction."""
+
+    STARTED = "started"
+    UPDATED = "updated"
+    METERED = "metered"
+    STATE = "state"
+    ENDED = "ended"
+    ABANDONED = "abandoned"
+    """Our own conclusion: another transaction has begun in the same place and this one was never ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionFact:
+    """Something that a station said about a transaction.
+
+    `reference` is the station's name of the transaction (1.6: our own number, as it came back), None when it gave
+    none. `meter_wh` is the import register at the start or at the end. `opens` says that this message alone
+    is enough to know that a transaction exists. `key` is the same for a message that is sent again.
+    `guessed` marks a fact that was given to its transaction by likelihood and not by name.
+    """
+
+    kind: FactKind
+    key: str
+    at: datetime | None
+    reference: str | None = None
+    opens: bool = False
+    evse_id: int | None = None
+    connector_id: int | None = None
+    token: str | None = None
+    token_type: TokenType | None = None
+    meter_wh: Decimal | None = None
+    readings: tuple[Reading, ...] = ()
+    state: ChargingState | None = None
+    seq_no: int | None = None
+    stop_reason: str | None = None
+    remote_start_id: int | None = None
+    reservation_id: int | None = None
+    offline: bool = False
+    guessed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlainlyAnswered:
+    """A message that changes nothing here; `answer` is the payload to give."""
+
+    answer: Mapping[str, Any]
+
+
+StationFact = Booted | StatusChanged | AuthorizeAsked | TransactionFact | PlainlyAnswered
+
+
+@dataclass(frozen=True, slots=True)
+class StartCharging:
+    """Start a transaction for this token. `remote_start_id` comes back in the transaction where the version can."""
+
+    token: str
+    token_type: TokenType
+    evse_id: int | None
+    remote_start_id: int
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StopCharging:
+    """End the transaction with this number of ours."""
+
+    transaction_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unlock:
+    """Release the cable."""
+
+    evse_id: int
+    connector_id: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Restart the station, or one EVSE where the version can: at once, or when nothing charges any more."""
+
+    immediate: bool = False
+    evse_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Ask the station to send a message now, named as OCPP names it: `StatusNotification`, `MeterValues`, …"""
+
+    message: str
+    evse_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetAvailability:
+    """Put an EVSE, or the station (EVSE 0), in or out of service."""
+
+    operative: bool
+    evse_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """Keep an EVSE (0: any) for a token until `expires_at`."""
+
+    reservation_id: int
+    token: str
+    token_type: TokenType
+    expires_at: datetime
+    evse_id: int = 0
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReservation:
+    """Give a reservation back."""
+
+    reservation_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawCall:
+    """Any OCPP request as it goes over the wire, in the version that the station speaks."""
+
+    action: str
+    payload: Mapping[str, Any]
+
+
+Command = (
+    StartCharging | StopCharging | Unlock | Reset | Trigger | SetAvailability | Reserve | CancelReservation | RawCall
+)
+
+
+class CommandStatus(StrEnum):
+    """How a command ended. After `TIMED_OUT` and `DISCONNECTED` the station may still carry it out."""
+
+    ACCEPTED = "accepted"
+    SCHEDULED = "scheduled"
+    """Accepted, to be done later."""
+    REJECTED = "rejected"
+    UNSUPPORTED = "unsupported"
+    FAILED = "failed"
+    """The station answered with an error, or with something that is no answer."""
+    INVALID = "invalid"
+    """Not sent: the request does not fit the schema of the station's version, or names something unknown."""
+    BUSY = "busy"
+    """Not sent: too many calls to this station wait already."""
+    OFFLINE = "offline"
+    """Not sent: the station is not connected."""
+    TIMED_OUT = "timed_out"
+    DISCONNECTED = "disconnected"
+    """Sent, but the connection ended before the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandOutcome:
+    """What came of a command: the station's own word in `reason`, its whole answer in `payload`."""
+
+    status: CommandStatus
+    reason: str = ""
+    payload: Mapping[str, Any] | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the station agreed to do it."""
+        return self.status in (CommandStatus.ACCEPTED, CommandStatus.SCHEDULED)

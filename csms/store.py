@@ -1,0 +1,80 @@
+"""Reading transactions back from the database."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from csms.documents import read_fact
+from csms.record import TransactionEvent, TransactionRecord, reduce
+from csms.tables import Counter, Transaction, TransactionMessage
+from kit.errors import NotFound
+from kit.tx import Tx
+
+MOST_OPEN = 64
+"""A station has a few EVSEs; whatever it leaves open beyond this many is found by its name only."""
+
+
+async def read_record(tx: Tx, transaction_id: int) -> TransactionRecord:
+    """The record of a transaction from all that was said about it so far. Raises `NotFound`."""
+    events = await read_events(tx, transaction_id)
+    if not events:
+        raise NotFound(f"no transaction {transaction_id}")
+    return reduce(events)
+
+
+async def read_events(tx: Tx, transaction_id: int) -> list[TransactionEvent]:
+    """All that was said about a transaction, in order of arrival."""
+    message = TransactionMessage
+    rows = await tx.execute(
+        select(col(message.station_id), col(message.received_at), col(message.kind), col(message.key), col(message.doc))
+        .where(col(message.transaction_id) == transaction_id)
+        .order_by(col(message.id))
+    )
+    return [
+        TransactionEvent(station_id, transaction_id, received_at, read_fact(kind, key, doc))
+        for station_id, received_at, kind, key, doc in (tuple(row) for row in rows.all())
+    ]
+
+
+async def open_transactions(tx: Tx, station_id: str) -> Sequence[Transaction]:
+    """The transactions of a station that have not ended, newest first."""
+    query = select(Transaction).where(col(Transaction.station_id) == station_id, col(Transaction.ended_at).is_(None))
+    return await tx.all(query.order_by(col(Transaction.id).desc()).limit(MOST_OPEN))
+
+
+async def recent_transactions(tx: Tx, station_id: str, *, limit: int) -> Sequence[Transaction]:
+    """The newest transactions of a station, newest first."""
+    query = select(Transaction).where(col(Transaction.station_id) == station_id)
+    return await tx.all(query.order_by(col(Transaction.id).desc()).limit(limit))
+
+
+async def transaction_by_number(tx: Tx, station_id: str, transaction_id: int) -> Transaction | None:
+    """A transaction of this station by our number; None for those of other stations too."""
+    row = await tx.get(Transaction, transaction_id)
+    return row if row is not None and row.station_id == station_id else None
+
+
+async def transaction_by_origin(tx: Tx, station_id: str, origin: str) -> Transaction | None:
+    """A transaction of this station by what tells its start apart."""
+    query = select(Transaction).where(col(Transaction.station_id) == station_id, col(Transaction.origin) == origin)
+    return await tx.first(query)
+
+
+async def reserve_numbers(tx: Tx, count: int) -> int:
+    """The first of so many transaction numbers that are ours from now on."""
+    table: Any = Counter.__table__  # type: ignore[attr-defined]
+    insert = upsert(tx.db.dialect)(table)
+    statement = insert.values(name="transaction", next_value=1 + count).on_conflict_do_update(
+        index_elements=["name"], set_={"next_value": table.c.next_value + count}
+    )
+    after = (await tx.execute(statement.returning(table.c.next_value))).scalar_one()
+    return int(after) - count
+
+
+def upsert(dialect: str) -> Any:
+    """The `insert` that knows ON CONFLICT, for this database."""
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    return postgresql.insert if dialect == "postgresql" else sqlite.insert

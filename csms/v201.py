@@ -1,0 +1,313 @@
+"""OCPP 2.0.1 payloads to facts and commands to payloads. Pure; payloads are what `csms.schemas` let pass."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from csms.backoffice import Authorization, AuthorizationStatus
+from csms.frames import RULES_2
+from csms.meters import begin_register_wh, end_register_wh, instant, number, sample
+from csms.schemas import Fault, schemas_201
+from csms.station import (
+    AuthorizeAsked,
+    Booted,
+    CancelReservation,
+    ChargingState,
+    Command,
+    CommandOutcome,
+    CommandStatus,
+    ConnectorStatus,
+    FactKind,
+    PlainlyAnswered,
+    RawCall,
+    Reading,
+    Reserve,
+    Reset,
+    Sample,
+    SetAvailability,
+    StartCharging,
+    StationFact,
+    StatusChanged,
+    StopCharging,
+    TokenType,
+    TransactionFact,
+    Trigger,
+    Unlock,
+)
+from csms.words import clean, fact_key, optional_int, read_outcome, small_int, utc_text, without_none
+
+SUBPROTOCOL = "ocpp2.0.1"
+
+_KIND = {"Started": FactKind.STARTED, "Ended": FactKind.ENDED}
+_STATUS = {
+    "Available": ConnectorStatus.AVAILABLE,
+    "Occupied": ConnectorStatus.OCCUPIED,
+    "Reserved": ConnectorStatus.RESERVED,
+    "Unavailable": ConnectorStatus.UNAVAILABLE,
+    "Faulted": ConnectorStatus.FAULTED,
+}
+_STATE = {
+    "Idle": ChargingState.IDLE,
+    "EVConnected": ChargingState.EV_CONNECTED,
+    "Charging": ChargingState.CHARGING,
+    "SuspendedEV": ChargingState.SUSPENDED_EV,
+    "SuspendedEVSE": ChargingState.SUSPENDED_EVSE,
+}
+_TOKEN_TYPE = {
+    "ISO14443": TokenType.RFID,
+    "ISO15693": TokenType.RFID,
+    "Central": TokenType.CENTRAL,
+    "eMAID": TokenType.CONTRACT,
+    "KeyCode": TokenType.KEY_CODE,
+    "Local": TokenType.LOCAL,
+    "MacAddress": TokenType.MAC_ADDRESS,
+    "NoAuthorization": TokenType.NONE,
+}
+_TOKEN_WORD = {kind: word for word, kind in reversed(_TOKEN_TYPE.items())}
+_VERDICT = {
+    AuthorizationStatus.ACCEPTED: "Accepted",
+    AuthorizationStatus.BLOCKED: "Blocked",
+    AuthorizationStatus.EXPIRED: "Expired",
+    AuthorizationStatus.INVALID: "Invalid",
+    AuthorizationStatus.CONCURRENT: "ConcurrentTx",
+    AuthorizationStatus.NO_CREDIT: "NoCredit",
+    AuthorizationStatus.NOT_ALLOWED_HERE: "NotAtThisLocation",
+    AuthorizationStatus.NOT_ALLOWED_NOW: "NotAtThisTime",
+    AuthorizationStatus.UNKNOWN: "Unknown",
+}
+_PLAIN: dict[str, Mapping[str, Any]] = {
+    "ClearedChargingLimit": {},
+    "DataTransfer": {"status": "UnknownVendorId"},
+    "FirmwareStatusNotification": {},
+    "Get15118EVCertificate": {"status": "Failed", "exiResponse": ""},
+    "GetCertificateStatus": {"status": "Failed"},
+    "LogStatusNotification": {},
+    "NotifyChargingLimit": {},
+    "NotifyCustomerInformation": {},
+    "NotifyDisplayMessages": {},
+    "NotifyEVChargingNeeds": {"status": "Rejected"},
+    "NotifyEVChargingSchedule": {"status": "Accepted"},
+    "NotifyEvent": {},
+    "NotifyMonitoringReport": {},
+    "NotifyReport": {},
+    "PublishFirmwareStatusNotification": {},
+    "ReportChargingProfiles": {},
+    "ReservationStatusUpdate": {},
+    "SecurityEventNotification": {},
+    "SignCertificate": {"status": "Rejected"},
+}
+_WORDS = {
+    "Accepted": CommandStatus.ACCEPTED,
+    "Unlocked": CommandStatus.ACCEPTED,
+    "Scheduled": CommandStatus.SCHEDULED,
+    "NotImplemented": CommandStatus.UNSUPPORTED,
+}
+
+
+class Ocpp201:
+    """How 2.0.1 says it. See `csms.dialect`."""
+
+    subprotocol = SUBPROTOCOL
+    rules = RULES_2
+    fault_codes: Mapping[Fault, str] = {
+        Fault.MISSING: "OccurrenceConstraintViolation",
+        Fault.WRONG_TYPE: "TypeConstraintViolation",
+        Fault.UNREADABLE: "FormatViolation",
+        Fault.OUT_OF_RANGE: "PropertyConstraintViolation",
+    }
+
+    def __init__(self) -> None:
+        self.schemas = schemas_201()
+        self._readers: Mapping[str, Callable[[dict[str, Any]], StationFact]] = {
+            "BootNotification": _booted,
+            "StatusNotification": _status,
+            "Authorize": _authorize,
+            "TransactionEvent": _transaction,
+            "MeterValues": _metered,
+        }
+        self.understood = frozenset((*self._readers, *_PLAIN, "Heartbeat"))
+
+    def fact(self, action: str, payload: dict[str, Any]) -> StationFact:
+        """What a request of a station says. Raises `SchemaViolation` for numbers out of range."""
+        reader = self._readers.get(action)
+        return PlainlyAnswered(_PLAIN[action]) if reader is None else reader(payload)
+
+    def boot_answer(self, now: datetime, interval_s: int) -> dict[str, Any]:
+        """The answer to BootNotification."""
+        return {"status": "Accepted", "currentTime": utc_text(now), "interval": interval_s}
+
+    def authorize_answer(self, authorization: Authorization) -> dict[str, Any]:
+        """The answer to Authorize."""
+        return {"idTokenInfo": _id_token_info(authorization)}
+
+    def transaction_answer(
+        self, action: str, transaction_id: int | None, authorization: Authorization | None
+    ) -> dict[str, Any]:
+        """The answer to a message about a transaction."""
+        if authorization is None or action == "MeterValues":
+            return {}
+        return {"idTokenInfo": _id_token_info(authorization)}
+
+    def request(self, command: Command, reference: str | None) -> tuple[str, dict[str, Any]]:
+        """Action and payload of a command; `reference` names the transaction of a StopCharging."""
+        match command:
+            case StartCharging():
+                return "RequestStartTransaction", without_none(
+                    evseId=command.evse_id,
+                    idToken=_id_token(command.token, command.token_type),
+                    groupIdToken=_id_token(command.group, TokenType.CENTRAL) if command.group else None,
+                    remoteStartId=command.remote_start_id,
+                )
+            case StopCharging():
+                return "RequestStopTransaction", {"transactionId": reference or ""}
+            case Unlock():
+                return "UnlockConnector", {"evseId": command.evse_id, "connectorId": command.connector_id}
+            case Reset():
+                kind = "Immediate" if command.immediate else "OnIdle"
+                return "Reset", without_none(type=kind, evseId=command.evse_id)
+            case Trigger():
+                return "TriggerMessage", without_none(requestedMessage=command.message, evse=_evse(command))
+            case SetAvailability():
+                kind = "Operative" if command.operative else "Inoperative"
+                return "ChangeAvailability", without_none(operationalStatus=kind, evse=_evse(command))
+            case Reserve():
+                return "ReserveNow", without_none(
+                    id=command.reservation_id,
+                    expiryDateTime=utc_text(command.expires_at),
+                    idToken=_id_token(command.token, command.token_type),
+                    groupIdToken=_id_token(command.group, TokenType.CENTRAL) if command.group else None,
+                    evseId=command.evse_id or None,
+                )
+            case CancelReservation():
+                return "CancelReservation", {"reservationId": command.reservation_id}
+            case RawCall():
+                return command.action, dict(command.payload)
+
+    def outcome(self, command: Command, payload: dict[str, Any]) -> CommandOutcome:
+        """What the answer to a command means."""
+        return read_outcome(_WORDS, command, payload)
+
+
+def _booted(payload: dict[str, Any]) -> Booted:
+    station = payload["chargingStation"]
+    return Booted(
+        vendor=clean(station["vendorName"], 255) or "",
+        model=clean(station["model"], 255) or "",
+        serial=clean(station.get("serialNumber"), 255),
+        firmware=clean(station.get("firmwareVersion"), 255),
+        reason=clean(payload["reason"], 64),
+    )
+
+
+def _status(payload: dict[str, Any]) -> StatusChanged:
+    return StatusChanged(
+        evse_id=small_int(payload, "evseId"),
+        connector_id=small_int(payload, "connectorId"),
+        status=_STATUS.get(payload["connectorStatus"], ConnectorStatus.UNKNOWN),
+        at=instant(payload["timestamp"]),
+    )
+
+
+def _authorize(payload: dict[str, Any]) -> AuthorizeAsked:
+    token = payload["idToken"]
+    return AuthorizeAsked(clean(token["idToken"], 255) or "", _token_type(token["type"]))
+
+
+def _transaction(payload: dict[str, Any]) -> TransactionFact:
+    info = payload["transactionInfo"]
+    evse: Mapping[str, Any] = payload.get("evse") or {}
+    token: Mapping[str, Any] = payload.get("idToken") or {}
+    kind = _KIND.get(payload["eventType"], FactKind.UPDATED)
+    readings = _readings(payload.get("meterValue", ()))
+    return TransactionFact(
+        kind=kind,
+        key=fact_key("TransactionEvent", payload),
+        at=instant(payload["timestamp"]),
+        reference=clean(info["transactionId"], 255) or "",
+        opens=True,
+        evse_id=optional_int(evse.get("id")),
+        connector_id=optional_int(evse.get("connectorId")),
+        token=clean(token.get("idToken"), 255),
+        token_type=_token_type(token["type"]) if token else None,
+        meter_wh=_boundary_wh(kind, readings),
+        readings=readings,
+        state=_STATE.get(info.get("chargingState", "")),
+        seq_no=optional_int(payload["seqNo"]),
+        stop_reason=_stop_reason(kind, info),
+        remote_start_id=optional_int(info.get("remoteStartId")),
+        reservation_id=optional_int(payload.get("reservationId")),
+        offline=payload.get("offline") is True,
+    )
+
+
+def _metered(payload: dict[str, Any]) -> TransactionFact:
+    readings = _readings(payload["meterValue"])
+    return TransactionFact(
+        kind=FactKind.METERED,
+        key=fact_key("MeterValues", payload),
+        at=readings[0].at if readings else None,
+        evse_id=small_int(payload, "evseId"),
+        readings=readings,
+    )
+
+
+def _boundary_wh(kind: FactKind, readings: tuple[Reading, ...]) -> Decimal | None:
+    if kind is FactKind.STARTED:
+        return begin_register_wh(readings)
+    return end_register_wh(readings) if kind is FactKind.ENDED else None
+
+
+def _stop_reason(kind: FactKind, info: Mapping[str, Any]) -> str | None:
+    # Left out, it means Local (OCPP 2.0.1 part 2, TransactionType).
+    return (clean(info.get("stoppedReason"), 64) or "Local") if kind is FactKind.ENDED else None
+
+
+def _readings(values: Iterable[Mapping[str, Any]]) -> tuple[Reading, ...]:
+    return tuple([_reading(value) for value in values])
+
+
+def _reading(value: Mapping[str, Any]) -> Reading:
+    samples: list[Sample] = []
+    raw: list[Mapping[str, Any]] = []
+    for one in value["sampledValue"]:
+        get = one.get
+        measured = number(one["value"])
+        unit: Mapping[str, Any] = get("unitOfMeasure") or {}
+        multiplier = unit.get("multiplier", 0)
+        if measured is None or not isinstance(multiplier, int | float) or abs(multiplier) > 12:
+            raw.append(one)
+            continue
+        if "signedMeterValue" in one:
+            raw.append(one["signedMeterValue"])
+        samples.append(
+            sample(
+                measured.scaleb(int(multiplier)) if multiplier else measured,
+                measurand=get("measurand"),
+                unit=unit.get("unit"),
+                phase=get("phase"),
+                location=get("location"),
+                context=get("context"),
+            )
+        )
+    return Reading(instant(value["timestamp"]), tuple(samples), tuple(raw))
+
+
+def _token_type(word: str) -> TokenType:
+    return _TOKEN_TYPE.get(word, TokenType.RFID)
+
+
+def _id_token(token: str, token_type: TokenType) -> dict[str, Any]:
+    return {"idToken": token, "type": _TOKEN_WORD[token_type]}
+
+
+def _evse(command: Trigger | SetAvailability) -> dict[str, Any] | None:
+    return {"id": command.evse_id} if command.evse_id else None
+
+
+def _id_token_info(authorization: Authorization) -> dict[str, Any]:
+    return without_none(
+        status=_VERDICT[authorization.status],
+        groupIdToken=_id_token(authorization.group[:36], TokenType.CENTRAL) if authorization.group else None,
+        cacheExpiryDateTime=utc_text(authorization.expires_at) if authorization.expires_at else None,
+    )

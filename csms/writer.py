@@ -1,0 +1,242 @@
+"""The group commit: handlers queue rows and await the commit of the batch that carries them.
+
+There is no timer: while one batch commits, the next one gathers. A batch is one multi-row statement for each kind of
+row. When it fails its members are tried one by one, so that a row that cannot be stored harms nobody else; while the
+database is away everything waits, and no message is refused for it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Mapping
+from contextvars import Context
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from sqlalchemy import Executable, bindparam, select, update
+from sqlalchemy.exc import IntegrityError
+
+from csms.store import reserve_numbers, upsert
+from csms.tables import Connector, Station, Transaction, TransactionMessage
+from kit.clock import Clock
+from kit.log import get
+from kit.tx import Database, Event
+
+log = get("csms.writer")
+
+Row = Mapping[str, Any]
+
+_LARGEST_BATCH = 500
+_NUMBERS_AT_ONCE = 100
+_FIRST_RETRY_S, _LONGEST_RETRY_S = 0.1, 5.0
+_HEALTHY_FAILURES = 4
+
+
+class Op(IntEnum):
+    """The kinds of row, in the order in which they are written."""
+
+    STATION_BOOTED = 0
+    STATION_CONNECTED = 1
+    STATION_DISCONNECTED = 2
+    STATION_SEEN = 3
+    CONNECTOR = 4
+    TRANSACTION_OPENED = 5
+    TRANSACTION_CHANGED = 6
+    TRANSACTION_AUTHORIZED = 7
+    MESSAGE = 8
+
+
+_KEYS: dict[Op, tuple[str, ...]] = {
+    Op.STATION_BOOTED: ("station_id",),
+    Op.STATION_CONNECTED: ("station_id",),
+    Op.STATION_DISCONNECTED: ("station_id",),
+    Op.STATION_SEEN: ("station_id",),
+    Op.CONNECTOR: ("station_id", "evse_id", "connector_id"),
+    Op.TRANSACTION_CHANGED: ("row_id",),
+    Op.TRANSACTION_AUTHORIZED: ("row_id",),
+}
+"""Rows of which the last one in a batch stands for all with its key."""
+
+
+class Conflict(Exception):
+    """A row of a write exists already: another process was faster."""
+
+
+class Unstorable(Exception):
+    """The database is well but does not take this write."""
+
+
+@dataclass(slots=True)
+class _Write:
+    rows: list[tuple[Op, Row]]
+    events: tuple[Event, ...]
+    done: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Writer:
+    """The one place where the central system writes."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+        self._queue: deque[_Write] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._statements = _statements(db.dialect)
+        self._numbers = iter(range(0))
+        self._numbering = asyncio.Lock()
+
+    def submit(self, rows: list[tuple[Op, Row]], events: tuple[Event, ...] = ()) -> "asyncio.Future[None]":
+        """Queue rows and facts; the future is done when they are committed, or holds `Conflict` or `Unstorable`."""
+        write = _Write(rows, events)
+        self._queue.append(write)
+        if self._task is None:
+            # An empty context: the task outlives the caller and must not carry its correlation id or transaction.
+            self._task = asyncio.get_running_loop().create_task(self._run(), context=Context())
+        return write.done
+
+    async def next_number(self) -> int:
+        """A transaction number that nobody else gets, a positive 32-bit integer."""
+        async with self._numbering:
+            number = next(self._numbers, None)
+            if number is None:
+                first = await self._reserve()
+                self._numbers = iter(range(first, first + _NUMBERS_AT_ONCE))
+                number = next(self._numbers)
+            return number
+
+    async def close(self) -> None:
+        """Wait until everything that is queued is stored."""
+        while self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _reserve(self) -> int:
+        failures = 0
+        while True:
+            try:
+                async with self._db.tx() as tx:
+                    return await reserve_numbers(tx, _NUMBERS_AT_ONCE)
+            except Exception as error:
+                failures += 1
+                await self._pause(failures, error)
+
+    async def _run(self) -> None:
+        try:
+            while self._queue:
+                batch = [self._queue.popleft() for _ in range(min(len(self._queue), _LARGEST_BATCH))]
+                try:
+                    await self._commit(batch)
+                except Exception as error:
+                    log.warning("csms batch not stored", writes=len(batch), error=type(error).__name__)
+                    for write in batch:
+                        await self._commit_alone(write)
+                else:
+                    for write in batch:
+                        _resolve(write, None)
+        finally:
+            self._task = None
+
+    async def _commit(self, batch: Iterable[_Write]) -> None:
+        rows: dict[Op, list[Row]] = {}
+        latest: dict[Op, dict[tuple[Any, ...], Row]] = {}
+        async with self._db.tx() as tx:
+            for write in batch:
+                for op, row in write.rows:
+                    if (keys := _KEYS.get(op)) is None:
+                        rows.setdefault(op, []).append(row)
+                    else:
+                        latest.setdefault(op, {})[tuple([row[key] for key in keys])] = row
+                for event in write.events:
+                    tx.emit(event)
+            for op, by_key in latest.items():
+                rows[op] = list(by_key.values())
+            for op in sorted(rows):
+                await tx.execute(self._statements[op], rows[op])
+
+    async def _commit_alone(self, write: _Write) -> None:
+        """Store one write however long it takes, unless it is the write that is at fault."""
+        failures = healthy = 0
+        while True:
+            try:
+                await self._commit([write])
+                return _resolve(write, None)
+            except IntegrityError as error:
+                return _resolve(write, Conflict(type(error).__name__))
+            except Exception as error:
+                failures += 1
+                healthy += await self._is_healthy()
+                if healthy >= _HEALTHY_FAILURES:
+                    return _resolve(write, Unstorable(type(error).__name__))
+                await self._pause(failures, error)
+
+    async def _is_healthy(self) -> bool:
+        try:
+            async with self._db.tx() as tx:
+                await tx.execute(select(1))
+        except Exception:
+            return False
+        return True
+
+    async def _pause(self, failures: int, error: Exception) -> None:
+        wait_s = min(_LONGEST_RETRY_S, _FIRST_RETRY_S * 2 ** min(failures, 10))
+        log.warning("csms waits for the database", failures=failures, wait_s=wait_s, error=type(error).__name__)
+        await self._clock.sleep(wait_s)
+
+
+def _resolve(write: _Write, error: Exception | None) -> None:
+    if write.done.done():
+        return
+    if error is None:
+        write.done.set_result(None)
+    else:
+        write.done.set_exception(error)
+
+
+def _statements(dialect: str) -> dict[Op, Executable]:
+    insert = upsert(dialect)
+    station: Any = Station.__table__  # type: ignore[attr-defined]
+    connector: Any = Connector.__table__  # type: ignore[attr-defined]
+    transaction: Any = Transaction.__table__  # type: ignore[attr-defined]
+    message: Any = TransactionMessage.__table__  # type: ignore[attr-defined]
+
+    def merge(table: Any, keys: tuple[str, ...], *columns: str) -> Executable:
+        statement = insert(table)
+        merged: Executable = statement.on_conflict_do_update(
+            index_elements=list(keys), set_={name: statement.excluded[name] for name in columns}
+        )
+        return merged
+
+    def change(*columns: str) -> Executable:
+        return (
+            update(transaction)
+            .where(transaction.c.id == bindparam("row_id"))
+            .values({name: bindparam(name) for name in columns})
+        )
+
+    one = ("station_id",)
+    return {
+        Op.STATION_BOOTED: merge(
+            station, one, "vendor", "model", "serial", "firmware", "boot_reason", "booted_at", "last_seen_at"
+        ),
+        Op.STATION_CONNECTED: merge(station, one, "protocol", "connected_at", "last_seen_at"),
+        Op.STATION_DISCONNECTED: merge(station, one, "disconnected_at", "last_seen_at"),
+        Op.STATION_SEEN: merge(station, one, "last_seen_at"),
+        Op.CONNECTOR: merge(connector, _KEYS[Op.CONNECTOR], "status", "error", "info", "at"),
+        Op.TRANSACTION_OPENED: insert(transaction),
+        Op.TRANSACTION_CHANGED: change(
+            "evse_id",
+            "connector_id",
+            "token",
+            "token_type",
+            "remote_start_id",
+            "reservation_id",
+            "started_at",
+            "ended_at",
+            "energy_wh",
+            "state",
+            "stop_reason",
+            "needs_review",
+            "doc",
+        ),
+        Op.TRANSACTION_AUTHORIZED: change("authorization_status", "authorization_reference"),
+        Op.MESSAGE: insert(message).on_conflict_do_nothing(index_elements=["station_id", "key"]),
+    }

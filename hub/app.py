@@ -1,0 +1,311 @@
+"""The composition root: the one page that makes every part and ties it to the others.
+
+    settings ─► database, bus, keys, egress
+             ─► parties (directory, registrar, clients, deliverer)
+             ─► tokens (authorizer) ─► starts (starter) ─► reactions, schedule ─► worker
+             ─► csms (central system, link) ◄─ backoffice
+             ─► HTTP: operator API, OCPI, live page, health
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from starlette.requests import Request
+
+from csms.link import Link
+from csms.registry import Registry
+from csms.server import CentralSystem
+from hub import backoffice, reactions, schedule
+
+from hub.locations import api as locations_api
+from hub.locations.ocpi import LocationHandlers
+from hub.locations.tables import Location
+from hub.parties import api as parties_api
+from hub.parties.callers import Callers
+from hub.parties.clients import Clients
+from hub.parties.delivery import Deliverer
+from hub.parties.directory import Directory
+from hub.parties.forward import Forwarder
+from hub.parties.ocpi import PartyHandlers
+from hub.parties.outbox import Source, put_source
+from hub.parties.registration import Registrar, settle_own_parties
+from hub.sessions import api as sessions_api
+from hub.sessions.live import LiveSessions
+from hub.sessions.ocpi import CdrHandlers, SessionHandlers, cdr_source
+from hub.sessions.tables import Session
+from hub.settings import Settings
+from hub.starts import api as starts_api
+from hub.starts.flows import Starter
+from hub.starts.ocpi import CommandHandlers
+from hub.starts.service import match_partner_session
+from hub.stations import api as stations_api
+from hub.tariffs import api as tariffs_api
+from hub.tariffs.ocpi import TariffHandlers
+from hub.tariffs.tables import Tariff
+from hub.tokens import api as tokens_api
+from hub.tokens.flows import Authorizer
+from hub.tokens.ocpi import TokenHandlers, token_source
+from hub.web import routes as web
+from kit import bus as buses
+from kit import health
+from kit.bus import Bus
+from kit.clock import Clock, SystemClock
+from kit.crypto import KeyRing
+from kit.http import Egress
+from kit.idempotency import Idempotency
+from kit.jobs import Worker
+from kit.log import get
+from kit.metrics import Metrics
+from kit.problems import CorrelationMiddleware, install_problem_handlers
+from kit.reactions import Reactions
+from kit.tx import Database, Tx
+from ocpi.call import Failure, Handler
+from ocpi.endpoint import HandlerKey
+from ocpi.server import build_router
+
+log = get(__name__)
+
+API = "/api/operator/v1"
+OCPI = "/ocpi"
+VERSION = "2.2.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """The parts of a running hub."""
+
+    settings: Settings
+    public_url: str
+    clock: Clock
+    db: Database
+    bus: Bus
+    keys: KeyRing
+    http: httpx.AsyncClient
+    directory: Directory
+    registrar: Registrar
+    clients: Clients
+    forwarder: Forwarder
+    starter: Starter
+    link: Link
+    csms: CentralSystem
+    worker: Worker
+    deliverer: Deliverer
+    live_sessions: LiveSessions
+    metrics: Metrics
+    ocpi_handlers: Mapping[HandlerKey, Handler]
+
+    async def close(self) -> None:
+        """Let go of everything that is open."""
+        await self.db.doorbells.leave()
+        await self.forwarder.close()
+        await self.http.aclose()
+        await self.bus.close()
+        await self.db.close()
+
+
+def key_ring(settings: Settings) -> KeyRing:
+    """The key ring of the settings, or of the key file, which is made at the first start."""
+    if settings.keys is not None:
+        return KeyRing.parse(settings.keys.get_secret_value())
+    return KeyRing.load_or_create(settings.keys_file)
+
+
+def own_roles(settings: Settings) -> list[dict[str, Any]]:
+    """Our own CredentialsRoles: the hub, and the CPO and eMSP parties that live in it."""
+    parties = [("HUB", settings.hub_party)]
+    parties += [("CPO", party) for party in settings.cpo_parties]
+    parties += [("EMSP", party) for party in settings.emsp_parties]
+    business = {"name": settings.operator_name}
+    return [
+        {"role": role, "country_code": party[:2], "party_id": party[3:], "business_details": business}
+        for role, party in parties
+    ]
+
+
+def ocpi_sources(settings: Settings) -> dict[str, Source]:
+    """How each module gives a changed object to the deliverer."""
+    hub_party = settings.hub_party
+    return {
+        "locations": put_source(Location, hub_party),
+        "tariffs": put_source(Tariff, hub_party),
+        "sessions": put_source(Session, hub_party),
+        "cdrs": cdr_source(hub_party),
+        "tokens": token_source(hub_party),
+    }
+
+
+async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None = None) -> Hub:
+    """Make every part. Nothing listens or works yet; the schema must be up to date."""
+    clock = clock or SystemClock()
+    keys = key_ring(settings)
+    facts = Reactions()
+    db = Database(settings.database_url, clock=clock, reactions=facts)
+    bus = await buses.connect(settings.bus_url)
+    await db.doorbells.join(bus)
+    egress = Egress(
+        settings.egress_private_networks, timeout_s=settings.egress_timeout_s, max_bytes=settings.egress_max_bytes
+    )
+    http = egress.client()
+    roles = own_roles(settings)
+    async with db.tx() as tx:
+        await settle_own_parties(tx, roles)
+
+    directory = Directory(db, keys)
+    clients = Clients(http, keys, clock, sender=settings.hub_party, timeout_s=settings.egress_timeout_s)
+    registrar = Registrar(
+        db=db,
+        keys=keys,
+        http=http,
+        clock=clock,
+        versions_url=f"{public_url}{OCPI}/versions",
+        roles=roles,
+        old_token_grace=timedelta(seconds=settings.old_token_grace_s),
+    )
+    authorizer = Authorizer(db, keys, directory, clients, deadline_s=settings.authorize_deadline_s)
+    stations_here = Registry(bus)
+    link = Link(stations_here, bus)
+    starter = Starter(
+        db=db,
+        keys=keys,
+        authorizer=authorizer,
+        link=link,
+        clients=clients,
+        directory=directory,
+        response_base=f"{public_url}{OCPI}/{VERSION}/sender/commands",
+        command_timeout_s=settings.command_timeout_s,
+    )
+    sources = ocpi_sources(settings)
+    reactions.wire(
+        facts,
+        settings=settings,
+        keys=keys,
+        starter=starter,
+        directory=directory,
+        clients=clients,
+        sources=sources,
+    )
+    schedule.wire(facts, starter=starter)
+    live_sessions = LiveSessions(db, clock, interval_s=settings.session_update_interval_s)
+    csms = CentralSystem(
+        db,
+        backoffice.HubBackoffice(db, keys, starter, settings.heartbeat_interval_s),
+        bus,
+        clock=clock,
+        host=settings.ocpp_host,
+        port=settings.ocpp_port,
+        on_metered=live_sessions.note,
+        registry=stations_here,
+    )
+    own_ids = [settings.hub_party, *settings.cpo_parties, *settings.emsp_parties]
+    forwarder = Forwarder(clients, directory, egress, hub_party=settings.hub_party, own_parties=own_ids)
+
+    async def on_session(tx: Tx, session: Session) -> None:
+        await match_partner_session(tx, keys, session)
+
+    limit, cdr_url = settings.ocpi_page_limit, f"{public_url}{OCPI}/{VERSION}/receiver/cdrs"
+    handlers: dict[HandlerKey, Handler] = {
+        **PartyHandlers(registrar, directory, page_limit=limit).table(),
+        **LocationHandlers(db, page_limit=limit).table(),
+        **TariffHandlers(db, page_limit=limit).table(),
+        **TokenHandlers(db, keys, authorizer, page_limit=limit).table(),
+        **SessionHandlers(db, on_session, page_limit=limit).table(),
+        **CdrHandlers(db, page_limit=limit, base_url=cdr_url).table(),
+        **CommandHandlers(db, starter, own_cpos=settings.cpo_parties).table(),
+    }
+    return Hub(
+        settings=settings,
+        public_url=public_url,
+        clock=clock,
+        db=db,
+        bus=bus,
+        keys=keys,
+        http=http,
+        directory=directory,
+        registrar=registrar,
+        clients=clients,
+        forwarder=forwarder,
+        starter=starter,
+        link=link,
+        csms=csms,
+        worker=Worker(db),
+        deliverer=Deliverer(db, directory, sources, clients.deliver),
+        live_sessions=live_sessions,
+        metrics=Metrics(process=True),
+        ocpi_handlers=handlers,
+    )
+
+
+def http_app(hub: Hub, *, operator_api: bool = True, ocpi_api: bool = True) -> FastAPI:
+    """The HTTP application of a process with the given roles."""
+    app = FastAPI(title="Plugbridge", version="1", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.db, app.state.keys = hub.db, hub.keys
+    app.add_middleware(CorrelationMiddleware)
+    install_problem_handlers(app)
+    checks = health.Health(hub.clock)
+    checks.add("database", lambda: ping(hub.db))
+    app.router.routes.extend(health.routes(checks, hub.metrics))
+    if operator_api:
+        add_operator_api(app, hub)
+        app.router.routes.extend(web.routes(hub.db, public=hub.settings.live_page_public))
+    if ocpi_api:
+        app.router.routes.extend(
+            build_router(
+                VERSION,
+                hub.ocpi_handlers,
+                Callers(hub.db, hub.directory).authenticate,
+                now=hub.clock.now,
+                public_url=hub.public_url,
+                base_path=OCPI,
+                intercept=hub.forwarder.intercept,
+                max_body_bytes=hub.settings.ocpi_max_body_bytes,
+                on_failure=log_failure,
+            )
+        )
+    return app
+
+
+def add_operator_api(app: FastAPI, hub: Hub) -> None:
+    """The operator API, room by room."""
+    settings, db = hub.settings, hub.db
+    ocpp_url = f"ws://{settings.ocpp_host}:{settings.ocpp_port}/ocpp/"
+    for router in (
+        stations_api.router(db, hub.keys, hub.link, cpo_parties=settings.cpo_parties, ocpp_url=ocpp_url),
+        locations_api.router(db, cpo_parties=settings.cpo_parties),
+        tariffs_api.router(db, cpo_parties=settings.cpo_parties),
+        tokens_api.router(db, hub.keys, emsp_parties=settings.emsp_parties, issuer=settings.operator_name),
+        parties_api.router(db, hub.registrar, hub.directory),
+        starts_api.router(db, hub.starter, Idempotency(db, hub.keys), cpo_parties=settings.cpo_parties),
+        sessions_api.router(db),
+    ):
+        app.include_router(router, prefix=API)
+
+    async def openapi(request: Request) -> JSONResponse:
+        return JSONResponse(app.openapi())
+
+    app.add_route(f"{API}/openapi.json", openapi, include_in_schema=False)
+
+
+async def ping(db: Database) -> None:
+    """Raises when the database does not answer."""
+    async with db.read() as tx:
+        await tx.session.connection()
+
+
+def log_failure(failure: Failure) -> None:
+    """A line for each OCPI call that ended in an error; a stack for those that are faults of ours."""
+    write = log.info if failure.expected else log.error
+    write(
+        "ocpi_call_failed",
+        error=type(failure.error).__name__,
+        status=failure.http_status,
+        code=failure.status_code,
+        method=failure.method,
+        endpoint=":".join(map(str, failure.key)) if failure.key else None,
+        correlation_id=failure.correlation_id,
+        exc_info=None if failure.expected else failure.error,
+    )

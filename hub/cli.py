@@ -1,0 +1,204 @@
+"""The command line: `plugbridge serve | demo | simulate … | migrate | operator-key create | config | routes | openapi`."""
+
+import asyncio
+import json as jsonlib
+import signal
+from collections.abc import Coroutine
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from auth.keys import create_key
+from auth.subjects import OperatorRole
+from hub import schema
+from hub.app import http_app, key_ring, open_hub
+from hub.serve import PartialRolesOnMemoryBus, running
+from hub.settings import ServerRole, Settings
+from kit import log
+from kit.clock import SystemClock
+from kit.tx import Database
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+simulate = typer.Typer(no_args_is_help=True, help="Chargers and partners to try the hub against.")
+operator_key = typer.Typer(no_args_is_help=True, help="Keys for the operator API.")
+cli.add_typer(simulate, name="simulate")
+cli.add_typer(operator_key, name="operator-key")
+
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for scripts.")]
+
+T = TypeVar("T")
+
+out, err = Console(), Console(stderr=True)
+
+
+@cli.command()
+def serve(
+    roles: Annotated[str | None, typer.Option(help="What this process does: api,ocpi,csms,worker.")] = None,
+) -> None:
+    """Run the hub until SIGTERM or Ctrl-C; the schema is brought up to date first."""
+    settings = Settings()
+    if roles is not None:
+        settings = settings.model_copy(update={"roles": [ServerRole(role) for role in roles.split(",")]})
+    log.configure(settings.log_level, settings.log_json)
+    try:
+        _run(_serve(settings))
+    except PartialRolesOnMemoryBus as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@cli.command()
+def demo(
+    once: Annotated[bool, typer.Option(help="Play each journey once and end.")] = False,
+    as_json: JsonOption = False,
+    http_port: Annotated[int | None, typer.Option(help="Port of the HTTP APIs; 8000, or a free one with --once.")] = None,
+    ocpp_port: Annotated[int | None, typer.Option(help="Port of the chargers; 9000, or a free one with --once.")] = None,
+) -> None:
+    """Start the hub with a small network of simulated chargers and two roaming partners, and charge."""
+    from hub.demo import run
+
+    ok = _run(run(once=once, as_json=as_json, http_port=http_port, ocpp_port=ocpp_port))
+    raise typer.Exit(0 if ok else 1)
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database's schema up to date."""
+    settings = Settings()
+    asyncio.run(schema.upgrade(settings.database_url))
+    err.print("the schema is up to date")
+
+
+@cli.command()
+def config(as_json: JsonOption = False) -> None:
+    """Print the effective settings, without secrets."""
+    values = Settings().model_dump(mode="json")
+    if as_json:
+        out.print_json(data=values)
+        return
+    table = Table("setting", "value", "meaning")
+    for name, field in Settings.model_fields.items():
+        table.add_row(f"PLUGBRIDGE_{name.upper()}", str(values[name]), field.description or "")
+    out.print(table)
+
+
+@cli.command()
+def routes(as_json: JsonOption = False) -> None:
+    """Print every route of the HTTP APIs and the OCPI modules that are served."""
+    found = _run(_routes())
+    if as_json:
+        out.print_json(data=[{"methods": methods, "path": path} for methods, path in found])
+        return
+    table = Table("methods", "path")
+    for methods, path in found:
+        table.add_row(methods, path)
+    out.print(table)
+
+
+@cli.command()
+def openapi() -> None:
+    """Write the OpenAPI documents into openapi/."""
+    from hub.openapi import write
+
+    for path in write():
+        err.print(f"wrote {path}")
+
+
+@operator_key.command("create")
+def create_operator_key(
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "operator",
+    role: Annotated[OperatorRole, typer.Option(help="admin may change things, viewer may look.")] = OperatorRole.ADMIN,
+    as_json: JsonOption = False,
+) -> None:
+    """Create a key for the operator API and print it, this once."""
+    key = _run(_create_key(Settings(), name, role))
+    if as_json:
+        typer.echo(jsonlib.dumps({"name": name, "role": role.value, "key": key}))
+    else:
+        err.print("keep it, it is not shown again:")
+        typer.echo(key)
+
+
+@simulate.command("partner")
+def simulate_partner(
+    role: Annotated[str, typer.Option(help="CPO or EMSP.")] = "EMSP",
+    party: Annotated[str, typer.Option(help="As CC*PID.")] = "DE*SIM",
+    name: Annotated[str, typer.Option(help="Business name.")] = "Simulated partner",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
+    charging_s: Annotated[float, typer.Option(help="How long a session at this CPO's chargers lasts.")] = 1.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a roaming partner; its control API is under /control."""
+    from simulators.partner.server import run_partner
+
+    log.configure("warning", json=False)
+    options = {"role": role.upper(), "party": party, "name": name, "port": port, "charging_s": charging_s}
+    _run(run_partner(announce=as_json, **options))
+
+
+@simulate.command("station")
+def simulate_station(
+    station_id: Annotated[str, typer.Argument(help="The station's id.")],
+    url: Annotated[str, typer.Option(help="Where it connects to, without its id.")] = "ws://localhost:9000/ocpp",
+    password: Annotated[str, typer.Option(envvar="PLUGBRIDGE_STATION_PASSWORD", help="HTTP Basic password.")] = "",
+    protocol: Annotated[str, typer.Option(help="ocpp1.6 or ocpp2.0.1.")] = "ocpp1.6",
+    tap: Annotated[str | None, typer.Option(help="Tap this card once connected, charge, and end.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a charging station."""
+    from simulators.station import run_station
+
+    log.configure("warning", json=False)
+    options = {"station_id": station_id, "url": url, "password": password, "protocol": protocol, "tap": tap}
+    _run(run_station(announce=as_json, **options))
+
+
+def main() -> None:
+    """The entry point `plugbridge`."""
+    cli()
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Run on uvloop where there is one."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(work)
+    return uvloop.run(work)
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with running(settings) as up:
+        err.print(f"HTTP {up.http_url}  OCPP {up.ocpp_url or '-'}")
+        await stop.wait()
+
+
+async def _create_key(settings: Settings, name: str, role: OperatorRole) -> str:
+    await schema.upgrade(settings.database_url)
+    db = Database(settings.database_url, clock=SystemClock())
+    try:
+        async with db.tx() as tx:
+            return await create_key(tx, key_ring(settings), name=name, role=role)
+    finally:
+        await db.close()
+
+
+async def _routes() -> list[tuple[str, str]]:
+    hub = await open_hub(Settings(database_url="sqlite://"), public_url="http://localhost")
+    try:
+        found = []
+        for route in http_app(hub).routes:
+            methods = ",".join(sorted(getattr(route, "methods", None) or ["*"]))
+            found.append((methods, str(getattr(route, "path", ""))))
+        return found
+    finally:
+        await hub.close()
+
+
+if __name__ == "__main__":
+    main()

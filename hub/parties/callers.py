@@ -1,0 +1,69 @@
+"""Which platform is calling, and what it may speak for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hub.parties.delivery import note_reached
+from hub.parties.directory import Directory, Peer
+from hub.parties.objects import Viewer
+from hub.parties.tables import OFFLINE
+from kit.tx import Database
+from ocpi.call import Call
+from ocpi.errors import NotFound, Unauthenticated
+from ocpi.headers import Party, token_candidates
+
+REGISTRATION_MODULES = ("versions", "credentials")
+"""What token A is good for (OCPI 2.2.1, credentials)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated platform, the token that it presented, and whether that is a token A."""
+
+    peer: Peer
+    token: str
+    registers: bool
+
+    @property
+    def viewer(self) -> Viewer:
+        """The platform as one who asks for objects."""
+        return Viewer(self.peer.id, tuple(party.key for party in self.peer.parties))
+
+
+class Callers:
+    """Authenticates OCPI requests."""
+
+    def __init__(self, db: Database, directory: Directory) -> None:
+        self._db = db
+        self._directory = directory
+
+    async def authenticate(self, headers: Mapping[str, str], module: str) -> Caller:
+        """Who calls. Raises `Unauthenticated` for a missing or unknown token, and for token A outside registration."""
+        for candidate in token_candidates(headers.get("authorization")):
+            known = await self._directory.token([candidate])
+            if known is None:
+                continue
+            peer = (await self._directory.snapshot()).peers.get(known.platform_id)
+            if peer is None or (known.registers and module not in REGISTRATION_MODULES):
+                break
+            if not known.registers and not peer.is_registered:
+                break
+            if peer.status == OFFLINE:
+                async with self._db.tx() as tx:  # it speaks, so it is back: what waits for it need not wait longer
+                    await note_reached(tx, peer.id)
+            return Caller(peer, candidate, known.registers)
+        raise Unauthenticated
+
+
+def caller(call: Call) -> Caller:
+    """The caller of an authenticated call."""
+    assert isinstance(call.caller, Caller)  # noqa: S101 - `Callers.authenticate` made it
+    return call.caller
+
+
+def owned_party(call: Call) -> Party:
+    """The party in the URL, which must live on the caller's platform. Raises `NotFound` for anybody else's."""
+    owner = call.owner
+    if owner is None or owner.key not in caller(call).viewer.parties:
+        raise NotFound("that party does not live on your platform")
+    return owner

@@ -1,0 +1,145 @@
+"""Requests to partners: the right URL, our token for them, routing headers, and one way to say that it failed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from hub.parties.directory import Peer
+from hub.parties.outbox import Outgoing, Refused, Unreachable
+from kit.clock import Clock
+from kit.crypto import KeyRing
+from kit.guard import forbid_in_tx
+from kit.log import correlation_id
+from ocpi.client import EndpointMissing, PartnerClient
+from ocpi.endpoint import Interface, Verb
+from ocpi.errors import PeerError, PeerRefused, PeerUnreachable
+from ocpi.headers import Party, authorization
+from ocpi.paging import with_query
+from ocpi.peer_http import PeerReply
+from ocpi.types import JsonValue
+
+SECRET_PURPOSE = "ocpi-credentials"  # noqa: S105 - the purpose of an encryption, not a secret
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Talks to partners' platforms; `sender` is who speaks when a call names nobody."""
+
+    http: httpx.AsyncClient
+    keys: KeyRing
+    clock: Clock
+    sender: str
+    timeout_s: float
+
+    def to(self, peer: Peer) -> PartnerClient:
+        """A client for one partner. Raises `Refused` for one that has not registered."""
+        return PartnerClient(
+            self.http,
+            {_endpoint(name): url for name, url in peer.endpoints.items()},
+            self._token(peer),
+            now=self.clock.now,
+            encode_token=peer.encode_token,
+            timeout_s=self.timeout_s,
+        )
+
+    def authorization(self, peer: Peer) -> str:
+        """The Authorization header that the partner expects of us. Raises `Refused` for one that has not registered."""
+        return authorization(self._token(peer), encode=peer.encode_token)
+
+    async def request(
+        self,
+        peer: Peer,
+        verb: str,
+        endpoint: str,
+        path: tuple[str, ...] = (),
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        sender: str | None = None,
+        receiver: str | None = None,
+    ) -> JsonValue:
+        """Send a request to a partner's endpoint (`"RECEIVER/sessions"`); returns the answer's data.
+
+        `sender` and `receiver` are `CC*PID`. Raises `Unreachable` when it makes sense to try again later, `Refused`
+        when the partner understood and said no, or has no such endpoint.
+        """
+        return (await self._exchange(peer, verb, endpoint, path, query, body, sender, receiver)).envelope.data
+
+    async def deliver(self, peer: Peer, module: str, outgoing: Outgoing, *, to: str | None) -> str | None:
+        """Send an object to a partner's Receiver interface; returns the `Location` of the answer."""
+        query = dict(outgoing.query)
+        receiver = to or _first_party(peer)
+        reply = await self._exchange(
+            peer, outgoing.verb, f"RECEIVER/{module}", outgoing.path, query, outgoing.body, outgoing.sender, receiver
+        )
+        return reply.headers.get("location")
+
+    async def post_back(self, peer: Peer, url: str, body: bytes, *, sender: str, receiver: str | None) -> None:
+        """POST an asynchronous result to a URL that the partner gave. Raises as `request` does."""
+        forbid_in_tx("a request to a partner")
+        client = self.to(peer)
+        headers = client.headers(
+            from_party=_party(sender),
+            to_party=_party(receiver or _first_party(peer)),
+            correlation_id=correlation_id.get(),
+        )
+        try:
+            await client.request(Verb.POST, url, body=body, headers=headers)
+        except PeerError as error:
+            raise _translated(error) from error
+
+    def _token(self, peer: Peer) -> str:
+        if peer.credentials_token is None or not peer.is_registered:
+            raise Refused("the partner is not registered")
+        return self.keys.decrypt(SECRET_PURPOSE, peer.credentials_token).decode()
+
+    async def _exchange(
+        self,
+        peer: Peer,
+        verb: str,
+        endpoint: str,
+        path: tuple[str, ...],
+        query: Mapping[str, str] | None,
+        body: bytes | None,
+        sender: str | None,
+        receiver: str | None,
+    ) -> PeerReply:
+        forbid_in_tx("a request to a partner")
+        client = self.to(peer)
+        headers = client.headers(
+            from_party=_party(sender or self.sender),
+            to_party=_party(receiver or _first_party(peer)),
+            correlation_id=correlation_id.get(),
+        )
+        try:
+            url = client.url(*_endpoint(endpoint), *path)
+            return await client.request(
+                Verb(verb), with_query(url, **query) if query else url, body=body, headers=headers
+            )
+        except PeerError as error:
+            raise _translated(error) from error
+
+
+def _translated(error: PeerError) -> Exception:
+    if isinstance(error, PeerUnreachable):
+        return Unreachable(str(error), retry_after_s=error.retry_after_s)
+    if isinstance(error, PeerRefused | EndpointMissing):
+        return Refused(str(error))
+    return Refused(f"an answer that is not OCPI: {error}")
+
+
+def _endpoint(name: str) -> tuple[str, Interface]:
+    side, _, module = name.partition("/")
+    return module, Interface(side)
+
+
+def _party(key: str | None) -> Party | None:
+    if key is None:
+        return None
+    country_code, _, party_id = key.partition("*")
+    return Party(country_code, party_id)
+
+
+def _first_party(peer: Peer) -> str | None:
+    return peer.parties[0].key if peer.parties else None

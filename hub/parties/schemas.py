@@ -1,0 +1,111 @@
+"""JSON of the operator API about partners and deliveries."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PARTY = r"^[A-Za-z]{2}\*[A-Za-z0-9]{3}$"
+
+
+class AllowedRole(BaseModel):
+    """A role that the partner may play."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    role: str = Field(pattern="^(CPO|EMSP|HUB|NAP|NSP|OTHER|SCSP)$")
+    party: str = Field(pattern=PARTY, description="As CC*PID.")
+
+
+class InvitationIn(BaseModel):
+    """A partner to invite."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field("partner", min_length=1, max_length=100)
+    roles: list[AllowedRole] = Field(
+        default_factory=list,
+        max_length=50,
+        description="What the partner may register as; anything that no other partner is, when empty.",
+    )
+
+
+class InvitationOut(BaseModel):
+    """What the partner needs to register. The token is shown this once."""
+
+    platform_id: str
+    versions_url: str
+    token: str = Field(description="OCPI's TOKEN_A.")
+
+
+class PartnerIn(BaseModel):
+    """A partner who has invited us."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field("partner", min_length=1, max_length=100)
+    versions_url: str = Field(min_length=8, max_length=255, pattern="^https?://")
+    token: str = Field(min_length=1, max_length=64, description="The TOKEN_A that the partner gave us.")
+
+
+class PartnerParty(BaseModel):
+    """A role of a party on the partner's platform."""
+
+    role: str
+    party: str
+    business_name: str
+
+
+class PartnerOut(BaseModel):
+    """A partner's platform."""
+
+    id: str
+    name: str
+    status: str
+    version: str | None
+    versions_url: str | None
+    parties: list[PartnerParty]
+    endpoints: list[str] = Field(description="What it implements, as SIDE/module.")
+
+
+class DeliveryOut(BaseModel):
+    """How far one partner has been told of one module."""
+
+    platform_id: str
+    partner: str
+    status: str
+    module: str
+    delivered: int = Field(description="Objects that were sent and accepted.")
+    waiting: bool = Field(description="Whether the log holds changes that the partner has not seen.")
+    failures: int = Field(description="Failed tries in a row.")
+    retry_at: datetime | None
+    last_error: str | None
+    last_success_at: datetime | None
+
+
+class ReceiptOut(BaseModel):
+    """A CDR that a partner has accepted."""
+
+    platform_id: str
+    module: str
+    owner: str
+    object_id: str
+    location: str | None = Field(description="Where the partner keeps it.")
+    received_at: datetime
+
+
+class DeadLetterOut(BaseModel):
+    """A job that gave up."""
+
+    id: int
+    kind: str
+    attempts: int
+    last_error: str | None
+    created_at: datetime
+
+
+class DeliveriesOut(BaseModel):
+    """What partners have been told, what they accepted for good, and what could not be delivered."""
+
+    partners: list[DeliveryOut]
+    receipts: list[ReceiptOut]
+    dead_letters: list[DeadLetterOut]

@@ -1,0 +1,78 @@
+"""Who reacts to what: every event and every job kind of the application, on one page.
+
+    TransactionChanged       → the session follows the charger's record; its CDR is issued when it has ended
+    ConnectorStatusChanged   → the EVSE's status in its location, and so to the partners
+    StartRequested           → the charger, ours or a partner's, is told to start
+    starts.post_result       → a partner learns what came of its command
+    starts.command_for_partner → a partner's STOP_SESSION or UNLOCK_CONNECTOR reaches our charger
+    parties.redeliver        → an object that a partner refused is offered again
+"""
+
+from collections.abc import Mapping
+
+from csms.events import ConnectorStatusChanged, TransactionChanged
+from csms.station import ConnectorStatus
+from hub.locations import service as locations
+from hub.parties import delivery
+from hub.parties.clients import Clients
+from hub.parties.directory import Directory
+from hub.parties.outbox import Source
+from hub.settings import Settings
+from hub.starts import service as starts
+from hub.starts.events import StartRequested
+from hub.starts.flows import COMMAND_FOR_PARTNER, Starter
+from hub.stations import service as stations
+from kit.crypto import KeyRing
+from kit.reactions import Reactions
+from kit.tx import Tx
+from ocpi.headers import Party
+
+EVSE_STATUS = {
+    ConnectorStatus.AVAILABLE: "AVAILABLE",
+    ConnectorStatus.PREPARING: "BLOCKED",
+    ConnectorStatus.CHARGING: "CHARGING",
+    ConnectorStatus.SUSPENDED_EV: "CHARGING",
+    ConnectorStatus.SUSPENDED_EVSE: "CHARGING",
+    ConnectorStatus.FINISHING: "BLOCKED",
+    ConnectorStatus.OCCUPIED: "CHARGING",
+    ConnectorStatus.RESERVED: "RESERVED",
+    ConnectorStatus.UNAVAILABLE: "INOPERATIVE",
+    ConnectorStatus.FAULTED: "OUTOFORDER",
+    ConnectorStatus.UNKNOWN: "UNKNOWN",
+}
+"""A connector's status as OCPI's EVSE Status."""
+
+
+def wire(
+    reactions: Reactions,
+    *,
+    settings: Settings,
+    keys: KeyRing,
+    starter: Starter,
+    directory: Directory,
+    clients: Clients,
+    sources: Mapping[str, Source],
+) -> None:
+    """Register every reaction and every job."""
+    country_code, _, party_id = settings.emsp_parties[0].partition("*")
+    emsp = Party(country_code, party_id)
+
+    async def follow_transaction(tx: Tx, event: TransactionChanged) -> None:
+        await starts.follow_transaction(tx, keys, event, currency=settings.currency, emsp=emsp)
+
+    reactions.on(TransactionChanged, follow_transaction)
+    reactions.on(ConnectorStatusChanged, show_status)
+    reactions.call(StartRequested, starter.carry_out)
+    reactions.job(starts.POST_RESULT, starter.post_result)
+    reactions.job(COMMAND_FOR_PARTNER, starter.command_for_partner)
+    reactions.job(delivery.REDELIVER, delivery.redeliver(directory, sources, clients.deliver))
+
+
+async def show_status(tx: Tx, event: ConnectorStatusChanged) -> None:
+    """An EVSE's status in its location follows the station's connector."""
+    if event.evse_id == 0:
+        return
+    place = await stations.place(tx, event.station_id, event.evse_id)
+    if place is not None:
+        status = EVSE_STATUS[ConnectorStatus(event.status)]
+        await locations.set_evse_status(tx, place.country_code, place.party_id, place.evse_uid, status)

@@ -1,0 +1,25 @@
+"""What happens by the clock, on one page.
+
+    every 30 s   starts that waited for a session past their time are closed
+    every 60 s   idempotency keys past their time are forgotten
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from hub.starts.flows import Starter
+from kit.idempotency import forget_expired
+from kit.reactions import Reactions
+from kit.tx import Database
+
+
+def wire(reactions: Reactions, *, starter: Starter) -> None:
+    """Register every schedule."""
+    reactions.every("starts.expire", timedelta(seconds=30), starter.expire)
+    reactions.every("idempotency.forget", timedelta(seconds=60), _forget_keys)
+
+
+async def _forget_keys(db: Database, payload: Mapping[str, Any]) -> None:
+    async with db.tx() as tx:
+        await forget_expired(tx)

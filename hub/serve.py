@@ -1,0 +1,88 @@
+"""Running a hub: sockets first, so that its URLs are known, then every role of the process side by side."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import uvicorn
+
+from hub import schema
+from hub.app import Hub, http_app, open_hub
+from hub.settings import ServerRole, Settings
+from kit.clock import Clock
+from kit.log import get
+
+log = get(__name__)
+
+GRACE_S = 5
+"""Open streams (the live page) would otherwise keep the process from ending."""
+
+
+class PartialRolesOnMemoryBus(ValueError):
+    """Some roles only, and a bus that reaches no other process: stations would be out of reach."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A hub that is up, and where."""
+
+    hub: Hub
+    http_url: str
+    ocpp_url: str
+
+
+def check_roles(settings: Settings) -> None:
+    """Raises `PartialRolesOnMemoryBus` for a part of a deployment that could not reach the others."""
+    if settings.bus_url.startswith("memory:") and set(settings.roles) != set(ServerRole):
+        raise PartialRolesOnMemoryBus("roles are split over processes only on a nats:// bus")
+
+
+@asynccontextmanager
+async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Running]:
+    """A hub with its listeners and workers, up when the block is entered and down when it is left."""
+    check_roles(settings)
+    await schema.upgrade(settings.database_url)
+    listener = _listen(settings)
+    http_url = f"http://localhost:{listener.getsockname()[1]}"
+    hub = await open_hub(settings, public_url=settings.public_url or http_url, clock=clock)
+    roles = set(settings.roles)
+    app = http_app(hub, operator_api=ServerRole.API in roles, ocpi_api=ServerRole.OCPI in roles)
+    # `_serve` is `serve` without uvicorn's own signal handlers: the caller decides when the process ends.
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S))
+    http = asyncio.create_task(server._serve(sockets=[listener]))
+    workers: list[asyncio.Task[None]] = []
+    try:
+        if ServerRole.CSMS in roles:
+            await hub.csms.start()
+            workers.append(asyncio.create_task(hub.live_sessions.run()))
+        if ServerRole.WORKER in roles:
+            workers += [asyncio.create_task(hub.worker.run()), asyncio.create_task(hub.deliverer.run())]
+        while not server.started and not http.done():
+            await asyncio.sleep(0.01)
+        ocpp_url = f"ws://localhost:{hub.csms.port}/ocpp" if ServerRole.CSMS in roles else ""
+        log.info("hub_is_up", http_url=http_url, ocpp_url=ocpp_url, roles=sorted(roles))
+        yield Running(hub, http_url, ocpp_url)
+    finally:
+        if ServerRole.CSMS in roles:
+            await hub.csms.stop()
+        server.should_exit = True
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(http, *workers, return_exceptions=True)
+        await hub.close()
+        listener.close()
+
+
+async def serve(settings: Settings, *, stop: asyncio.Event) -> None:
+    """Run a hub until `stop` is set."""
+    async with running(settings):
+        await stop.wait()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((settings.http_host, settings.http_port))
+    return listener

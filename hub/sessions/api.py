@@ -1,0 +1,41 @@
+"""Operator API: sessions and CDRs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from auth.guards import OperatorDep
+from hub.sessions.schemas import CdrOut, SessionOut
+from hub.sessions.tables import Cdr, Session
+from kit.paging import Page, PageParams, Paging
+from kit.tx import Database
+
+
+def router(db: Database) -> APIRouter:
+    """The routes of this room."""
+    routes = APIRouter(tags=["sessions"])
+
+    @routes.get("/sessions", operation_id="list_sessions")
+    async def list_sessions(_: OperatorDep, paging: Paging) -> Page[SessionOut]:
+        """All sessions, at our chargers and at partners', newest first."""
+        rows, total = await _newest(db, Session, paging)
+        return Page.of([SessionOut.of(row) for row in rows], total, paging)
+
+    @routes.get("/cdrs", operation_id="list_cdrs")
+    async def list_cdrs(_: OperatorDep, paging: Paging) -> Page[CdrOut]:
+        """All CDRs, ours and partners', newest first."""
+        rows, total = await _newest(db, Cdr, paging)
+        return Page.of([CdrOut.of(row) for row in rows], total, paging)
+
+    return routes
+
+
+async def _newest(db: Database, model: Any, paging: PageParams) -> tuple[Sequence[Any], int]:
+    async with db.read() as tx:
+        statement = select(model).order_by(col(model.id).desc()).offset(paging.offset).limit(paging.limit)
+        rows = await tx.all(statement)
+        total = (await tx.execute(select(func.count()).select_from(model))).scalar_one()
+    return rows, int(total)

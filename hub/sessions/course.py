@@ -1,0 +1,37 @@
+"""From the charger's transaction record to the course of a session, as OCPI and the tariff see it. Pure.
+
+Only a vehicle that does not ask for power is parked (OCPI 2.2.1, mod_cdrs, PARKING_TIME): an EVSE that holds back
+energy, or that has not begun, is none of the driver's doing and counts as charging time.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from csms.record import TransactionRecord
+from csms.station import ChargingState
+from hub.sessions.documents import Course, Stretch
+
+PARKED = frozenset({ChargingState.SUSPENDED_EV, ChargingState.IDLE})
+
+
+def course_of(record: TransactionRecord, *, now: datetime) -> Course:
+    """How far the transaction has come; a running one is taken to last until `now`."""
+    end = record.ended_at or max(now, record.started_at)
+    return Course(record.started_at, record.ended_at, record.energy_wh, stretches(record, end))
+
+
+def stretches(record: TransactionRecord, end: datetime) -> Sequence[Stretch]:
+    """The record's periods, neighbours of the same kind joined; one stretch when it tells no states."""
+    borders = [
+        (max(period.from_at, record.started_at), period.energy_wh, period.state in PARKED)
+        for period in record.periods
+        if period.from_at < end
+    ]
+    if not borders or borders[0][0] > record.started_at:
+        borders.insert(0, (record.started_at, record.energy_wh * 0, False))
+    kept = [border for index, border in enumerate(borders) if index == 0 or border[2] != borders[index - 1][2]]
+    closing = [*kept[1:], (end, record.energy_wh, False)]
+    return [
+        Stretch(start, until, max(reached - energy, energy * 0), parked)
+        for (start, energy, parked), (until, reached, _) in zip(kept, closing, strict=True)
+    ]

@@ -1,0 +1,43 @@
+"""Running sessions between the facts: new meter values reach the session, its price and its partner now and then.
+
+Meter values themselves are stored by the CSMS. This only remembers which transactions have new ones and brings their
+sessions up to date in one go; what is lost with the process comes with the next value, or with the end.
+"""
+
+from collections.abc import Iterable
+
+from csms.events import TransactionChanged
+from kit.clock import Clock
+from kit.tx import Database
+
+
+class LiveSessions:
+    """Collects the transactions with new meter values, and has their sessions brought up to date."""
+
+    def __init__(self, db: Database, clock: Clock, *, interval_s: float) -> None:
+        self._db = db
+        self._clock = clock
+        self._interval_s = interval_s
+        self._metered: set[int] = set()
+
+    def note(self, transaction_id: int) -> None:
+        """A transaction has new meter values."""
+        self._metered.add(transaction_id)
+
+    async def run(self) -> None:
+        """Bring sessions up to date every interval, until cancelled."""
+        while True:
+            await self._clock.sleep(self._interval_s)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Bring the sessions of all transactions noted so far up to date."""
+        noted, self._metered = self._metered, set()
+        if noted:
+            await self._emit(noted)
+
+    async def _emit(self, transaction_ids: Iterable[int]) -> None:
+        async with self._db.tx() as tx:
+            for transaction_id in sorted(transaction_ids):
+                tx.emit(TransactionChanged(transaction_id))
+

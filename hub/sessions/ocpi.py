@@ -1,0 +1,132 @@
+"""Sessions and CDRs over OCPI: eMSPs read what is theirs (Sender), and CPOs report theirs (Receiver)."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import orjson
+
+from hub.parties.callers import caller, owned_party
+from hub.parties.objects import ObjectKey, find
+from hub.parties.outbox import Outgoing, Source, speaker
+from hub.parties.pages import ListPages
+from hub.sessions import service
+from hub.sessions.tables import Cdr, Session
+from kit.errors import Conflict
+from kit.tx import Database, Tx
+from ocpi import patch
+from ocpi.call import Answer, Call, Handler
+from ocpi.endpoint import HandlerKey, Interface, Verb
+from ocpi.errors import InvalidParameters, NotFound, PreferencesNotSupported
+from ocpi.types import JsonObject
+from ocpi.v221.sessions import Session as WireSession
+
+Json = dict[str, Any]
+
+
+OnSession = Callable[[Tx, Session], Awaitable[None]]
+
+
+class SessionHandlers:
+    """Handlers of the sessions module. `on_session` is told of each session that a partner reports."""
+
+    def __init__(self, db: Database, on_session: OnSession, *, page_limit: int) -> None:
+        self._db = db
+        self._on_session = on_session
+        self._list = ListPages(db, Session, limit=page_limit)
+
+    def table(self) -> dict[HandlerKey, Handler]:
+        """The handlers by endpoint."""
+        return {
+            ("sessions", Interface.SENDER, Verb.GET, "list"): self._list,
+            ("sessions", Interface.SENDER, Verb.PUT, "charging_preferences"): self.charging_preferences,
+            ("sessions", Interface.RECEIVER, Verb.GET, "session"): self.read_own,
+            ("sessions", Interface.RECEIVER, Verb.PUT, "session"): self.put,
+            ("sessions", Interface.RECEIVER, Verb.PATCH, "session"): self.patch,
+        }
+
+    async def charging_preferences(self, call: Call) -> Answer:
+        """No EVSE of ours claims CHARGING_PREFERENCES_CAPABLE, and that is what the answer says."""
+        raise PreferencesNotSupported
+
+    async def read_own(self, call: Call) -> Answer:
+        """What we have stored of the caller's own session."""
+        async with self._db.read() as tx:
+            row = await find(tx, Session, _key(call))
+        if row is None:
+            raise NotFound("no such session")
+        return Answer(row.doc)
+
+    async def put(self, call: Call) -> Answer:
+        """Create or replace a session."""
+        _key(call)
+        sent: Json = orjson.loads(call.raw)
+        async with self._db.tx() as tx:
+            kept = await service.receive(tx, sent, platform_id=caller(call).peer.id)
+            await self._on_session(tx, kept.row)
+        return Answer(http_status=201 if kept.is_new else 200)
+
+    async def patch(self, call: Call) -> Answer:
+        """Change some fields of a session; `charging_periods` are added to those stored."""
+        async with self._db.tx() as tx:
+            row = await find(tx, Session, _key(call))
+            if row is None:
+                raise NotFound("no such session: send it with PUT first")
+            merged = patch.merge(WireSession, cast(JsonObject, row.body()), call.patch())
+            kept = await service.receive(tx, cast(Json, merged), platform_id=caller(call).peer.id)
+            await self._on_session(tx, kept.row)
+        return Answer()
+
+
+class CdrHandlers:
+    """Handlers of the cdrs module."""
+
+    def __init__(self, db: Database, *, page_limit: int, base_url: str) -> None:
+        self._db = db
+        self._base_url = base_url
+        self._list = ListPages(db, Cdr, limit=page_limit)
+
+    def table(self) -> dict[HandlerKey, Handler]:
+        """The handlers by endpoint."""
+        return {
+            ("cdrs", Interface.SENDER, Verb.GET, "list"): self._list,
+            ("cdrs", Interface.RECEIVER, Verb.POST, "list"): self.post,
+            ("cdrs", Interface.RECEIVER, Verb.GET, "cdr"): self.read_own,
+        }
+
+    async def post(self, call: Call) -> Answer:
+        """Take a CDR; the same one again is answered in the same way."""
+        sent: Json = orjson.loads(call.raw)
+        owner = f"{sent['country_code']}*{sent['party_id']}".upper()
+        if owner not in caller(call).viewer.parties:
+            raise InvalidParameters("/party_id: that party does not live on your platform")
+        try:
+            async with self._db.tx() as tx:
+                kept = await service.receive_cdr(tx, sent, platform_id=caller(call).peer.id)
+        except Conflict as error:
+            raise InvalidParameters(error.detail) from error
+        location = f"{self._base_url}/{sent['country_code']}/{sent['party_id']}/{sent['id']}"
+        return Answer(http_status=201 if kept.is_new else 200, headers={"Location": location})
+
+    async def read_own(self, call: Call) -> Answer:
+        """A CDR that the caller has sent."""
+        owner = owned_party(call)
+        async with self._db.read() as tx:
+            row = await find(tx, Cdr, ObjectKey.of(owner.country_code, owner.party_id, call.path["cdr_id"]))
+        if row is None:
+            raise NotFound("no such CDR")
+        return Answer(row.doc)
+
+
+def _key(call: Call) -> ObjectKey:
+    owner = owned_party(call)
+    return ObjectKey.of(owner.country_code, owner.party_id, call.path["session_id"])
+
+
+def cdr_source(hub_party: str) -> Source:
+    """CDRs go out by POST, each once."""
+
+    async def source(tx: Tx, key: ObjectKey, *, removed: bool) -> Outgoing | None:
+        row = await find(tx, Cdr, key)
+        return Outgoing("POST", (), row.doc, speaker(row, hub_party), once=True) if row else None
+
+    return source

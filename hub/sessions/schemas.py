@@ -1,0 +1,93 @@
+"""JSON of the operator API about sessions and CDRs. Amounts and energy are decimal strings, exact."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Self
+
+from pydantic import BaseModel, Field
+
+from hub.sessions.tables import Cdr, Session
+
+
+class SessionOut(BaseModel):
+    """A charging session."""
+
+    id: str = Field(description="The OCPI id, unique within its CPO party.")
+    cpo: str = Field(description="Who operates the charger, as CC*PID.")
+    emsp: str = Field(description="Whose driver it is, as CC*PID.")
+    own_charger: bool
+    status: str
+    started_at: datetime
+    ended_at: datetime | None
+    kwh: Decimal
+    currency: str
+    total_cost: Decimal | None = Field(description="Excluding VAT; null while nothing prices it.")
+    location_id: str
+    evse_uid: str
+    connector_id: str
+    auth_method: str
+    authorization_reference: str | None
+    start_id: str | None
+    transaction_id: int | None
+    review: str | None = Field(description="Why a person should look at it before it becomes money.")
+    last_updated: datetime
+
+    @classmethod
+    def of(cls, row: Session) -> Self:
+        """From a stored session."""
+        body = row.body()
+        token = body["cdr_token"]
+        return cls(
+            id=body["id"],
+            cpo=f"{row.country_code}*{row.party_id}",
+            emsp=f"{token['country_code']}*{token['party_id']}",
+            own_charger=row.platform_id is None,
+            status=row.status,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            kwh=row.energy_wh.scaleb(-3),
+            currency=row.currency,
+            total_cost=row.total_cost,
+            location_id=body["location_id"],
+            evse_uid=body["evse_uid"],
+            connector_id=body["connector_id"],
+            auth_method=body["auth_method"],
+            authorization_reference=body.get("authorization_reference"),
+            start_id=row.start_id,
+            transaction_id=row.transaction_id,
+            review=row.review,
+            last_updated=row.last_updated,
+        )
+
+
+class CdrOut(BaseModel):
+    """A charge detail record, and what we make of a partner's."""
+
+    id: str
+    cpo: str
+    emsp: str
+    own_charger: bool
+    session_id: str | None
+    kwh: Decimal
+    currency: str
+    total_cost: Decimal = Field(description="Excluding VAT, as the CPO states it.")
+    priced_cost: Decimal | None = Field(description="What a partner's tariff gives for the same periods.")
+    cdr: dict[str, Any] = Field(description="The OCPI 2.2.1 CDR.")
+
+    @classmethod
+    def of(cls, row: Cdr) -> Self:
+        """From a stored CDR."""
+        body = row.body()
+        token = body["cdr_token"]
+        return cls(
+            id=body["id"],
+            cpo=f"{row.country_code}*{row.party_id}",
+            emsp=f"{token['country_code']}*{token['party_id']}",
+            own_charger=row.platform_id is None,
+            session_id=body.get("session_id"),
+            kwh=row.energy_wh.scaleb(-3),
+            currency=row.currency,
+            total_cost=row.total_cost,
+            priced_cost=row.priced_cost,
+            cdr=body,
+        )

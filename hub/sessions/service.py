@@ -1,0 +1,178 @@
+"""Sessions inside one transaction: ours follow the charger's record, partners' follow what they say."""
+
+from dataclasses import asdict
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from hub.parties.objects import Kept, ObjectKey, find, keep
+from hub.sessions import documents
+from hub.sessions.costs import Costs, price_periods
+from hub.sessions.documents import Course, Facts
+from hub.sessions.tables import Cdr, Session
+from hub.tariffs import service as tariffs
+from kit.errors import Conflict
+from kit.tx import Tx
+from ocpi.datetimes import parse_datetime
+
+Json = dict[str, Any]
+
+
+async def follow(
+    tx: Tx, session: Session | None, facts: Facts, course: Course, *, transaction_id: int, review: str | None
+) -> Session:
+    """Bring the session at our own charger to where the charger's record is; issue its CDR once it has ended.
+
+    Repeating it changes nothing: whatever the order in which the charger's messages came, the record is the same, and
+    so is what follows from it. A CDR that was issued is never taken back; a record that changed later says so in
+    `review`.
+    """
+    cdr_id = facts.session_id
+    issued = await find(tx, Cdr, ObjectKey.of(facts.country_code, facts.party_id, cdr_id))
+    if issued is not None and session is not None:
+        if course.energy_wh != session.energy_wh or course.ended_at != session.ended_at:
+            session.review = "the charger's record changed after the CDR was issued"
+        return session
+    costs = price_periods(facts.tariff, course.stretches, facts.currency, facts.location.get("time_zone"))
+    session = await _store(tx, facts, course, costs, transaction_id=transaction_id, review=review)
+    if course.ended_at is not None and course.energy_wh >= 0:
+        await _issue_cdr(tx, facts, course, costs, cdr_id)
+    return session
+
+
+async def receive(tx: Tx, body: Json, *, platform_id: str) -> Kept[Session]:
+    """A partner CPO reports a session: `body` is a valid 2.2.1 Session."""
+    key = ObjectKey.of(body["country_code"], body["party_id"], body["id"])
+    ended = body.get("end_date_time")
+    return await keep(
+        tx,
+        Session,
+        key,
+        body,
+        platform_id=platform_id,
+        audience=audience(body["cdr_token"]),
+        status=body["status"],
+        started_at=parse_datetime(body["start_date_time"]),
+        ended_at=parse_datetime(ended) if ended else None,
+        energy_wh=energy_wh(body["kwh"]),
+        currency=body["currency"].upper(),
+        total_cost=_excl_vat(body.get("total_cost")),
+    )
+
+
+async def receive_cdr(tx: Tx, body: Json, *, platform_id: str) -> Kept[Cdr]:
+    """A partner CPO bills a session: `body` is a valid 2.2.1 CDR, priced again with the tariff that it names.
+
+    The same CDR again is nothing new. Raises `Conflict` for other content under a known id: a CDR is immutable.
+    """
+    key = ObjectKey.of(body["country_code"], body["party_id"], body["id"])
+    known = await find(tx, Cdr, key)
+    if known is not None:
+        if known.body() != orjson.loads(orjson.dumps(body)):
+            raise Conflict("a CDR with this id and other content is stored: CDRs are immutable")
+        return Kept(known, is_new=False, is_changed=False)
+    return await keep(
+        tx,
+        Cdr,
+        key,
+        body,
+        platform_id=platform_id,
+        audience=audience(body["cdr_token"]),
+        session_id=body.get("session_id"),
+        energy_wh=energy_wh(body["total_energy"]),
+        currency=body["currency"].upper(),
+        total_cost=_excl_vat(body["total_cost"]) or Decimal(0),
+        priced_cost=await _priced(tx, body),
+    )
+
+
+def audience(cdr_token: Json) -> str:
+    """The one party, `CC*PID`, that may see a session or CDR of this token: the driver's eMSP."""
+    return f"{cdr_token['country_code']}*{cdr_token['party_id']}".upper()
+
+
+def energy_wh(kwh: object) -> Decimal:
+    """Kilowatt-hours as a JSON number, in watt-hours to the milliwatt-hour."""
+    return (Decimal(str(kwh)) * 1000).quantize(Decimal("0.001"))
+
+
+def facts_of(session: Session) -> Facts | None:
+    """What was frozen when the session started; None for a partner's session."""
+    return Facts(**orjson.loads(session.facts)) if session.facts else None
+
+
+async def _store(
+    tx: Tx, facts: Facts, course: Course, costs: Costs | None, *, transaction_id: int, review: str | None
+) -> Session:
+    status = "COMPLETED" if course.ended_at is not None else "ACTIVE"
+    body = documents.session(
+        facts, course, status=status, total_cost=costs.total if costs else None, last_updated=tx.now
+    )
+    kept = await keep(
+        tx,
+        Session,
+        ObjectKey.of(facts.country_code, facts.party_id, facts.session_id),
+        body,
+        platform_id=None,
+        audience=audience(facts.cdr_token),
+        status=status,
+        started_at=course.started_at,
+        ended_at=course.ended_at,
+        energy_wh=course.energy_wh,
+        currency=facts.currency,
+        total_cost=costs.total_excl_vat if costs else None,
+        transaction_id=transaction_id,
+        facts=orjson.dumps(asdict(facts)),
+        review=review,
+    )
+    return kept.row
+
+
+async def _issue_cdr(tx: Tx, facts: Facts, course: Course, costs: Costs | None, cdr_id: str) -> None:
+    fields = costs.cdr_fields if costs else {"total_cost": {"excl_vat": 0, "incl_vat": 0}}
+    body = documents.cdr(facts, course, cdr_id=cdr_id, costs=fields, issued_at=tx.now)
+    await keep(
+        tx,
+        Cdr,
+        ObjectKey.of(facts.country_code, facts.party_id, cdr_id),
+        body,
+        platform_id=None,
+        audience=audience(facts.cdr_token),
+        session_id=facts.session_id,
+        energy_wh=course.energy_wh,
+        currency=facts.currency,
+        total_cost=costs.total_excl_vat if costs else Decimal(0),
+    )
+
+
+async def _priced(tx: Tx, body: Json) -> Decimal | None:
+    """A partner's CDR by the tariff inside it, or else by the stored one that its periods name."""
+    tariff = next(iter(body.get("tariffs") or []), None)
+    if tariff is None:
+        named = next((period["tariff_id"] for period in body["charging_periods"] if period.get("tariff_id")), None)
+        tariff = await tariffs.get(tx, body["country_code"], body["party_id"], named) if named else None
+    if tariff is None:
+        return None
+    costs = price_periods(tariff, _stretches(body), body["currency"], None)
+    return costs.total_excl_vat if costs else None
+
+
+def _stretches(body: Json) -> list[documents.Stretch]:
+    """The periods of a partner's CDR: each lasts until the next one, or the end."""
+    starts = [parse_datetime(period["start_date_time"]) for period in body["charging_periods"]]
+    ends = [*starts[1:], parse_datetime(body["end_date_time"])]
+    return [
+        _stretch(period["dimensions"], start, end)
+        for period, start, end in zip(body["charging_periods"], starts, ends, strict=True)
+    ]
+
+
+def _stretch(dimensions: list[Json], start: datetime, end: datetime) -> documents.Stretch:
+    volumes = {dimension["type"]: dimension["volume"] for dimension in dimensions}
+    return documents.Stretch(start, end, energy_wh(volumes.get("ENERGY", 0)), parked="PARKING_TIME" in volumes)
+
+
+def _excl_vat(price: Json | None) -> Decimal | None:
+    return Decimal(str(price["excl_vat"])) if price else None

@@ -1,0 +1,216 @@
+"""Attempts to charge, carried out: ask whoever must be asked, tell the charger, tell who waits for the outcome.
+
+A command to a charger is never repeated: an attempt is marked as commanded before its command is sent, and one that
+finds itself commanded already (its process died on the way) fails instead of asking twice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from csms.link import Link
+
+from csms.station import Command, CommandOutcome, CommandStatus, StartCharging, StopCharging, Unlock
+from hub.parties.clients import Clients
+from hub.parties.directory import Directory
+from hub.parties.outbox import Refused, Unreachable
+from hub.starts import service
+from hub.starts.events import StartRequested
+from hub.starts.lifecycle import Happening, StartMethod, StartState
+from hub.starts.service import Asked
+from hub.starts.tables import Start, overdue
+from hub.stations import service as stations
+from hub.stations.service import Place
+from hub.tokens.flows import Authorization, Authorizer, Question
+from hub.tokens.whitelist import Verdict
+from kit.crypto import KeyRing
+from kit.errors import Conflict, NotFound
+from kit.jobs import GiveUp, Retry
+from kit.tx import Database, Tx
+from ocpi.v221.tokens import LocationReferences
+
+Json = dict[str, Any]
+
+COMMAND_FOR_PARTNER = "starts.command_for_partner"
+
+_RESULTS = {
+    CommandStatus.ACCEPTED: "ACCEPTED",
+    CommandStatus.SCHEDULED: "ACCEPTED",
+    CommandStatus.REJECTED: "REJECTED",
+    CommandStatus.UNSUPPORTED: "NOT_SUPPORTED",
+    CommandStatus.TIMED_OUT: "TIMEOUT",
+    CommandStatus.OFFLINE: "EVSE_INOPERATIVE",
+}
+"""A station's outcome as OCPI's CommandResultType; whatever is not here is FAILED."""
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """Carries out attempts to charge. `response_base` is where partners answer our commands."""
+
+    db: Database
+    keys: KeyRing
+    authorizer: Authorizer
+    link: Link
+    clients: Clients
+    directory: Directory
+    response_base: str
+    command_timeout_s: float
+
+    async def tap(self, station_id: str, evse_id: int | None, uid: str, token_type: str) -> tuple[Authorization, str]:
+        """A driver presents a token at one of our stations: the verdict, and the id of the attempt.
+
+        Chargers ask again about a token that they were just told to start with: that attempt stands for it.
+        """
+        async with self.db.read() as tx:
+            place = await stations.place(tx, station_id, evse_id or 1)
+            commanded = await service.commanded_at(tx, self.keys, station_id, evse_id, uid)
+        if commanded is not None:
+            return Authorization(Verdict.ALLOWED), commanded.id
+        authorization = await self.authorizer.decide(Question(uid, token_type, _references(place)))
+        async with self.db.tx() as tx:
+            asked = Asked(StartMethod.RFID, uid, place, station_id=station_id, evse_id=evse_id)
+            start = service.note(tx, self.keys, asked)
+            service.decide(tx, start, authorization)
+        return authorization, start.id
+
+    async def request(self, asked: Asked, token_type: str) -> Start:
+        """Somebody asks from afar: note it, authorize the driver's token, and have it carried out."""
+        async with self.db.tx() as tx:
+            start = service.note(tx, self.keys, asked)
+        authorization = await self.authorizer.decide(Question(asked.uid, token_type, _references(asked.place)))
+        async with self.db.tx() as tx:
+            start = await _reread(tx, start.id)
+            service.decide(tx, start, authorization)
+            if start.state == StartState.AUTHORIZED:
+                service.request(tx, start)
+        return start
+
+    async def carry_out(self, db: Database, event: StartRequested) -> None:
+        """Tell the charger, ours or a partner's, to start."""
+        async with db.tx() as tx:
+            start = await _reread(tx, event.start_id)
+            if start.state == StartState.COMMANDED:
+                service.move(tx, start, Happening.FAILED, reason="the outcome of the command is not known")
+                return
+            if start.state != StartState.AUTHORIZED:
+                return
+            start.state, start.updated_at = StartState.COMMANDED, tx.now
+        outcome = await (self._command_station(start) if start.station_id else self._command_partner(start))
+        async with db.tx() as tx:
+            start = await _reread(tx, event.start_id)
+            if outcome != "ACCEPTED":
+                service.move(tx, start, Happening.FAILED, reason=outcome)
+            else:
+                service.report(tx, start, result="ACCEPTED")
+
+    async def post_result(self, db: Database, payload: Mapping[str, Any]) -> None:
+        """Post a CommandResult to the `response_url` that a partner gave."""
+        peer = (await self.directory.snapshot()).peers.get(payload["platform_id"])
+        if peer is None or not peer.is_registered:
+            raise GiveUp("nobody waits for the outcome any more")
+        body = orjson.dumps({"result": payload["result"]})
+        try:
+            await self.clients.post_back(peer, payload["url"], body, sender=payload["sender"], receiver=None)
+        except Unreachable as error:
+            raise Retry(str(error), after_s=error.retry_after_s) from error
+        except Refused as error:
+            raise GiveUp(str(error)) from error
+
+    async def command_for_partner(self, db: Database, payload: Mapping[str, Any]) -> None:
+        """Carry out a partner's STOP_SESSION or UNLOCK_CONNECTOR at our station, and have the outcome posted."""
+        command: Command = (
+            StopCharging(payload["transaction_id"])
+            if payload["transaction_id"] is not None
+            else Unlock(payload["evse_id"])
+        )
+        outcome = await self.link.call(payload["station_id"], command, timeout_s=self.command_timeout_s)
+        async with db.tx() as tx:
+            service.post_result(
+                tx,
+                payload["asked_by"],
+                payload["response_url"],
+                sender=payload["sender"],
+                result=_RESULTS.get(outcome.status, "FAILED"),
+            )
+
+    async def stop(self, start_id: str) -> CommandOutcome:
+        """End the session that came of an attempt. Raises `NotFound`, or `Conflict` when there is none to end."""
+        async with self.db.read() as tx:
+            start = await tx.get(Start, start_id)
+            if start is None:
+                raise NotFound("no such start")
+            session = await service.session_of(tx, start)
+        if session is None or session.ended_at is not None:
+            raise Conflict("no session is running")
+        if session.transaction_id is not None and start.station_id is not None:
+            command = StopCharging(session.transaction_id)
+            return await self.link.call(start.station_id, command, timeout_s=self.command_timeout_s)
+        body = {"response_url": f"{self.response_base}/STOP_SESSION/{start.id}", "session_id": session.body()["id"]}
+        result = await self._partner_command(start, "STOP_SESSION", body)
+        ok = result == "ACCEPTED"
+        return CommandOutcome(CommandStatus.ACCEPTED if ok else CommandStatus.REJECTED, reason=result)
+
+    async def expire(self, db: Database, payload: Mapping[str, Any]) -> None:
+        """Close the attempts that waited for a session past their time."""
+        async with db.tx() as tx:
+            for start in await overdue(tx):
+                service.move(tx, start, Happening.EXPIRED, reason="TIMEOUT")
+
+    async def _command_station(self, start: Start) -> str:
+        assert start.station_id is not None  # noqa: S101 - the caller looked
+        token: Json = orjson.loads(start.cdr_token or b"{}")
+        command = StartCharging(
+            token=token["uid"],
+            token_type=token["type"],
+            evse_id=start.evse_id,
+            remote_start_id=start.remote_start_id or 0,
+        )
+        outcome = await self.link.call(start.station_id, command, timeout_s=self.command_timeout_s)
+        return _RESULTS.get(outcome.status, "FAILED")
+
+    async def _command_partner(self, start: Start) -> str:
+        token: Json = orjson.loads(start.cdr_token or b"{}")
+        async with self.db.read() as tx:
+            full = await service.token_of(tx, self.keys, token)
+        body: Json = {
+            "response_url": f"{self.response_base}/START_SESSION/{start.id}",
+            "token": full,
+            "location_id": start.location_id,
+            "authorization_reference": start.authorization_reference,
+        }
+        body |= {"evse_uid": start.evse_uid} if start.evse_uid else {}
+        body |= {"connector_id": start.connector_id} if start.connector_id and start.evse_uid else {}
+        return await self._partner_command(start, "START_SESSION", body)
+
+    async def _partner_command(self, start: Start, command: str, body: Json) -> str:
+        peer = (await self.directory.snapshot()).peer_of(start.country_code or "", start.party_id or "")
+        if peer is None:
+            return "FAILED"
+        try:
+            data = await self.clients.request(
+                peer,
+                "POST",
+                "RECEIVER/commands",
+                (command,),
+                body=orjson.dumps({name: value for name, value in body.items() if value is not None}),
+                receiver=f"{start.country_code}*{start.party_id}",
+            )
+        except (Unreachable, Refused):
+            return "FAILED"
+        result = data.get("result") if isinstance(data, dict) else None
+        return str(result or "FAILED")
+
+
+async def _reread(tx: Tx, start_id: str) -> Start:
+    start = await tx.get(Start, start_id)
+    if start is None:
+        raise NotFound("no such start")
+    return start
+
+
+def _references(place: Place | None) -> LocationReferences | None:
+    if place is None:
+        return None
+    return LocationReferences(location_id=place.location_id, evse_uids=[place.evse_uid] if place.evse_uid else None)

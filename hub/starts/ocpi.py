@@ -1,0 +1,162 @@
+"""Commands over OCPI: partners' eMSPs ask our chargers (Receiver), and partners' CPOs answer what we asked (Sender)."""
+
+from typing import Any
+
+import orjson
+
+from hub.locations import service as locations
+from hub.parties.callers import caller
+from hub.parties.objects import ObjectKey, find
+from hub.sessions.tables import Session
+from hub.starts import service
+from hub.starts.flows import COMMAND_FOR_PARTNER, Starter
+from hub.starts.lifecycle import Happening, StartMethod
+from hub.starts.service import Asked
+from hub.starts.tables import Start
+from hub.stations.service import Place
+from hub.stations.tables import StationEvse, by_evse_uid
+from hub.tokens.flows import Authorization
+from hub.tokens.whitelist import Verdict
+from kit.log import get
+from kit.tx import Database, Tx
+from ocpi.call import Answer, Call, Handler
+from ocpi.endpoint import HandlerKey, Interface, Verb
+from ocpi.errors import InvalidParameters, NotFound, UnknownLocation
+from ocpi.v221.commands import CommandResult, StartSession, StopSession, UnlockConnector
+
+Json = dict[str, Any]
+
+log = get(__name__)
+
+
+class CommandHandlers:
+    """Handlers of the commands module. `own_cpos` are our CPO parties, `CC*PID`."""
+
+    def __init__(self, db: Database, starter: Starter, *, own_cpos: list[str]) -> None:
+        self._db = db
+        self._starter = starter
+        self._own_cpos = own_cpos
+
+    def table(self) -> dict[HandlerKey, Handler]:
+        """The handlers by endpoint."""
+        return {
+            ("commands", Interface.RECEIVER, Verb.POST, "START_SESSION"): self.start,
+            ("commands", Interface.RECEIVER, Verb.POST, "STOP_SESSION"): self.stop,
+            ("commands", Interface.RECEIVER, Verb.POST, "UNLOCK_CONNECTOR"): self.unlock,
+            ("commands", Interface.RECEIVER, Verb.POST, "RESERVE_NOW"): self.unsupported,
+            ("commands", Interface.RECEIVER, Verb.POST, "CANCEL_RESERVATION"): self.unsupported,
+            ("commands", Interface.SENDER, Verb.POST, "result"): self.result,
+        }
+
+    async def start(self, call: Call) -> Answer:
+        """START_SESSION: noted and answered at once; the charger's answer goes to the `response_url`.
+
+        The command itself authorizes the token (OCPI 2.2.1, mod_commands), which must be the caller's own.
+        """
+        command = call.model(StartSession)
+        token = command.token
+        if f"{token.country_code}*{token.party_id}".upper() not in caller(call).viewer.parties:
+            raise InvalidParameters("/token: that party does not live on your platform")
+        sent: Json = orjson.loads(call.raw)
+        async with self._db.tx() as tx:
+            place, station_id, evse_id = await self._place(tx, command)
+            asked = Asked(
+                StartMethod.PARTNER,
+                token.uid,
+                place,
+                station_id=station_id,
+                evse_id=evse_id,
+                asked_by=caller(call).peer.id,
+                response_url=command.response_url,
+                correlation_id=call.headers.correlation_id,
+            )
+            start = service.note(tx, self._starter.keys, asked)
+            service.decide(
+                tx,
+                start,
+                Authorization(
+                    Verdict.ALLOWED, sent["token"], auth_method="COMMAND", reference=command.authorization_reference
+                ),
+            )
+            service.request(tx, start)
+        return self._response("ACCEPTED")
+
+    async def stop(self, call: Call) -> Answer:
+        """STOP_SESSION: only of a session that is the caller's driver's."""
+        command = call.model(StopSession)
+        async with self._db.tx() as tx:
+            for cpo in self._own_cpos:
+                session = await find(tx, Session, ObjectKey.of(*_split(cpo), command.session_id))
+                if session is None or session.audience not in caller(call).viewer.parties or session.ended_at:
+                    continue
+                evse = await by_evse_uid(tx, *_split(cpo), session.body()["evse_uid"])
+                if evse is not None:
+                    self._enqueue(tx, call, command.response_url, cpo, evse, session.transaction_id)
+                    return self._response("ACCEPTED")
+        return self._response("UNKNOWN_SESSION")
+
+    async def unlock(self, call: Call) -> Answer:
+        """UNLOCK_CONNECTOR of a charger of ours."""
+        command = call.model(UnlockConnector)
+        async with self._db.tx() as tx:
+            for cpo in self._own_cpos:
+                evse = await by_evse_uid(tx, *_split(cpo), command.evse_uid)
+                if evse is not None:
+                    self._enqueue(tx, call, command.response_url, cpo, evse, None)
+                    return self._response("ACCEPTED")
+        raise UnknownLocation("no such EVSE of ours")
+
+    async def unsupported(self, call: Call) -> Answer:
+        """Reservations are not offered here, and the answer says so."""
+        return self._response("NOT_SUPPORTED")
+
+    async def result(self, call: Call) -> Answer:
+        """A partner's charger has answered a command of ours."""
+        result, asked = call.model(CommandResult), caller(call).viewer.parties
+        async with self._db.tx() as tx:
+            start = await tx.get(Start, call.path["uid"])
+            if start is None or f"{start.country_code}*{start.party_id}" not in asked:
+                raise NotFound("nothing waits for this result")
+            if call.path["command"] == "START_SESSION" and result.result != "ACCEPTED":
+                service.move(tx, start, Happening.FAILED, reason=str(result.result))
+        log.info("command_result", command=call.path["command"], start_id=call.path["uid"], result=str(result.result))
+        return Answer()
+
+    async def _place(self, tx: Tx, command: StartSession) -> tuple[Place, str, int]:
+        """The place and station that a command means. Raises `UnknownLocation`."""
+        for cpo in self._own_cpos:
+            country_code, party_id = _split(cpo)
+            location = await locations.get(tx, country_code, party_id, command.location_id)
+            uids = [evse["uid"] for evse in (location or {}).get("evses") or []]
+            if command.evse_uid is not None:
+                uids = [uid for uid in uids if uid.casefold() == command.evse_uid.casefold()]
+            for uid in uids:
+                evse = await by_evse_uid(tx, country_code, party_id, uid)
+                if evse is not None and location is not None:
+                    connector = command.connector_id or evse.connector_id
+                    place = Place(country_code, party_id, location["id"], uid, connector)
+                    return place, evse.station_id, evse.evse_id
+        raise UnknownLocation("no such location, or no charger there")
+
+    def _enqueue(
+        self, tx: Tx, call: Call, response_url: str, cpo: str, evse: StationEvse, transaction_id: int | None
+    ) -> None:
+        """Have a command carried out once: one that may have reached the charger is not repeated."""
+        payload = {
+            "station_id": evse.station_id,
+            "evse_id": evse.evse_id,
+            "transaction_id": transaction_id,
+            "asked_by": caller(call).peer.id,
+            "response_url": response_url,
+            "sender": cpo,
+        }
+        tx.enqueue(COMMAND_FOR_PARTNER, payload, max_attempts=1)
+
+    def _response(self, result: str) -> Answer:
+        timeout_s = int(self._starter.command_timeout_s) + 5
+        return Answer(orjson.dumps({"result": result, "timeout": timeout_s}))
+
+
+def _split(party: str) -> tuple[str, str]:
+    country_code, _, party_id = party.partition("*")
+    return country_code, party_id

@@ -1,0 +1,260 @@
+"""Attempts to charge, inside one transaction: note them, move them on, and match what happens at the plug to them."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from csms.events import TransactionChanged
+from csms.store import read_record
+
+from csms.record import TransactionRecord
+from hub.locations import service as locations
+from hub.locations import tree
+from hub.parties.objects import ObjectKey, find
+from hub.sessions import service as sessions
+from hub.sessions.course import course_of
+from hub.sessions.documents import Facts
+from hub.sessions.tables import Session, by_transaction
+from hub.starts.events import StartRequested
+from hub.starts.lifecycle import Happening, StartMethod, StartState, advance
+from hub.starts.tables import Start, by_remote_start_id, of_session, waiting_at, waiting_at_evse
+from hub.stations import service as stations
+from hub.stations.service import Place
+from hub.tariffs import service as tariffs
+from hub.tokens import service as tokens
+from hub.tokens.flows import Authorization
+from hub.tokens.service import cdr_token
+from hub.tokens.tables import by_uid, uid_digests
+from kit.crypto import KeyRing
+from kit.ids import uuid7
+from kit.tx import Tx
+from ocpi.headers import Party
+from ocpi.v221.commands import CommandResultType
+
+Json = dict[str, Any]
+
+POST_RESULT = "starts.post_result"
+COMMAND_RESULTS = frozenset(result.value for result in CommandResultType)
+
+PATIENCE = timedelta(minutes=15)
+"""How long an attempt waits for its session: the grace that OCPI gives an RFID authorization."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An attempt as it is asked for."""
+
+    method: StartMethod
+    uid: str
+    place: Place | None
+    station_id: str | None = None
+    evse_id: int | None = None
+    asked_by: str | None = None
+    response_url: str | None = None
+    correlation_id: str | None = None
+
+
+def note(tx: Tx, ring: KeyRing, asked: Asked) -> Start:
+    """Record that somebody wants to charge."""
+    place = asked.place
+    start = Start(
+        method=asked.method,
+        state=StartState.REQUESTED,
+        station_id=asked.station_id,
+        evse_id=asked.evse_id,
+        country_code=place.country_code if place else None,
+        party_id=place.party_id if place else None,
+        location_id=place.location_id if place else None,
+        evse_uid=place.evse_uid if place else None,
+        connector_id=place.connector_id if place else None,
+        uid_digest=uid_digests(ring, asked.uid)[0],
+        remote_start_id=None if asked.method is StartMethod.RFID else secrets.randbelow(2**31 - 2) + 1,
+        asked_by=asked.asked_by,
+        response_url=asked.response_url,
+        correlation_id=asked.correlation_id,
+        created_at=tx.now,
+        updated_at=tx.now,
+        expires_at=tx.now + PATIENCE,
+    )
+    tx.add(start)
+    return start
+
+
+def decide(tx: Tx, start: Start, authorization: Authorization) -> None:
+    """Note the verdict on the driver's token."""
+    if authorization.allowed:
+        start.cdr_token = orjson.dumps(authorization.cdr_token)
+        start.auth_method = authorization.auth_method
+        start.authorization_reference = authorization.reference
+        move(tx, start, Happening.ALLOWED)
+    else:
+        move(tx, start, Happening.REFUSED, reason=authorization.verdict.value)
+
+
+def move(tx: Tx, start: Start, happening: Happening, *, reason: str | None = None) -> None:
+    """Let something happen to an attempt; a partner who asked for it is told when it fails."""
+    before = StartState(start.state)
+    after = advance(before, happening)
+    if after is before:
+        return
+    start.state, start.updated_at = after, tx.now
+    start.reason = reason[:200] if reason else None
+    if after in (StartState.REFUSED, StartState.FAILED, StartState.EXPIRED):
+        report(tx, start, result=reason or "FAILED")
+
+
+def report(tx: Tx, start: Start, *, result: str) -> None:
+    """Have the outcome posted to the partner who asked for the attempt, if one did."""
+    if start.response_url is not None and start.asked_by is not None:
+        sender = f"{start.country_code}*{start.party_id}"
+        post_result(tx, start.asked_by, start.response_url, sender=sender, result=result)
+
+
+def post_result(tx: Tx, platform_id: str, url: str, *, sender: str, result: str) -> None:
+    """Post a CommandResult to a partner's `response_url`, as often as it takes."""
+    known = result if result in COMMAND_RESULTS else "FAILED"
+    tx.enqueue(POST_RESULT, {"platform_id": platform_id, "url": url, "sender": sender, "result": known})
+
+
+def request(tx: Tx, start: Start) -> None:
+    """Have the attempt carried out: after the commit, by a worker."""
+    tx.emit(StartRequested(start.id))
+
+
+async def commanded_at(tx: Tx, ring: KeyRing, station_id: str, evse_id: int | None, uid: str) -> Start | None:
+    """The attempt from afar with this token that the station has been told of and that has no session yet."""
+    start = await waiting_at(tx, station_id, evse_id, uid_digests(ring, uid))
+    if start is None or start.method == StartMethod.RFID or start.state != StartState.COMMANDED:
+        return None
+    return start
+
+
+async def follow_transaction(tx: Tx, ring: KeyRing, event: TransactionChanged, *, currency: str, emsp: Party) -> None:
+    """React to a transaction at one of our stations: its session is brought to where its record is.
+
+    `currency` is for stations whose tariff does not tell one, `emsp` owns what nobody's token started.
+    """
+    record = await read_record(tx, event.transaction_id)
+    if record is None:
+        return
+    session = await by_transaction(tx, event.transaction_id)
+    if session is None:
+        facts, start, review = await _begin(tx, ring, record, currency=currency, emsp=emsp)
+    else:
+        facts, start, review = sessions.facts_of(session), await of_session(tx, session.object_id), session.review
+    if facts is None:
+        return
+    if record.needs_review:
+        review = review or ", ".join(sorted(flag.value for flag in record.review))
+    session = await sessions.follow(
+        tx, session, facts, course_of(record, now=tx.now), transaction_id=event.transaction_id, review=review
+    )
+    if start is not None:
+        start.session_id = session.object_id
+        session.start_id = start.id
+        move(tx, start, Happening.CHARGING)
+        if record.ended_at is not None:
+            move(tx, start, Happening.ENDED)
+
+
+async def match_partner_session(tx: Tx, ring: KeyRing, session: Session) -> None:
+    """A partner reports a session: it is what one of our drivers' attempts has waited for."""
+    body = session.body()
+    start = await of_session(tx, session.object_id)
+    if start is None:
+        start = await waiting_at_evse(
+            tx,
+            session.country_code,
+            session.party_id,
+            body.get("evse_uid"),
+            uid_digests(ring, body["cdr_token"]["uid"]),
+        )
+    if start is None:
+        return
+    start.session_id, session.start_id = session.object_id, start.id
+    if session.status == "ACTIVE":
+        move(tx, start, Happening.CHARGING)
+    if session.status in ("COMPLETED", "INVALID"):
+        move(tx, start, Happening.CHARGING)
+        move(tx, start, Happening.ENDED)
+
+
+async def session_of(tx: Tx, start: Start) -> Session | None:
+    """The session that came of an attempt."""
+    if start.session_id is None or start.country_code is None or start.party_id is None:
+        return None
+    return await find(tx, Session, ObjectKey.of(start.country_code, start.party_id, start.session_id))
+
+
+async def _begin(
+    tx: Tx, ring: KeyRing, record: TransactionRecord, *, currency: str, emsp: Party
+) -> tuple[Facts | None, Start | None, str | None]:
+    """The facts of a session that begins: where it is, whose it is, and the tariff in force."""
+    place = await stations.place(tx, record.station_id, record.evse_id or 1)
+    location = await locations.get(tx, place.country_code, place.party_id, place.location_id) if place else None
+    if place is None or location is None:
+        return None, None, None
+    start = await _start_of(tx, ring, record)
+    token, auth_method, reference, review = await _driver(tx, ring, record, start, emsp)
+    tariff = await _tariff(tx, place, location)
+    facts = Facts(
+        country_code=place.country_code,
+        party_id=place.party_id,
+        session_id=uuid7(),
+        cdr_token=token,
+        auth_method=auth_method,
+        authorization_reference=reference,
+        location=location,
+        evse_uid=place.evse_uid,
+        connector_id=place.connector_id,
+        currency=tariff["currency"] if tariff else currency,
+        tariff=tariff,
+    )
+    return facts, start, review
+
+
+async def _start_of(tx: Tx, ring: KeyRing, record: TransactionRecord) -> Start | None:
+    if record.remote_start_id is not None:
+        start = await by_remote_start_id(tx, record.remote_start_id)
+        if start is not None:
+            return start
+    if record.token is None:
+        return None
+    return await waiting_at(tx, record.station_id, record.evse_id, uid_digests(ring, record.token))
+
+
+async def _driver(
+    tx: Tx, ring: KeyRing, record: TransactionRecord, start: Start | None, emsp: Party
+) -> tuple[Json, str, str | None, str | None]:
+    """Whose session it is: by its start, else by a stored token, else nobody's, for a person to look at."""
+    if start is not None and start.cdr_token is not None:
+        return orjson.loads(start.cdr_token), start.auth_method or "AUTH_REQUEST", start.authorization_reference, None
+    for row in await by_uid(tx, ring, record.token) if record.token else []:
+        return cdr_token(row.body()), "WHITELIST", None, None
+    nobody = {
+        "country_code": emsp.country_code,
+        "party_id": emsp.party_id,
+        "uid": (record.token or "#NA")[:36],
+        "type": "RFID",
+        "contract_id": "#NA",
+    }
+    return nobody, "WHITELIST", None, "nobody has authorized this token"
+
+
+async def _tariff(tx: Tx, place: Place, location: Json) -> Json | None:
+    """The tariff in force at a connector; the first of those that it names and we have."""
+    for tariff_id in tree.tariff_ids(location, place.evse_uid, place.connector_id):
+        tariff = await tariffs.get(tx, place.country_code, place.party_id, tariff_id)
+        if tariff is not None:
+            return tariff
+    return None
+
+
+async def token_of(tx: Tx, ring: KeyRing, cdr_token: Json) -> Json | None:
+    """The whole Token object that a CdrToken stands for; None when it is not stored any more."""
+    row = await tokens.get(
+        tx, ring, cdr_token["country_code"], cdr_token["party_id"], cdr_token["uid"], cdr_token["type"]
+    )
+    return row.body() if row else None

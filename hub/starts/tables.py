@@ -1,0 +1,109 @@
+"""Rows of the starts room."""
+
+from datetime import datetime
+
+from sqlalchemy import LargeBinary, select
+from sqlmodel import Field, SQLModel, col
+
+import kit.db  # noqa: F401 - sets the naming convention before the first table
+from hub.starts.lifecycle import StartState
+from kit.ids import uuid7
+from kit.tx import Tx
+
+
+class Start(SQLModel, table=True):
+    """One attempt to charge. Without a station it is at a partner's charger."""
+
+    id: str = Field(default_factory=uuid7, primary_key=True, max_length=36)
+    method: str = Field(max_length=8)
+    state: str = Field(max_length=12, index=True)
+    reason: str | None = Field(default=None, max_length=200)
+    """Why it was refused or failed, in words for an operator."""
+
+    station_id: str | None = Field(default=None, max_length=48)
+    evse_id: int | None = None
+    country_code: str | None = Field(default=None, max_length=2)
+    party_id: str | None = Field(default=None, max_length=3)
+    """The CPO party that the charger belongs to."""
+    location_id: str | None = Field(default=None, max_length=36)
+    evse_uid: str | None = Field(default=None, max_length=36)
+    connector_id: str | None = Field(default=None, max_length=36)
+
+    uid_digest: str = Field(max_length=64)
+    cdr_token: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """The CdrToken that the session will carry; null while nobody has vouched for the token."""
+    auth_method: str | None = Field(default=None, max_length=16)
+    authorization_reference: str | None = Field(default=None, max_length=36)
+
+    remote_start_id: int | None = Field(default=None, unique=True)
+    """The number that our command gives the charger, by which its transaction is recognised."""
+    session_id: str | None = Field(default=None, max_length=36)
+    """The OCPI id of the session that came of it."""
+
+    asked_by: str | None = Field(default=None, max_length=36)
+    """The platform whose START_SESSION it is."""
+    response_url: str | None = Field(default=None, max_length=255)
+    correlation_id: str | None = Field(default=None, max_length=255)
+
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime
+
+
+OPEN = [state.value for state in StartState if state.is_open]
+HOPELESS = [StartState.FAILED.value, StartState.EXPIRED.value]
+
+
+async def waiting_at(tx: Tx, station_id: str, evse_id: int | None, uid_digests: list[str]) -> Start | None:
+    """The newest attempt with this token at this station that has no session yet.
+
+    A tap before the plug went in does not know its EVSE: such an attempt fits any EVSE of the station.
+    """
+    statement = (
+        select(Start)
+        .where(
+            col(Start.station_id) == station_id,
+            col(Start.uid_digest).in_(uid_digests),
+            col(Start.session_id).is_(None),
+            col(Start.state).in_(OPEN + HOPELESS),
+            col(Start.evse_id).is_(None) | (col(Start.evse_id) == evse_id) if evse_id else True,
+        )
+        .order_by(col(Start.id).desc())
+        .limit(1)
+    )
+    return await tx.first(statement)
+
+
+async def by_remote_start_id(tx: Tx, remote_start_id: int) -> Start | None:
+    """The attempt whose command gave the charger this number."""
+    return await tx.first(select(Start).where(col(Start.remote_start_id) == remote_start_id))
+
+
+async def waiting_at_evse(
+    tx: Tx, country_code: str, party_id: str, evse_uid: str | None, uid: list[str]
+) -> Start | None:
+    """The newest attempt with this token at a partner's charger that has no session yet."""
+    statement = (
+        select(Start)
+        .where(
+            col(Start.station_id).is_(None),
+            col(Start.country_code) == country_code,
+            col(Start.party_id) == party_id,
+            col(Start.uid_digest).in_(uid),
+            col(Start.session_id).is_(None),
+        )
+        .order_by(col(Start.id).desc())
+        .limit(1)
+    )
+    return await tx.first(statement)
+
+
+async def of_session(tx: Tx, session_id: str) -> Start | None:
+    """The attempt that a session came of."""
+    return await tx.first(select(Start).where(col(Start.session_id) == session_id))
+
+
+async def overdue(tx: Tx, *, limit: int = 200) -> list[Start]:
+    """Attempts that wait for a session past their time."""
+    where = (col(Start.state).in_(OPEN), col(Start.expires_at) <= tx.now)
+    return list(await tx.all(select(Start).where(*where).limit(limit)))

@@ -1,0 +1,99 @@
+"""JSON of the operator API about stations."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+StationId = Annotated[str, Field(min_length=1, max_length=48, pattern=r"^[^\x00-\x20/\\?#]+$")]
+
+
+class EvseIn(BaseModel):
+    """Which EVSE and connector of the location an EVSE of the station is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    evse_id: int = Field(ge=1, le=999, description="The station's own number; on OCPP 1.6 the connector's.")
+    evse_uid: str = Field(min_length=1, max_length=36, description="The EVSE's `uid` in the location.")
+    connector_id: str = Field("1", min_length=1, max_length=36, description="The connector's `id` in the EVSE.")
+
+
+class StationIn(BaseModel):
+    """A station to register."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: StationId = Field(description="What the station puts at the end of its URL.")
+    location_id: str | None = Field(
+        None, max_length=36, description="Its location; without one it gets an unpublished location of its own."
+    )
+    evses: list[EvseIn] = Field(
+        default_factory=list, max_length=100, description="Which EVSE is which; the location's order when empty."
+    )
+    password: str | None = Field(
+        None, min_length=16, max_length=64, description="HTTP Basic password; a random one when absent."
+    )
+    cpo: str | None = Field(None, pattern=r"^[A-Za-z]{2}\*[A-Za-z0-9]{3}$", description="Our CPO party as CC*PID.")
+
+
+class StationCreated(BaseModel):
+    """A new station, and the password that is shown this once."""
+
+    id: str
+    location_id: str
+    password: str
+    ocpp_url: str = Field(description="Where the station connects to, its id appended.")
+
+
+class ConnectorOut(BaseModel):
+    """One connector as the station last described it."""
+
+    evse_id: int
+    connector_id: int
+    status: str
+    updated_at: datetime
+
+
+class EvseOut(BaseModel):
+    """Which EVSE of the location an EVSE of the station is."""
+
+    evse_id: int
+    evse_uid: str
+    connector_id: str
+
+
+class StationOut(BaseModel):
+    """A station: who it is, where it stands, and what it does."""
+
+    id: str
+    location_id: str
+    cpo: str
+    connected: bool
+    protocol: str | None
+    vendor: str | None
+    model: str | None
+    serial_number: str | None
+    firmware_version: str | None
+    last_seen_at: datetime | None
+    evses: list[EvseOut]
+    connectors: list[ConnectorOut]
+    created_at: datetime
+
+
+class CallIn(BaseModel):
+    """Any OCPP request to the station, in the words of the version that it speaks."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: str = Field(min_length=1, max_length=50, pattern=r"^[A-Za-z0-9]+$", examples=["TriggerMessage"])
+    payload: dict[str, Any] = Field(default_factory=dict)
+    timeout_s: float = Field(30.0, gt=0, le=120)
+
+
+class CallOut(BaseModel):
+    """The station's answer: `payload` when it answered, `error` when it refused with a CALLERROR."""
+
+    station_id: str
+    action: str
+    payload: dict[str, Any] | None
+    error: dict[str, Any] | None

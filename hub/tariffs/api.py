@@ -1,0 +1,47 @@
+"""Operator API: tariffs."""
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Body, Query
+
+from auth.guards import AdminDep, OperatorDep
+from hub.parties.objects import PageFilter, page
+from hub.parties.wire import completed, own_party
+from hub.tariffs import service
+from hub.tariffs.pricing import parse_tariff
+from hub.tariffs.tables import Tariff
+from kit.paging import Page, Paging
+from kit.tx import Database
+from ocpi.v221.tariffs import Tariff as WireTariff
+
+Json = dict[str, Any]
+
+
+def router(db: Database, *, cpo_parties: list[str]) -> APIRouter:
+    """The routes of this room."""
+    routes = APIRouter(tags=["tariffs"])
+
+    @routes.put("/tariffs/{tariff_id}", operation_id="put_tariff")
+    async def put_tariff(
+        tariff_id: str,
+        body: Annotated[Json, Body(description="An OCPI 2.2.1 Tariff; owner, id and last_updated are filled in.")],
+        _: AdminDep,
+        cpo: Annotated[str | None, Query(description="Our CPO party as CC*PID; the first one when absent.")] = None,
+    ) -> Json:
+        """Publish a tariff of ours and tell the partners. What we could not price exactly is refused."""
+        party = own_party(cpo, cpo_parties)
+        async with db.tx() as tx:
+            stored = completed(WireTariff, body, party=party, now=tx.now, id=tariff_id)
+            parse_tariff(stored)
+            await service.put(tx, stored, platform_id=None)
+        return stored
+
+    @routes.get("/tariffs", operation_id="list_tariffs")
+    async def list_tariffs(_: OperatorDep, paging: Paging) -> Page[Json]:
+        """All tariffs, ours and partners', oldest first."""
+        async with db.read() as tx:
+            docs, total = await page(tx, Tariff, PageFilter(paging.offset, paging.limit), None)
+        return Page.of([orjson.loads(doc) for doc in docs], total, paging)
+
+    return routes

@@ -1,0 +1,103 @@
+"""Tokens over OCPI: CPOs read and ask (Sender), and eMSPs write theirs (Receiver)."""
+
+from typing import Any, cast
+
+import orjson
+
+from hub.parties.callers import caller, owned_party
+from hub.parties.objects import ObjectKey, find
+from hub.parties.outbox import Outgoing, Source, speaker
+from hub.parties.pages import ListPages
+from hub.tokens import service
+from hub.tokens.flows import Authorizer, Question
+from hub.tokens.tables import Token
+from kit.crypto import KeyRing
+from kit.tx import Database, Tx
+from ocpi import patch
+from ocpi.call import Answer, Call, Handler
+from ocpi.endpoint import HandlerKey, Interface, Verb
+from ocpi.errors import NotFound, TokenNotFound
+from ocpi.types import JsonObject
+from ocpi.v221.tokens import LocationReferences
+from ocpi.v221.tokens import Token as WireToken
+
+Json = dict[str, Any]
+
+
+class TokenHandlers:
+    """Handlers of the tokens module."""
+
+    def __init__(self, db: Database, keys: KeyRing, authorizer: Authorizer, *, page_limit: int) -> None:
+        self._db = db
+        self._keys = keys
+        self._authorizer = authorizer
+        self._list = ListPages(db, Token, limit=page_limit)
+
+    def table(self) -> dict[HandlerKey, Handler]:
+        """The handlers by endpoint."""
+        return {
+            ("tokens", Interface.SENDER, Verb.GET, "list"): self._list,
+            ("tokens", Interface.SENDER, Verb.POST, "authorize"): self.authorize,
+            ("tokens", Interface.RECEIVER, Verb.GET, "token"): self.read_own,
+            ("tokens", Interface.RECEIVER, Verb.PUT, "token"): self.put,
+            ("tokens", Interface.RECEIVER, Verb.PATCH, "token"): self.patch,
+        }
+
+    async def authorize(self, call: Call) -> Answer:
+        """May this driver charge at the caller's charger? Asked on to the driver's eMSP where it is not ours."""
+        place = call.model(LocationReferences) if call.body is not None else None
+        token_type = call.query.get("type") or "RFID"
+        question = Question(call.path["token_uid"], token_type, place, asker=caller(call).peer.id)
+        answer = await self._authorizer.decide(question)
+        if answer.token is None:
+            raise TokenNotFound
+        info: Json = {"allowed": answer.verdict.value, "token": answer.token}
+        if answer.reference is not None:
+            info["authorization_reference"] = answer.reference
+        if answer.place is not None and answer.allowed:
+            info["location"] = answer.place.model_dump(mode="json", exclude_none=True)
+        return Answer(orjson.dumps(info))
+
+    async def read_own(self, call: Call) -> Answer:
+        """What we have stored of the caller's own token."""
+        async with self._db.read() as tx:
+            return Answer((await self._own(tx, call)).doc)
+
+    async def put(self, call: Call) -> Answer:
+        """Create or replace a token."""
+        owned_party(call)
+        sent: Json = orjson.loads(call.raw)
+        async with self._db.tx() as tx:
+            is_new = await service.put(tx, self._keys, sent, platform_id=caller(call).peer.id)
+        return Answer(http_status=201 if is_new else 200)
+
+    async def patch(self, call: Call) -> Answer:
+        """Change some fields of a token."""
+        async with self._db.tx() as tx:
+            row = await self._own(tx, call)
+            merged = patch.merge(WireToken, cast(JsonObject, row.body()), call.patch())
+            await service.put(tx, self._keys, cast(Json, merged), platform_id=row.platform_id)
+        return Answer()
+
+    async def _own(self, tx: Tx, call: Call) -> Token:
+        owner = owned_party(call)
+        token_type = call.query.get("type") or "RFID"
+        uid = call.path["token_uid"]
+        row = await service.get(tx, self._keys, owner.country_code, owner.party_id, uid, token_type)
+        if row is None:
+            raise NotFound("no such token")
+        return row
+
+
+def token_source(hub_party: str) -> Source:
+    """Tokens are PUT at `{country_code}/{party_id}/{uid}`, their type in the query."""
+
+    async def source(tx: Tx, key: ObjectKey, *, removed: bool) -> Outgoing | None:
+        row = await find(tx, Token, key)
+        if row is None:
+            return None
+        body = row.body()
+        path = (key.country_code, key.party_id, str(body["uid"]))
+        return Outgoing("PUT", path, row.doc, speaker(row, hub_party), query=(("type", body["type"]),))
+
+    return source

@@ -1,0 +1,1 @@
+"""The live page: what the network does right now, in anonymous figures."""

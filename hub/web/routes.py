@@ -1,0 +1,3 @@
+"""Temporary."""
+def routes(db, *, public):
+    return []

@@ -1,0 +1,108 @@
+"""The guard under httpx: a transport that judges URLs, and a network backend that judges addresses."""
+
+import asyncio
+import ssl
+from collections.abc import Iterable
+
+import httpcore
+import httpx
+
+from kit.guard import forbid_in_tx
+from kit.http.exchange import log_exchange, plain_http
+from kit.http.guard import EgressPolicy, EgressRefused, ResponseTooLarge
+from kit.http.limits import bounded
+
+
+class GuardedTransport(httpx.AsyncHTTPTransport):
+    """Judges, bounds and logs each exchange, each hop of a redirect too."""
+
+    def __init__(self, policy: EgressPolicy, ssl_context: ssl.SSLContext, timeout_s: float, max_bytes: int) -> None:
+        super().__init__(verify=ssl_context, trust_env=False)
+        # httpx offers no argument for it; its own pool is unused and holds nothing yet.
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=ssl_context,
+            max_connections=100,
+            max_keepalive_connections=20,
+            keepalive_expiry=15,
+            network_backend=_GuardedBackend(policy),
+        )
+        self._policy = policy
+        self._timeout_s = timeout_s
+        self._max_bytes = max_bytes
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """One exchange: judged, bounded, logged."""
+        forbid_in_tx("an HTTP request")
+        started = asyncio.get_running_loop().time()
+        try:
+            response = await self._exchange(request, started)
+        except Exception as error:
+            log_exchange(request.method, request.url.host, request.url.path, type(error).__name__, started)
+            raise
+        log_exchange(request.method, request.url.host, request.url.path, response.status_code, started)
+        return response
+
+    async def _exchange(self, request: httpx.Request, started: float) -> httpx.Response:
+        url = request.url
+        plain = url.scheme == "http"
+        port = url.port or (80 if plain else 443)
+        self._policy.check_url(url.scheme, url.raw_host.decode("ascii"), port, userinfo=bool(url.userinfo))
+        deadline = started + (request.extensions.get("timeout", {}).get("read") or self._timeout_s)
+        token = plain_http.set(plain)
+        try:
+            async with asyncio.timeout_at(deadline):
+                response = await super().handle_async_request(request)
+        except TimeoutError:
+            raise httpx.ReadTimeout("no answer in time") from None
+        finally:
+            plain_http.reset(token)
+        try:
+            announced = response.headers.get("content-length", "")
+            if request.method != "HEAD" and announced.isdecimal() and int(announced) > self._max_bytes:
+                raise ResponseTooLarge(f"more than {self._max_bytes} bytes")
+            return bounded(response, max_bytes=self._max_bytes, deadline=deadline)
+        except Exception:
+            await response.aclose()
+            raise
+
+
+class _GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Connects to judged addresses only. TLS, with the name of the URL, is put on top by httpcore."""
+
+    def __init__(self, policy: EgressPolicy) -> None:
+        self._policy = policy
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Resolve once, judge, and try the addresses in turn; each gets its share of the time."""
+        try:
+            async with asyncio.timeout(timeout):
+                addresses = await self._policy.addresses(host, port, plain=plain_http.get())
+        except TimeoutError:
+            raise httpcore.ConnectTimeout("the name was not resolved in time") from None
+        except OSError:
+            raise httpcore.ConnectError("the name cannot be resolved") from None
+        share = None if timeout is None else timeout / len(addresses)
+        for address in addresses[:-1]:
+            try:
+                return await self._inner.connect_tcp(address, port, share, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return await self._inner.connect_tcp(addresses[-1], port, share, local_address, socket_options)
+
+    async def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        """Never: a local socket is not a server of others."""
+        raise EgressRefused("a local socket")
+
+    async def sleep(self, seconds: float) -> None:
+        """As httpcore wants it, between retries."""
+        await self._inner.sleep(seconds)

@@ -1,0 +1,135 @@
+"""One HTTP exchange at the server: what is known of the request, and how its answer is put into bytes."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from urllib.parse import parse_qsl
+
+from starlette.types import Scope, Send
+
+from ocpi.call import Answer, ListAnswer
+from ocpi.endpoint import HandlerKey, Parameter
+from ocpi.envelope import SUCCESS, envelope, json_list
+from ocpi.errors import InvalidParameters, OcpiError
+from ocpi.headers import MessageHeaders, Party, header_values, read_ids
+from ocpi.paging import PageQuery, page_headers
+
+_MAX_QUERY_FIELDS = 50
+_HEADER_VALUE = re.compile(r"[\x20-\x7E]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An HTTP answer, ready to go; its headers are safe to write."""
+
+    http_status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    async def send(self, send: Send) -> None:
+        """Hand it to the server."""
+        lines = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(self.body)),
+        ]
+        lines += [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in self.headers.items()]
+        await send({"type": "http.response.start", "status": self.http_status, "headers": lines})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+class Exchange:
+    """A request as far as it is known; the steps of the server fill in the rest."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self.method: str = scope["method"]
+        self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        self.message: MessageHeaders = read_ids(self.headers)
+        self.key: HandlerKey | None = None
+        self.authenticated = False
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """The query of the URL, decoded. Raises InvalidParameters."""
+        text: bytes = self._scope["query_string"]
+        if not text:
+            return {}
+        try:
+            return dict(parse_qsl(text.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS))
+        except ValueError:
+            raise InvalidParameters("the query of the URL is not readable") from None
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host as the peer used them."""
+        return f"{self._scope['scheme']}://{self.headers.get('host', 'localhost')}"
+
+    def url(self, public_url: str | None) -> str:
+        """The absolute URL that was asked for."""
+        raw: bytes | None = self._scope.get("raw_path")
+        path = raw.partition(b"?")[0].decode("latin-1") if raw is not None else self._scope["path"]
+        query: bytes = self._scope["query_string"]
+        return f"{public_url or self.origin}{path}" + (f"?{query.decode('latin-1')}" if query else "")
+
+    def require(self, parameters: Sequence[Parameter]) -> None:
+        """Check the parameters of the query. Raises InvalidParameters."""
+        for parameter in parameters:
+            value = self.query.get(parameter.name)
+            if not value:
+                if parameter.required:
+                    raise InvalidParameters(f"{parameter.name} is required")
+            elif parameter.integer and not (value.isascii() and value.isdigit() and len(value) < 10):
+                raise InvalidParameters(f"{parameter.name} is a whole number")
+
+    def reply_ids(self, sender: Party | None = None) -> dict[str, str]:
+        """The headers of the answer: the ids of the request, and its addresses swapped."""
+        return header_values(self.message.reply(sender))
+
+
+def render(
+    exchange: Exchange,
+    answer: Answer | ListAnswer,
+    page: PageQuery | None,
+    *,
+    now: datetime,
+    public_url: str | None = None,
+) -> Rendered:
+    """An answer as bytes and headers. `page` is what was asked of a list.
+
+    Raises ValueError for a header that would break out of its line.
+    """
+    headers = exchange.reply_ids(answer.sender)
+    if isinstance(answer, Answer):
+        body = envelope(answer.data, status_code=answer.status_code, now=now, message=answer.message)
+        return Rendered(answer.http_status, {**headers, **_safe(answer.headers)}, body)
+    page = page or PageQuery()
+    page_limit = page.capped(answer.limit)
+    if answer.body is None:
+        data, count = json_list(answer.items), len(answer.items)
+    else:
+        data = answer.body
+        count = answer.count if answer.count is not None else max(0, min(page_limit, answer.total - page.offset))
+    headers |= page_headers(
+        exchange.url(public_url),
+        total=answer.total,
+        cap=answer.limit,
+        page_limit=page_limit,
+        offset=page.offset,
+        count=count,
+    )
+    return Rendered(200, headers, envelope(data, status_code=SUCCESS, now=now))
+
+
+def render_error(exchange: Exchange, error: OcpiError, *, http_status: int, now: datetime) -> Rendered:
+    """An error as an envelope without data."""
+    body = envelope(None, status_code=error.status_code, now=now, message=error.message)
+    return Rendered(http_status, {**exchange.reply_ids(), **_safe(error.headers)}, body)
+
+
+def _safe(headers: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in headers.items():
+        if not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(f"the header {name} must be printable ASCII")
+    return headers

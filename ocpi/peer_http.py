@@ -1,0 +1,141 @@
+"""One HTTP request to a peer and what its answer means: a reply, or one of the three peer errors.
+
+Tolerant of what peers are known to do: a slash missing at the end of a URL and the redirect that follows, an answer
+without a body, an envelope without data.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from ocpi.envelope import SUCCESS, Reply, parse_envelope
+from ocpi.errors import PeerRefused, PeerUnintelligible, PeerUnreachable
+from ocpi.paging import absolute_url, same_origin
+
+DEFAULT_TIMEOUT_S = 30.0
+DEFAULT_MAX_ANSWER_BYTES = 64 * 1024 * 1024
+
+_TOO_MANY_REQUESTS = 429
+_SAME_METHOD_REDIRECTS = frozenset({307, 308})
+
+
+@dataclass(frozen=True, slots=True)
+class PeerReply:
+    """A successful answer of a peer: the envelope, the HTTP status and the headers."""
+
+    envelope: Reply
+    http_status: int
+    headers: httpx.Headers
+
+
+def child_url(url: str, *segments: str) -> str:
+    """A URL below an endpoint: joined with exactly one slash, each segment escaped."""
+    return "/".join((url.rstrip("/"), *(quote(segment, safe="") for segment in segments))) if segments else url
+
+
+async def exchange(
+    http: httpx.AsyncClient,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    now: datetime,
+    content: bytes | None = None,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+    max_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
+) -> PeerReply:
+    """Send a request and read the answer, all within `timeout_s`.
+
+    Raises PeerUnreachable, PeerRefused or PeerUnintelligible.
+    """
+    sent = dict(headers)
+    if content is not None:
+        sent["Content-Type"] = "application/json"
+    try:
+        async with asyncio.timeout(timeout_s):
+            response, raw = await _send(http, method, url, sent, content, max_bytes)
+            target = _slash_redirect(url, response)
+            if target is not None:
+                response, raw = await _send(http, method, target, sent, content, max_bytes)
+    except (TimeoutError, httpx.TimeoutException):
+        raise PeerUnreachable("the peer did not answer in time", timed_out=True) from None
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+        raise PeerUnreachable(f"the peer could not be reached ({type(error).__name__})") from None
+    return _judge(response, raw, now)
+
+
+async def _send(
+    http: httpx.AsyncClient,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    content: bytes | None,
+    max_bytes: int,
+) -> tuple[httpx.Response, bytes]:
+    request = http.build_request(method, url, headers=headers, content=content)
+    response = await http.send(request, stream=True, follow_redirects=False)
+    try:
+        chunks: list[bytes] = []
+        received = 0
+        async for chunk in response.aiter_bytes():
+            received += len(chunk)
+            if received > max_bytes:
+                raise PeerUnintelligible("the answer of the peer is too large", http_status=response.status_code)
+            chunks.append(chunk)
+        return response, b"".join(chunks)
+    finally:
+        await response.aclose()
+
+
+def _slash_redirect(url: str, response: httpx.Response) -> str | None:
+    """Where a redirect leads that does nothing but mend the slash at the end of a path."""
+    location = response.headers.get("location")
+    if response.status_code not in _SAME_METHOD_REDIRECTS or location is None:
+        return None
+    target = absolute_url(url, location)
+    if target is None or not same_origin(target, url):
+        return None
+    return target if urlsplit(target).path.rstrip("/") == urlsplit(url).path.rstrip("/") else None
+
+
+def _judge(response: httpx.Response, raw: bytes, now: datetime) -> PeerReply:
+    http_status = response.status_code
+    reply = parse_envelope(raw) if raw.strip() else None
+    status_code = reply.status_code if reply is not None else None
+    if http_status >= 500 or http_status == _TOO_MANY_REQUESTS:
+        raise PeerUnreachable(
+            f"the peer answered HTTP {http_status}",
+            http_status=http_status,
+            status_code=status_code,
+            retry_after_s=_retry_after_s(response.headers.get("retry-after"), now),
+        )
+    if http_status >= 400 or (reply is not None and not reply.ok):
+        raise PeerRefused(
+            f"the peer answered HTTP {http_status}" + (f", OCPI {status_code}" if status_code is not None else ""),
+            http_status=http_status,
+            status_code=status_code,
+            status_message=reply.status_message if reply is not None else None,
+        )
+    if reply is None and not raw.strip() and 200 <= http_status < 300:
+        reply = Reply(data=None, status_code=SUCCESS)
+    if reply is None or not 200 <= http_status < 300:
+        raise PeerUnintelligible(f"the peer answered HTTP {http_status} without an envelope", http_status=http_status)
+    return PeerReply(reply, http_status, response.headers)
+
+
+def _retry_after_s(header: str | None, now: datetime) -> float | None:
+    """Seconds until a peer wants to hear from us again."""
+    if header is None:
+        return None
+    if header.isascii() and header.isdigit():
+        return float(header[:9])
+    try:
+        moment = parsedate_to_datetime(header)
+        return max(0.0, (moment - now).total_seconds())
+    except (ValueError, TypeError):
+        return None

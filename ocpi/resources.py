@@ -1,0 +1,99 @@
+"""Which endpoints a path has: the table of a version as a lookup by segments."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from starlette.types import Scope
+
+from ocpi.endpoint import Endpoint, Verb
+
+_MAX_SEGMENT = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One kind of URL and what may be done there. Segments of `pattern` in braces are parameters."""
+
+    pattern: tuple[str, ...]
+    endpoints: dict[Verb, Endpoint]
+
+    def endpoint(self, method: str) -> Endpoint | None:
+        """What an HTTP method does here."""
+        return next((endpoint for verb, endpoint in self.endpoints.items() if verb.value == method), None)
+
+    def parameters(self, segments: Sequence[str]) -> dict[str, str] | None:
+        """The parameters in a path of as many segments; None when the path is another one."""
+        found: dict[str, str] = {}
+        for expected, segment in zip(self.pattern, segments, strict=True):
+            if expected[0] == "{":
+                found[expected[1:-1]] = segment
+            elif expected != segment:
+                return None
+        return found
+
+
+class Resources:
+    """All URLs of a version, found in constant time by their fixed leading segments."""
+
+    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+        self._by_head: dict[tuple[str, ...], dict[int, list[Resource]]] = {}
+        for endpoint in endpoints:
+            by_length = self._by_head.setdefault(endpoint_head(endpoint), {})
+            resources = by_length.setdefault(len(endpoint.path), [])
+            known = next((each for each in resources if each.pattern == endpoint.path), None)
+            if known is None:
+                resources.append(Resource(endpoint.path, {endpoint.verb: endpoint}))
+            else:
+                known.endpoints[endpoint.verb] = endpoint
+
+    def find(self, segments: Sequence[str]) -> tuple[Resource, dict[str, str]] | None:
+        """The resource at a path and the parameters in it."""
+        for head_length in (2, 1):
+            by_length = self._by_head.get(tuple(segments[:head_length]))
+            if by_length is None:
+                continue
+            tail = segments[head_length:]
+            for resource in by_length.get(len(tail), ()):
+                parameters = resource.parameters(tail)
+                if parameters is not None:
+                    return resource, parameters
+        return None
+
+
+def endpoint_head(endpoint: Endpoint) -> tuple[str, ...]:
+    """The fixed segments that lead to an endpoint: `sender/locations`, or `credentials` alone, which has no sides."""
+    if endpoint.module.identifier == "credentials":
+        return ("credentials",)
+    return (endpoint.interface.value.lower(), endpoint.module.identifier)
+
+
+def route_path(scope: Scope) -> str:
+    """The decoded path below the application's root."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path.removeprefix(root) if root else path
+
+
+def path_segments(scope: Scope, prefix: str) -> list[str] | None:
+    """The decoded segments of a request's path after `prefix`; None when one of them can be no identifier.
+
+    Read from the path as it was sent, because an identifier may contain an escaped slash. Empty segments are skipped:
+    peers join URLs with no slash or with two.
+    """
+    rest = _after(prefix, scope)
+    segments = [unquote(segment) if "%" in segment else segment for segment in rest.split("/") if segment]
+    if any(len(segment) > _MAX_SEGMENT or not segment.isprintable() for segment in segments):
+        return None
+    return segments
+
+
+def _after(prefix: str, scope: Scope) -> str:
+    raw: bytes | None = scope.get("raw_path")
+    root: str = scope.get("root_path", "")
+    if raw is not None:
+        sent = raw.partition(b"?")[0].decode("latin-1")
+        for start in (root + prefix, prefix):
+            if sent.startswith(start):
+                return sent[len(start) :]
+    return route_path(scope).removeprefix(prefix)
