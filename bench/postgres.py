@@ -5,7 +5,6 @@ folder above its binaries. PostgreSQL refuses to run as root, so here its proces
 binaries when that user cannot reach the installed ones.
 """
 
-import ctypes
 import importlib.util
 import os
 import pwd
@@ -13,7 +12,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -24,7 +22,7 @@ from pathlib import Path
 SUPERUSER = "postgres"
 _START_TIMEOUT_S = 60.0
 _PORT_ATTEMPTS = 5
-_CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+_CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,17 @@ def _open_to_all(folder: Path) -> None:
 
 
 def _run(initdb: Path, data: Path, user: int | None) -> None:
-    command = [initdb, "-D", data, "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+    command: list[str | Path] = [
+        initdb,
+        "-D",
+        data,
+        "-U",
+        SUPERUSER,
+        "--auth=trust",
+        "--encoding=UTF8",
+        "--locale=C",
+        "--no-sync",
+    ]
     done = subprocess.run(command, user=user, cwd=data.parent, capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"initdb failed: {done.stderr}")
@@ -124,16 +132,11 @@ def _start(
 
 
 def _spawn(command: Sequence[str | Path], data: Path, user: int | None) -> subprocess.Popen[bytes]:
+    setpriv = shutil.which("setpriv")
+    if setpriv is not None:  # on Linux the server ends with the process that started it, even when that one is killed
+        command = [setpriv, "--pdeathsig", "QUIT", *command]
     with (data.parent / "log").open("ab") as log:
-        return subprocess.Popen(
-            command, user=user, cwd=data.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_us
-        )
-
-
-def _die_with_us() -> None:
-    """On Linux the server ends with the process that started it, even when that one is killed."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGQUIT)  # 1 is PR_SET_PDEATHSIG
+        return subprocess.Popen(command, user=user, cwd=data.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
 def _ready(process: subprocess.Popen[bytes], data: Path) -> bool:

@@ -1,8 +1,9 @@
 """Fixtures that every test may use.
 
 `database_url` is an empty database and `migrated_database_url` one with the newest schema: of a test's own, SQLite by
-default, PostgreSQL with `--db=postgresql`. One server then serves the whole run: the one that
-`PLUGBRIDGE_TEST_DATABASE_URL` names, or one that is started here.
+default, PostgreSQL with `--db=postgresql`. Each process that runs tests starts a server for itself, because the change
+log waits for every open transaction of a server, those of other databases too. To test on a server that runs already,
+name it in `PLUGBRIDGE_TEST_DATABASE_URL` and run without `-n`.
 """
 
 import asyncio
@@ -13,40 +14,27 @@ import subprocess
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from uuid import uuid4
 
 import asyncpg
 import pytest
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 from bench.postgres import postgres_server
 from hub import schema
 from kit import migrate
 
 SERVER_URL = "PLUGBRIDGE_TEST_DATABASE_URL"
-_running = pytest.StashKey[ExitStack]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--db` chooses the database."""
     default = "postgresql" if os.environ.get(SERVER_URL) else "sqlite"
     parser.addoption("--db", choices=["sqlite", "postgresql"], default=default, help="the database to test on")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Start PostgreSQL before the workers of pytest-xdist are, so that they inherit its address."""
-    config.stash[_running] = ExitStack()
-    if config.getoption("--db") == "postgresql" and not os.environ.get(SERVER_URL):
-        server = config.stash[_running].enter_context(postgres_server(durable=False))
-        os.environ[SERVER_URL] = server.url()
-        config.stash[_running].callback(os.environ.pop, SERVER_URL)
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Stop what was started."""
-    config.stash[_running].close()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -63,63 +51,93 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="session")
-def on_postgresql(request: pytest.FixtureRequest) -> bool:
-    """Whether this run is about PostgreSQL."""
-    return bool(request.config.getoption("--db") == "postgresql")
+class Databases(Protocol):
+    """Makes databases of one kind."""
+
+    def new(self, directory: Path) -> AbstractContextManager[str]:
+        """An empty database, by URL, that is gone when the block is left."""
+        ...
+
+    def copy(self, url: str, directory: Path) -> AbstractContextManager[str]:
+        """The same with the contents of another one, which nobody uses at the moment."""
+        ...
 
 
-@pytest.fixture
-def database_url(on_postgresql: bool, tmp_path: Path) -> Iterator[str]:
-    """An empty database of the test's own."""
-    if not on_postgresql:
-        yield f"sqlite:///{tmp_path}/t.db"
-        return
-    with _postgresql_database(template="template1") as url:
-        yield url
+class SqliteDatabases:
+    """Files."""
+
+    @contextmanager
+    def new(self, directory: Path) -> Iterator[str]:
+        """A file that is not there yet."""
+        yield f"sqlite:///{directory}/t.db"
+
+    @contextmanager
+    def copy(self, url: str, directory: Path) -> Iterator[str]:
+        """A copy of the file."""
+        shutil.copy(str(make_url(url).database), directory / "t.db")
+        yield f"sqlite:///{directory}/t.db"
 
 
-@pytest.fixture(scope="session")
-def _migrated_template(on_postgresql: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A database with the newest schema, to be copied: its file, or its name on the server."""
-    if not on_postgresql:
-        path = tmp_path_factory.mktemp("migrated") / "t.db"
-        migrate.upgrade(f"sqlite:///{path}", schema.SCRIPTS)
-        yield str(path)
-        return
-    with _postgresql_database(template="template1") as url:
-        migrate.upgrade(url, schema.SCRIPTS)
-        yield str(make_url(url).database)
+@dataclass(frozen=True)
+class PostgresqlDatabases:
+    """Databases of one server."""
 
+    server: URL
 
-@pytest.fixture
-def migrated_database_url(on_postgresql: bool, _migrated_template: str, tmp_path: Path) -> Iterator[str]:
-    """A database of the test's own with the newest schema: a copy, much faster than migrating."""
-    if not on_postgresql:
-        shutil.copy(_migrated_template, tmp_path / "t.db")
-        yield f"sqlite:///{tmp_path}/t.db"
-        return
-    with _postgresql_database(template=_migrated_template) as url:
-        yield url
+    @contextmanager
+    def new(self, directory: Path, *, template: str = "template1") -> Iterator[str]:
+        """A database with a name of its own."""
+        name = f"t_{uuid4().hex}"
+        asyncio.run(self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+        try:
+            yield self.server.set(database=name).render_as_string(hide_password=False)
+        finally:
+            asyncio.run(self._execute(f'DROP DATABASE "{name}" WITH (FORCE)'))
 
+    def copy(self, url: str, directory: Path) -> AbstractContextManager[str]:
+        """A copy that the server makes."""
+        return self.new(directory, template=str(make_url(url).database))
 
-@contextmanager
-def _postgresql_database(*, template: str) -> Iterator[str]:
-    server = make_url(os.environ[SERVER_URL])
-    name = f"t_{uuid4().hex}"
-
-    async def run(statement: str) -> None:
-        connection = await asyncpg.connect(server.render_as_string(hide_password=False))
+    async def _execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.server.render_as_string(hide_password=False))
         try:
             await connection.execute(statement)
         finally:
             await connection.close()
 
-    asyncio.run(run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
-    try:
-        yield server.set(database=name).render_as_string(hide_password=False)
-    finally:
-        asyncio.run(run(f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+@pytest.fixture(scope="session")
+def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
+    """Where this run's databases come from."""
+    if request.config.getoption("--db") == "sqlite":
+        yield SqliteDatabases()
+    elif SERVER_URL in os.environ:
+        yield PostgresqlDatabases(make_url(os.environ[SERVER_URL]))
+    else:
+        with postgres_server(durable=False) as server:
+            yield PostgresqlDatabases(make_url(server.url()))
+
+
+@pytest.fixture
+def database_url(databases: Databases, tmp_path: Path) -> Iterator[str]:
+    """An empty database of the test's own."""
+    with databases.new(tmp_path) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_template(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database with the newest schema, there to be copied."""
+    with databases.new(tmp_path_factory.mktemp("migrated")) as url:
+        migrate.upgrade(url, schema.SCRIPTS)
+        yield url
+
+
+@pytest.fixture
+def migrated_database_url(databases: Databases, migrated_template: str, tmp_path: Path) -> Iterator[str]:
+    """A database of the test's own with the newest schema: a copy, much faster than migrating."""
+    with databases.copy(migrated_template, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -132,7 +150,7 @@ def start_nats(
     def start(port: int = -1) -> tuple[subprocess.Popen[bytes], str]:
         directory = tmp_path_factory.mktemp("nats")
         binary = Path(sysconfig.get_path("scripts")) / "nats-server"
-        command = [binary, "-a", "127.0.0.1", "-p", str(port), "--ports_file_dir", directory]
+        command: list[str | Path] = [binary, "-a", "127.0.0.1", "-p", str(port), "--ports_file_dir", directory]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         started.append(process)
         ports_file = directory / f"nats-server_{process.pid}.ports"

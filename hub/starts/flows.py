@@ -11,7 +11,15 @@ from typing import Any
 import orjson
 from csms.link import Link
 
-from csms.station import Command, CommandOutcome, CommandStatus, StartCharging, StopCharging, Unlock
+from csms.station import (
+    Command,
+    CommandOutcome,
+    CommandStatus,
+    StartCharging,
+    StopCharging,
+    TokenType,
+    Unlock,
+)
 from hub.parties.clients import Clients
 from hub.parties.directory import Directory
 from hub.parties.outbox import Refused, Unreachable
@@ -163,7 +171,7 @@ class Starter:
         token: Json = orjson.loads(start.cdr_token or b"{}")
         command = StartCharging(
             token=token["uid"],
-            token_type=token["type"],
+            token_type=TokenType.RFID if token["type"] == "RFID" else TokenType.CENTRAL,
             evse_id=start.evse_id,
             remote_start_id=start.remote_start_id or 0,
         )

@@ -29,18 +29,17 @@ Json = Mapping[str, Any]
 
 DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 
-_RESTRICTIONS = frozenset(
-    "start_time end_time start_date end_date day_of_week min_kwh max_kwh min_duration max_duration"
-    " min_power max_power min_current max_current".split()
-)
+_RESTRICTIONS = {"start_time", "end_time", "start_date", "end_date", "day_of_week"} | {
+    f"{bound}_{of}" for bound in ("min", "max") for of in ("kwh", "duration", "power", "current")
+}
 
 
 def parse_tariff(doc: Json, *, measured: frozenset[Measure] = frozenset()) -> Tariff:
     """A valid OCPI 2.2.1 Tariff as a value that can be priced.
 
     `measured` is what the sessions to be priced will know beside energy and time; nothing at our own chargers.
-    Raises `UnsupportedTariff` for what would be mispriced (reservations, restrictions to something unmeasured, rebates),
-    `InvalidTariff` for what cannot be meant, and `UnknownCurrency`.
+    Raises `UnsupportedTariff` for what would be mispriced (reservations, rebates, restrictions to what nobody
+    measures), `InvalidTariff` for what cannot be meant, and `UnknownCurrency`.
     """
     currency = str(doc["currency"]).upper()
     money.exponent(currency)
@@ -132,7 +131,9 @@ def _limit(doc: Json | None, has_vat: bool) -> Amount | None:
     excl_vat, incl_vat = _number(doc["excl_vat"]), _optional_number(doc.get("incl_vat"))
     if incl_vat is None:
         if has_vat:
-            raise UnsupportedTariff("min_price and max_price need incl_vat where prices carry VAT: both apply on their own")
+            raise UnsupportedTariff(
+                "where prices carry VAT, min_price and max_price need incl_vat: each limits on its own"
+            )
         incl_vat = excl_vat
     if excl_vat < 0 or incl_vat < excl_vat:
         raise InvalidTariff("min_price and max_price are not below zero, and not lower with VAT than without")

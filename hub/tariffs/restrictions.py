@@ -1,4 +1,7 @@
-"""Whether an element of a tariff is active at a moment of a session (OCPI 2.2.1, mod_tariffs, TariffRestrictions). Pure."""
+"""Whether an element of a tariff is active at a moment of a session. Pure.
+
+OCPI 2.2.1, mod_tariffs, TariffRestrictions.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -78,9 +81,10 @@ def _in_daily_window(now: time, start: time, end: time) -> bool:
 def _holds_for(measure: Measure, wanted: Band | None, known: Band | None) -> bool:
     if wanted is None:
         return True
+    known = known or Band()
     # One bound alone stands for both: a period is cut where the restriction changes, so both lie on one side of it.
-    least = known and (known.least if known.least is not None else known.most)
-    most = known and (known.most if known.most is not None else known.least)
+    least = known.most if known.least is None else known.least
+    most = known.least if known.most is None else known.most
     if least is None or most is None:
         raise CannotPrice(f"the tariff depends on the {measure.lower()}, which is not known for each period")
     return (wanted.least is None or least >= wanted.least) and (wanted.most is None or most < wanted.most)
