@@ -1,10 +1,10 @@
 """The composition root: the one page that makes every part and ties it to the others.
 
-    settings ─► database, bus, keys, egress
-             ─► parties (directory, registrar, clients, deliverer)
-             ─► tokens (authorizer) ─► starts (starter) ─► reactions, schedule ─► worker
-             ─► csms (central system, link) ◄─ backoffice
-             ─► HTTP: operator API, OCPI, live page, health
+settings ─► database, bus, keys, egress
+         ─► parties (directory, registrar, clients, deliverer)
+         ─► tokens (authorizer) ─► starts (starter) ─► reactions, schedule ─► worker
+         ─► csms (central system, link) ◄─ backoffice
+         ─► HTTP: operator API, OCPI, live page, health
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from csms.link import Link
 from csms.registry import Registry
 from csms.server import CentralSystem
 from hub import backoffice, reactions, schedule
-
+from hub.figures import Figures
 from hub.locations import api as locations_api
 from hub.locations.ocpi import LocationHandlers
 from hub.locations.tables import Location
@@ -33,7 +33,7 @@ from hub.parties.directory import Directory
 from hub.parties.forward import Forwarder
 from hub.parties.ocpi import PartyHandlers
 from hub.parties.outbox import Source, put_source
-from hub.parties.registration import Registrar, settle_own_parties
+from hub.parties.registration import Registrar
 from hub.sessions import api as sessions_api
 from hub.sessions.live import LiveSessions
 from hub.sessions.ocpi import CdrHandlers, SessionHandlers, cdr_source
@@ -59,16 +59,12 @@ from kit.crypto import KeyRing
 from kit.http import Egress
 from kit.idempotency import Idempotency
 from kit.jobs import Worker
-from kit.log import get
-from kit.metrics import Metrics
 from kit.problems import CorrelationMiddleware, install_problem_handlers
 from kit.reactions import Reactions
 from kit.tx import Database, Tx
-from ocpi.call import Failure, Handler
+from ocpi.call import Handler
 from ocpi.endpoint import HandlerKey
 from ocpi.server import build_router
-
-log = get(__name__)
 
 API = "/api/operator/v1"
 OCPI = "/ocpi"
@@ -96,7 +92,7 @@ class Hub:
     worker: Worker
     deliverer: Deliverer
     live_sessions: LiveSessions
-    metrics: Metrics
+    figures: Figures
     ocpi_handlers: Mapping[HandlerKey, Handler]
 
     async def close(self) -> None:
@@ -140,7 +136,7 @@ def ocpi_sources(settings: Settings) -> dict[str, Source]:
 
 
 async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None = None) -> Hub:
-    """Make every part. Nothing listens or works yet; the schema must be up to date."""
+    """Make every part. Nothing listens, works or looks at the database yet."""
     clock = clock or SystemClock()
     keys = key_ring(settings)
     facts = Reactions()
@@ -152,9 +148,6 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
     )
     http = egress.client()
     roles = own_roles(settings)
-    async with db.tx() as tx:
-        await settle_own_parties(tx, roles)
-
     directory = Directory(db, keys)
     clients = Clients(http, keys, clock, sender=settings.hub_party, timeout_s=settings.egress_timeout_s)
     registrar = Registrar(
@@ -235,7 +228,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         worker=Worker(db),
         deliverer=Deliverer(db, directory, sources, clients.deliver),
         live_sessions=live_sessions,
-        metrics=Metrics(process=True),
+        figures=Figures(db, keys, stations_here),
         ocpi_handlers=handlers,
     )
 
@@ -248,7 +241,7 @@ def http_app(hub: Hub, *, operator_api: bool = True, ocpi_api: bool = True) -> F
     install_problem_handlers(app)
     checks = health.Health(hub.clock)
     checks.add("database", lambda: ping(hub.db))
-    app.router.routes.extend(health.routes(checks, hub.metrics))
+    app.router.routes.extend(health.routes(checks, hub.figures.metrics, on_scrape=hub.figures.on_scrape))
     if operator_api:
         add_operator_api(app, hub)
         app.router.routes.extend(web.routes(hub.db, public=hub.settings.live_page_public))
@@ -263,7 +256,7 @@ def http_app(hub: Hub, *, operator_api: bool = True, ocpi_api: bool = True) -> F
                 base_path=OCPI,
                 intercept=hub.forwarder.intercept,
                 max_body_bytes=hub.settings.ocpi_max_body_bytes,
-                on_failure=log_failure,
+                on_failure=hub.figures.ocpi_failed,
             )
         )
     return app
@@ -294,18 +287,3 @@ async def ping(db: Database) -> None:
     """Raises when the database does not answer."""
     async with db.read() as tx:
         await tx.session.connection()
-
-
-def log_failure(failure: Failure) -> None:
-    """A line for each OCPI call that ended in an error; a stack for those that are faults of ours."""
-    write = log.info if failure.expected else log.error
-    write(
-        "ocpi_call_failed",
-        error=type(failure.error).__name__,
-        status=failure.http_status,
-        code=failure.status_code,
-        method=failure.method,
-        endpoint=":".join(map(str, failure.key)) if failure.key else None,
-        correlation_id=failure.correlation_id,
-        exc_info=None if failure.expected else failure.error,
-    )

@@ -48,8 +48,6 @@ class HubBackoffice:
     async def authorize(self, request: AuthorizeRequest) -> Authorization:
         """May this token charge here? Whoever vouches for it is asked, within the deadline."""
         token_type = "OTHER" if request.token_type == TokenType.CONTRACT else "RFID"
-        decision, start_id = await self.starter.tap(
-            request.station_id, request.evse_id, request.id_token, token_type
-        )
+        decision, start_id = await self.starter.tap(request.station_id, request.evse_id, request.id_token, token_type)
         group = (decision.token or {}).get("group_id")
         return Authorization(_STATUS[decision.verdict], reference=start_id, group=group)

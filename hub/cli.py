@@ -1,4 +1,4 @@
-"""The command line: `plugbridge serve | demo | simulate … | migrate | operator-key create | config | routes | openapi`."""
+"""The command line: `plugbridge serve`, `demo`, `simulate`, `migrate`, `operator-key`, `config`, `routes`, `openapi`."""
 
 import asyncio
 import json as jsonlib
@@ -52,8 +52,12 @@ def serve(
 def demo(
     once: Annotated[bool, typer.Option(help="Play each journey once and end.")] = False,
     as_json: JsonOption = False,
-    http_port: Annotated[int | None, typer.Option(help="Port of the HTTP APIs; 8000, or a free one with --once.")] = None,
-    ocpp_port: Annotated[int | None, typer.Option(help="Port of the chargers; 9000, or a free one with --once.")] = None,
+    http_port: Annotated[
+        int | None, typer.Option(help="Port of the HTTP APIs; 8000, or a free one with --once.")
+    ] = None,
+    ocpp_port: Annotated[
+        int | None, typer.Option(help="Port of the chargers; 9000, or a free one with --once.")
+    ] = None,
 ) -> None:
     """Start the hub with a small network of simulated chargers and two roaming partners, and charge."""
     from hub.demo import run
@@ -150,8 +154,7 @@ def simulate_station(
     from simulators.station import run_station
 
     log.configure("warning", json=False)
-    options = {"station_id": station_id, "url": url, "password": password, "protocol": protocol, "tap": tap}
-    _run(run_station(announce=as_json, **options))
+    _run(run_station(station_id=station_id, url=url, password=password, protocol=protocol, tap=tap, announce=as_json))
 
 
 def main() -> None:
@@ -189,7 +192,7 @@ async def _create_key(settings: Settings, name: str, role: OperatorRole) -> str:
 
 
 async def _routes() -> list[tuple[str, str]]:
-    hub = await open_hub(Settings(database_url="sqlite://"), public_url="http://localhost")
+    hub = await open_hub(Settings(), public_url="http://localhost:8000")
     try:
         found = []
         for route in http_app(hub).routes:

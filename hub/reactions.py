@@ -1,11 +1,11 @@
 """Who reacts to what: every event and every job kind of the application, on one page.
 
-    TransactionChanged       → the session follows the charger's record; its CDR is issued when it has ended
-    ConnectorStatusChanged   → the EVSE's status in its location, and so to the partners
-    StartRequested           → the charger, ours or a partner's, is told to start
-    starts.post_result       → a partner learns what came of its command
-    starts.command_for_partner → a partner's STOP_SESSION or UNLOCK_CONNECTOR reaches our charger
-    parties.redeliver        → an object that a partner refused is offered again
+TransactionChanged       → the session follows the charger's record; its CDR is issued when it has ended
+ConnectorStatusChanged   → the EVSE's status in its location, and so to the partners
+StartRequested           → the charger, ours or a partner's, is told to start
+starts.post_result       → a partner learns what came of its command
+starts.command_for_partner → a partner's STOP_SESSION or UNLOCK_CONNECTOR reaches our charger
+parties.redeliver        → an object that a partner refused is offered again
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """What happens by the clock, on one page.
 
-    every 30 s   starts that waited for a session past their time are closed
-    every 60 s   idempotency keys past their time are forgotten
+every 30 s   starts that waited for a session past their time are closed
+every 60 s   idempotency keys past their time are forgotten
 """
 
 from collections.abc import Mapping

@@ -10,6 +10,7 @@ import uvicorn
 
 from hub import schema
 from hub.app import Hub, http_app, open_hub
+from hub.parties.registration import settle_own_parties
 from hub.settings import ServerRole, Settings
 from kit.clock import Clock
 from kit.log import get
@@ -47,6 +48,8 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
     listener = _listen(settings)
     http_url = f"http://localhost:{listener.getsockname()[1]}"
     hub = await open_hub(settings, public_url=settings.public_url or http_url, clock=clock)
+    async with hub.db.tx() as tx:
+        await settle_own_parties(tx, hub.registrar.roles)
     roles = set(settings.roles)
     app = http_app(hub, operator_api=ServerRole.API in roles, ocpi_api=ServerRole.OCPI in roles)
     # `_serve` is `serve` without uvicorn's own signal handlers: the caller decides when the process ends.
@@ -59,7 +62,7 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
             workers.append(asyncio.create_task(hub.live_sessions.run()))
         if ServerRole.WORKER in roles:
             workers += [asyncio.create_task(hub.worker.run()), asyncio.create_task(hub.deliverer.run())]
-        while not server.started and not http.done():
+        while not server.started and not http.done():  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
         ocpp_url = f"ws://localhost:{hub.csms.port}/ocpp" if ServerRole.CSMS in roles else ""
         log.info("hub_is_up", http_url=http_url, ocpp_url=ocpp_url, roles=sorted(roles))

@@ -64,7 +64,11 @@ class Health:
         return True
 
 
-def routes(health: Health, metrics: Metrics) -> list[Route]:
+Scrape = Callable[[Request], Awaitable[None]]
+"""Comes before the figures are rendered: may refuse by raising, and brings slow figures up to date."""
+
+
+def routes(health: Health, metrics: Metrics, *, on_scrape: Scrape | None = None) -> list[Route]:
     """`/healthz`: the process lives. `/readyz`: it can work, else 503. `/metrics`: Prometheus text."""
 
     async def healthz(_: Request) -> Response:
@@ -78,7 +82,9 @@ def routes(health: Health, metrics: Metrics) -> list[Route]:
         ready = all(results.values())
         return _answer({"status": "ok" if ready else "failed", "checks": checks}, 200 if ready else 503)
 
-    async def render(_: Request) -> Response:
+    async def render(request: Request) -> Response:
+        if on_scrape is not None:
+            await on_scrape(request)
         return Response(metrics.render(), media_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", render)]

@@ -11,9 +11,9 @@ from kit.clock import Clock
 from kit.crypto import KeyRing
 from kit.guard import forbid_in_tx
 from kit.log import correlation_id
-from ocpi.client import EndpointMissing, PartnerClient
+from ocpi.client import PartnerClient
 from ocpi.endpoint import Interface, Verb
-from ocpi.errors import PeerError, PeerRefused, PeerUnreachable
+from ocpi.errors import EndpointMissing, PeerError, PeerRefused, PeerUnreachable
 from ocpi.headers import Party, authorization
 from ocpi.paging import with_query
 from ocpi.peer_http import PeerReply
@@ -73,7 +73,8 @@ class Clients:
         reply = await self._exchange(
             peer, outgoing.verb, f"RECEIVER/{module}", outgoing.path, query, outgoing.body, outgoing.sender, receiver
         )
-        return reply.headers.get("location")
+        location: str | None = reply.headers.get("location")
+        return location
 
     async def post_back(self, peer: Peer, url: str, body: bytes, *, sender: str, receiver: str | None) -> None:
         """POST an asynchronous result to a URL that the partner gave. Raises as `request` does."""

@@ -4,7 +4,6 @@ A hub answers with codes of its own (4xxx) only when it cannot forward; everythi
 included, goes back unchanged (OCPI 2.2.1, transport and format, status codes).
 """
 
-import asyncio
 from urllib.parse import urlencode
 
 import aiohttp
@@ -19,8 +18,7 @@ from kit.http import Egress
 from kit.log import get
 from ocpi import registry
 from ocpi.call import Call
-from ocpi.client import EndpointMissing
-from ocpi.errors import ForwardTimeout, InvalidParameters, ReceiverNotConnected, UnknownReceiver
+from ocpi.errors import EndpointMissing, ForwardTimeout, InvalidParameters, ReceiverNotConnected, UnknownReceiver
 from ocpi.headers import MessageHeaders, Party, write_headers
 
 log = get(__name__)
@@ -82,7 +80,7 @@ class Forwarder:
                 call.verb.value, url, data=call.raw or None, headers=headers, allow_redirects=False
             ) as answer:
                 body = await answer.read()
-        except asyncio.TimeoutError as error:
+        except TimeoutError as error:
             raise ForwardTimeout(f"{receiver} did not answer in time") from error
         except aiohttp.ClientError as error:
             log.warning("forwarding_failed", platform_id=peer.id, error=type(error).__name__)

@@ -1,7 +1,7 @@
 """The credentials handshake in both directions (OCPI 2.2.1, credentials).
 
-Calls to the partner come first, the one transaction that stores what came of them last: whatever fails on the way leaves
-nothing half written. A partner may play only the roles that its invitation names, and no party has two homes.
+Calls to the partner come first, the one transaction that stores what came of them last: whatever fails on the way
+leaves nothing half written. A partner may play only the roles that its invitation names, and no party has two homes.
 """
 
 from collections.abc import Sequence

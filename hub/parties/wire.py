@@ -8,15 +8,13 @@ from pydantic import ValidationError
 
 from kit.errors import InvalidInput
 from ocpi.datetimes import format_datetime
-from ocpi.validation import findings
 from ocpi.types import OcpiModel
+from ocpi.validation import findings
 
 Json = dict[str, Any]
 
 
-def completed(
-    model: type[OcpiModel], body: Json, *, party: tuple[str, str], now: datetime, **fixed: object
-) -> Json:
+def completed(model: type[OcpiModel], body: Json, *, party: tuple[str, str], now: datetime, **fixed: object) -> Json:
     """The object with its owner, its id (`fixed`) and `last_updated`; raises `InvalidInput` that names each fault."""
     whole = {**body, "country_code": party[0], "party_id": party[1], **fixed, "last_updated": format_datetime(now)}
     try:

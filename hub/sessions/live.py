@@ -40,4 +40,3 @@ class LiveSessions:
         async with self._db.tx() as tx:
             for transaction_id in sorted(transaction_ids):
                 tx.emit(TransactionChanged(transaction_id))
-

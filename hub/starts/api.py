@@ -22,9 +22,7 @@ def router(db: Database, starter: Starter, idempotency: Idempotency, *, cpo_part
     routes = APIRouter(tags=["starts"])
 
     @routes.post("/starts", operation_id="create_start", status_code=202)
-    async def create_start(
-        body: StartIn, who: AdminDep, key: OptionalIdempotencyKey = None
-    ) -> StartOut:
+    async def create_start(body: StartIn, who: AdminDep, key: OptionalIdempotencyKey = None) -> StartOut:
         """Ask a charger, ours or a partner's, to start for one of our tokens; `GET` it to see what came of it.
 
         With an `Idempotency-Key` the same request again is the same start.

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from csms.link import Link
 
+from csms.link import Link
 from csms.station import (
     Command,
     CommandOutcome,

@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
-from csms.events import TransactionChanged
-from csms.store import read_record
 
+from csms.events import TransactionChanged
 from csms.record import TransactionRecord
+from csms.store import read_record
 from hub.locations import service as locations
 from hub.locations import tree
 from hub.parties.objects import ObjectKey, find

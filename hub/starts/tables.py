@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import LargeBinary, select
+from sqlalchemy import LargeBinary, literal, or_, select
 from sqlmodel import Field, SQLModel, col
 
 import kit.db  # noqa: F401 - sets the naming convention before the first table
@@ -66,7 +66,7 @@ async def waiting_at(tx: Tx, station_id: str, evse_id: int | None, uid_digests: 
             col(Start.uid_digest).in_(uid_digests),
             col(Start.session_id).is_(None),
             col(Start.state).in_(OPEN + HOPELESS),
-            col(Start.evse_id).is_(None) | (col(Start.evse_id) == evse_id) if evse_id else True,
+            or_(col(Start.evse_id).is_(None), col(Start.evse_id) == evse_id, literal(evse_id is None)),
         )
         .order_by(col(Start.id).desc())
         .limit(1)

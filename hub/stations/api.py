@@ -5,9 +5,9 @@ from sqlalchemy import func, select
 
 from auth.guards import AdminDep, OperatorDep
 from csms.link import Link
-from hub.stations.live import live_stations
 from csms.station import CommandStatus, RawCall
 from hub.parties.wire import own_party
+from hub.stations.live import live_stations
 from hub.stations.schemas import CallIn, CallOut, ConnectorOut, EvseOut, StationCreated, StationIn, StationOut
 from hub.stations.service import EvseMapping, register
 from hub.stations.tables import Station, by_id, every, evses_of

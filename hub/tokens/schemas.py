@@ -10,7 +10,9 @@ class TokenIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    uid: str = Field(min_length=1, max_length=36, description="What the reader sees: the RFID UID in hex, or an app id.")
+    uid: str = Field(
+        min_length=1, max_length=36, description="What the reader sees: the RFID UID in hex, or an app id."
+    )
     type: str = Field("RFID", pattern="^(RFID|APP_USER|AD_HOC_USER|OTHER)$")
     contract_id: str | None = Field(None, max_length=36, description="eMA id; one is made when absent.")
     visual_number: str | None = Field(None, max_length=64)

@@ -1,3 +1,5 @@
 """Temporary."""
+
+
 def routes(db, *, public):
     return []

@@ -188,5 +188,3 @@ class Handlers:
             if object_id.casefold() == wanted.casefold():
                 return stored
         raise NotFound("send it with PUT first")
-
-

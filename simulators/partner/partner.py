@@ -59,9 +59,7 @@ class Partner:
         self.state.registration_tokens.add(ours)
         try:
             discovery = await handshake.discover(self.http, versions_url, token, now=self.clock.now)
-            theirs = await handshake.register(
-                self.http, discovery, token, self._credentials(ours), now=self.clock.now
-            )
+            theirs = await handshake.register(self.http, discovery, token, self._credentials(ours), now=self.clock.now)
         finally:
             self.state.registration_tokens.discard(ours)
         await self._connect(theirs, ours)
@@ -269,5 +267,3 @@ def _energy_price(tariff: Json | None) -> Decimal:
 
 def _object(value: Any) -> Json:
     return value if isinstance(value, dict) else {}
-
-

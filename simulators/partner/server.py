@@ -158,7 +158,7 @@ async def running_partner(
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server._serve(sockets=[listener]))
         try:
-            while not server.started:
+            while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
                 await asyncio.sleep(0.01)
             yield partner
         finally:

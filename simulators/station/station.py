@@ -1,4 +1,4 @@
-"""The station itself: connects, boots, lets drivers charge, obeys the central system, and queues while it is offline."""
+"""The station itself: connects, boots, lets drivers charge, obeys the central system, queues while it is offline."""
 
 import asyncio
 import json

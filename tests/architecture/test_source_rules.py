@@ -26,10 +26,8 @@ WALL_CLOCK = {
 }
 
 MAX_LINES = 400
-LONGER = {
-    "hub/migrations/versions": "a migration lists a whole schema once, and is never read as code",
-    "tests": "a list of cases is read one case at a time",
-}
+MAX_LINES_OF_A_TEST = 600  # a list of cases is read one case at a time
+LONGER = {"hub/migrations/versions": "a migration lists a whole schema, is written once and never changed"}
 
 # A package registry's host, or a path of somebody's machine.
 PLACES = re.compile(
@@ -74,12 +72,9 @@ def clock_readings(source: str) -> list[int]:
     )
 
 
-@pytest.mark.parametrize(
-    "source",
-    ["session.commit()", "await self.session.commit()", "run_sync(connection.commit)", "tx().session.commit()"],
-)
-def test_a_commit_is_seen(source: str) -> None:
-    assert commits(source if "await" not in source else f"async def f(self):\n    {source}")
+@pytest.mark.parametrize("expression", ["session.commit()", "await self.session.commit()", "run(connection.commit)"])
+def test_a_commit_is_seen(expression: str) -> None:
+    assert commits(f"async def f(self):\n    {expression}") == [2]
 
 
 def test_only_the_unit_of_work_commits() -> None:
@@ -128,17 +123,17 @@ def test_only_the_clock_reads_the_wall_clock() -> None:
 
 
 def test_no_file_is_longer_than_a_reader_can_hold() -> None:
+    def allowed(path: str) -> int:
+        return MAX_LINES_OF_A_TEST if path.startswith("tests/") else MAX_LINES
+
     lengths = {name(path): len(path.read_text().splitlines()) for path in sources(*PACKAGES, "bench", "tests")}
-    assert {
-        path: lines for path, lines in lengths.items() if lines > MAX_LINES and not path.startswith(tuple(LONGER))
-    } == {}
+    too_long = {path for path, lines in lengths.items() if lines > allowed(path)}
+    assert {path for path in too_long if not path.startswith(tuple(LONGER))} == set()
 
 
-@pytest.mark.parametrize(
-    "text", ["see https://pypi" + ".org/simple", "cd /work" + "/main", "--hash /tmp" + "/x", "(/root" + "/.cache)"]
-)
+@pytest.mark.parametrize("text", ["see https:||pypi~org|simple", "cd |work|main", "--hash |tmp|x", "(|root|.cache)"])
 def test_a_place_outside_the_project_is_seen(text: str) -> None:
-    assert PLACES.search(text)
+    assert PLACES.search(text.replace("|", "/").replace("~", "."))
 
 
 @pytest.mark.parametrize("text", ["network/worker", "{base}/tmp", "https://example.com/home", "var/lib/plugbridge"])

@@ -150,7 +150,7 @@ class Point:
     async def close(self) -> None:
         await self.socket.close()
         if self.reader is not None:
-            await self.reader
+            await asyncio.gather(self.reader, return_exceptions=True)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
 from auth.keys import create_key
 from auth.subjects import OperatorRole
 from hub.serve import Running

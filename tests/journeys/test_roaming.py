@@ -42,16 +42,18 @@ async def test_a_partners_driver_is_authorized_in_real_time_and_its_cdr_arrives(
     async def receipt() -> Json | None:
         return next(iter((await network.get("/deliveries"))["receipts"]), None)
 
-    assert (await eventually(receipt))["location"] == (
-        f"{emsp.public_url}/ocpi/2.2.1/receiver/cdrs/NL/PLB/{cdr['id']}"
-    )
+    assert (await eventually(receipt))["location"] == (f"{emsp.public_url}/ocpi/2.2.1/receiver/cdrs/NL/PLB/{cdr['id']}")
 
 
 async def test_a_token_that_its_emsp_refuses_or_nobody_knows_does_not_charge(network: Network) -> None:
     await network.publish()
     emsp = await network.partner("EMSP", "DE*EMS")
     emsp.state.tokens["BLOCKED1"] = {
-        **PARTNER_TOKEN, "uid": "BLOCKED1", "valid": False, "country_code": "DE", "party_id": "EMS"
+        **PARTNER_TOKEN,
+        "uid": "BLOCKED1",
+        "valid": False,
+        "country_code": "DE",
+        "party_id": "EMS",
     }
     station = await network.station()
     assert await station.authorize("BLOCKED1") == "Blocked"

@@ -95,7 +95,11 @@ async def add_partner(db: Database, name: str, party_id: str, role: str = "EMSP"
         await tx.flush()
         tx.add(
             PartyRow(
-                country_code="DE", party_id=party_id, role=role, platform_id=platform.id, business_name=name,
+                country_code="DE",
+                party_id=party_id,
+                role=role,
+                platform_id=platform.id,
+                business_name=name,
                 last_updated=tx.now,
             )
         )
@@ -113,8 +117,15 @@ async def issue_cdr(db: Database, cdr_id: str, audience: str) -> None:
     body = {"id": cdr_id, "last_updated": "2026-03-01T12:00:00Z"}
     async with db.tx() as tx:
         await keep(
-            tx, Cdr, ObjectKey.of("NL", "PLB", cdr_id), body, platform_id=None, audience=audience,
-            energy_wh=Decimal(1), currency="EUR", total_cost=Decimal(1),
+            tx,
+            Cdr,
+            ObjectKey.of("NL", "PLB", cdr_id),
+            body,
+            platform_id=None,
+            audience=audience,
+            energy_wh=Decimal(1),
+            currency="EUR",
+            total_cost=Decimal(1),
         )
 
 

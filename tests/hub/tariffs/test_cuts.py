@@ -2,6 +2,8 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal as D
+from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -158,3 +160,29 @@ def test_cutting_loses_nothing_and_leaves_one_price_to_each_piece(
     assert price(tariff, again, currency="EUR", time_zone=zone).total == (
         price(tariff, pieces, currency="EUR", time_zone=zone).total
     )
+
+
+@pytest.mark.parametrize("zone", [BERLIN, "America/New_York", "Australia/Lord_Howe"])
+@given(
+    start_minute=st.integers(0, 366 * 24 * 60),
+    near_change=st.sampled_from([None, "2026-03-29T00:20", "2026-10-25T00:20", "2026-03-08T06:10", "2026-10-03T14:40"]),
+    minutes=st.integers(1, 600),
+    window=st.tuples(st.integers(0, 1439), st.integers(0, 1439)).filter(lambda both: both[0] != both[1]),
+)
+def test_cuts_are_where_a_watcher_of_the_clock_would_cut(
+    zone: str, start_minute: int, near_change: str | None, minutes: int, window: tuple[int, int]
+) -> None:
+    first, last = (time(*divmod(each, 60)) for each in window)
+    tariff = two_prices(Restrictions(start_time=first, end_time=last))
+    start = utc(near_change) if near_change else utc("2026-01-01") + timedelta(minutes=start_minute)
+    end = start + timedelta(minutes=minutes)
+
+    def is_dear(moment: datetime) -> bool:
+        shown = moment.astimezone(ZoneInfo(zone)).time()
+        if last == time(0):
+            return shown >= first
+        return first <= shown < last if first < last else shown >= first or shown < last
+
+    each_minute = [start + timedelta(minutes=passed) for passed in range(minutes)]
+    changes = [now for before, now in pairwise(each_minute) if is_dear(before) != is_dear(now)]
+    assert starts(tariff, Period(start), end, zone) == [start, *changes]

@@ -29,12 +29,12 @@ def components(step_sizes: st.SearchStrategy[int]) -> st.SearchStrategy[tuple[Pr
 def tariffs(
     step_sizes: st.SearchStrategy[int] = st.integers(0, 3600), *, restricted: bool = True, limited: bool = True
 ) -> st.SearchStrategy[Tariff]:
-    restrictions = st.none()
+    restrictions: st.SearchStrategy[Restrictions | None] = st.none()
     if restricted:
         restrictions = st.none() | st.builds(
             Restrictions, min_energy_wh=quantities, max_duration_s=st.integers(0, 20_000) | st.none()
         )
-    limits = st.none()
+    limits: st.SearchStrategy[Amount | None] = st.none()
     if limited:
         limits = st.none() | prices.map(lambda excl: Amount(excl, excl * D("1.2")))
     return st.builds(
@@ -95,14 +95,15 @@ def test_the_limits_hold(tariff: Tariff, periods: list[Period]) -> None:
 def test_splitting_a_period_changes_no_price(tariff: Tariff, periods: list[Period], percent: int) -> None:
     halves = []
     for period in periods:
-        first = [(quantity * percent / 100) for quantity in (period.energy_wh, period.charging_s, period.parking_s)]
+        parts = (period.energy_wh, period.charging_s, period.parking_s)
+        energy_wh, charging_s, parking_s = (quantity * percent / 100 for quantity in parts)
         halves += [
-            Period(period.start, *first),
+            Period(period.start, energy_wh, charging_s, parking_s),
             Period(
                 period.start,
-                period.energy_wh - first[0],
-                period.charging_s - first[1],
-                period.parking_s - first[2],
+                period.energy_wh - energy_wh,
+                period.charging_s - charging_s,
+                period.parking_s - parking_s,
             ),
         ]
     assert cost(tariff, halves).costs == cost(tariff, periods).costs

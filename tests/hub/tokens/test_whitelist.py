@@ -16,9 +16,7 @@ from hub.tokens.whitelist import Verdict, must_ask, without_asking
         ("NEVER", True, Verdict.NOT_ALLOWED, Verdict.NOT_ALLOWED),
     ],
 )
-def test_each_row_of_the_table(
-    whitelist: str, ask: bool, offline_valid: Verdict, offline_invalid: Verdict
-) -> None:
+def test_each_row_of_the_table(whitelist: str, ask: bool, offline_valid: Verdict, offline_invalid: Verdict) -> None:
     assert must_ask(whitelist) is ask
     assert without_asking(whitelist, valid=True) is offline_valid
     assert without_asking(whitelist, valid=False) is offline_invalid

@@ -1,0 +1,61 @@
+"""What a running hub counts, for Prometheus and for the log."""
+
+from starlette.requests import Request
+
+from auth.keys import operator_of
+from csms.registry import Registry
+from kit import jobs
+from kit.crypto import KeyRing
+from kit.errors import Unauthenticated
+from kit.log import get
+from kit.metrics import Metrics
+from kit.tx import Database
+from ocpi.call import Failure
+
+log = get(__name__)
+
+_CODES = ["2000", "2001", "2002", "2003", "2004", "3000", "3001", "3002", "3003", "4000", "4001", "4002", "4003"]
+
+
+class Figures:
+    """Counters that the hub's parts feed, and gauges that are read when somebody scrapes."""
+
+    def __init__(self, db: Database, keys: KeyRing, stations: Registry) -> None:
+        self._db = db
+        self._keys = keys
+        self._stations = stations
+        self.metrics = Metrics(process=True)
+        self._failures = self.metrics.counter(
+            "plugbridge_ocpi_failures_total", "OCPI calls that ended in an error.", {"code": _CODES}
+        )
+        self._connected = self.metrics.gauge(
+            "plugbridge_stations_connected", "Stations whose socket this process holds."
+        )
+        self._jobs = self.metrics.gauge("plugbridge_jobs", "Durable jobs by state.", {"state": ["ready", "dead"]})
+
+    def ocpi_failed(self, failure: Failure) -> None:
+        """Count an OCPI call that ended in an error, and log it: with its stack only when it is a fault of ours."""
+        self._failures.inc(code=str(failure.status_code))
+        write = log.info if failure.expected else log.error
+        write(
+            "ocpi call failed",
+            error=type(failure.error).__name__,
+            status=failure.http_status,
+            code=failure.status_code,
+            method=failure.method,
+            endpoint=":".join(map(str, failure.key)) if failure.key else None,
+            correlation_id=failure.correlation_id,
+            exc_info=None if failure.expected else failure.error,
+        )
+
+    async def on_scrape(self, request: Request) -> None:
+        """Only for holders of an operator's key, a viewer's will do. Brings the gauges up to date."""
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthenticated("send an API key as a bearer token", headers={"WWW-Authenticate": "Bearer"})
+        async with self._db.read() as tx:
+            await operator_of(tx, self._keys, key.strip())
+            backlog = await jobs.backlog(tx)
+        self._connected.set(len(self._stations))
+        for state in ("ready", "dead"):
+            self._jobs.set(backlog.get(state, 0), state=state)
