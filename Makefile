@@ -37,7 +37,7 @@ lint: $(INSTALLED) ## style, format and types
 	$(BIN)/mypy bench tests/architecture tests/conftest.py
 
 bench: $(INSTALLED) ## measure; one line for each benchmark, with its ratio to a bare server and the target
-	@for benchmark in bench/bench_*.py; do $(BIN)/python "$$benchmark" || exit; done
+	@for file in bench/bench_*.py; do $(BIN)/python -m "bench.$$(basename $$file .py)" || exit; done
 
 openapi: $(INSTALLED) ## write the OpenAPI documents that openapi/ keeps
 	$(BIN)/python -m hub.openapi

@@ -13,7 +13,8 @@ ROUNDING_WH = Decimal(10)
 """A fall of so little is a matter of rounding between two counters of one meter."""
 LARGEST_POWER_W = Decimal(4_000_000)
 """More than any charger delivers, megawatt charging included."""
-_SLACK_WH = Decimal(1000)
+LARGEST_STEP_WH = Decimal(100_000)
+"""Between two readings so much is believed at any speed: readings are rare, their times coarse and often wrong."""
 _SECONDS_AN_HOUR = Decimal(3600)
 
 
@@ -72,4 +73,4 @@ class Series:
         if at is None or self.last_at is None or at <= self.last_at:
             return False
         seconds = Decimal(str((at - self.last_at).total_seconds()))
-        return step > LARGEST_POWER_W * seconds / _SECONDS_AN_HOUR + _SLACK_WH
+        return step > LARGEST_POWER_W * seconds / _SECONDS_AN_HOUR + LARGEST_STEP_WH

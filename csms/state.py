@@ -103,7 +103,7 @@ def locate(transactions: Collection[Held], fact: TransactionFact, at: datetime, 
         running = _running_at(transactions, fact.evse_id, at)
         return running or (None if named is None else Match(named))
     if fact.kind is FactKind.ENDED:
-        return _unnamed_end(transactions, fact)
+        return _unnamed_end(transactions, fact, timely=timely)
     return _running_at(transactions, fact.evse_id, at)
 
 
@@ -126,16 +126,17 @@ def _running_at(transactions: Iterable[Held], evse_id: int | None, at: datetime)
     return Match(running[-1]) if running else None
 
 
-def _unnamed_end(transactions: Iterable[Held], fact: TransactionFact) -> Match | None:
-    """An end whose start was never answered: by the token, else the only one that runs."""
-    repeated = next((held for held in transactions if held.end_key == fact.key), None)
-    if repeated is not None:
-        return Match(repeated)
+def _unnamed_end(transactions: Iterable[Held], fact: TransactionFact, *, timely: bool) -> Match | None:
+    """An end whose start was never answered: the same end again, else by the token, else the only one that runs."""
+    repeated = next((Match(held) for held in transactions if held.end_key == fact.key), None)
+    if repeated is not None and timely:
+        return repeated
     running = [held for held in transactions if not held.ended]
     by_token = [held for held in running if same_token(held.token, fact.token)]
     if by_token:
         return Match(by_token[-1], guessed=len(by_token) > 1)
-    return Match(running[0], guessed=True) if len(running) == 1 else None
+    # Without a clock the ends of two transactions may look alike: one that runs is more likely than one told again.
+    return Match(running[0], guessed=True) if len(running) == 1 and repeated is None else repeated
 
 
 def same_token(one: str | None, other: str | None) -> bool:

@@ -1,4 +1,17 @@
 """Every table of the application, imported so that each is known to the one metadata."""
 
+# ruff: noqa: F401
+
+import auth.tables
+import csms.tables
+import hub.locations.tables
+import hub.parties.changes
+import hub.parties.outbox
+import hub.parties.tables
+import hub.sessions.tables
+import hub.starts.tables
+import hub.stations.tables
+import hub.tariffs.tables
+import hub.tokens.tables
 import kit.idempotency
-import kit.reactions  # noqa: F401
+import kit.reactions

@@ -10,6 +10,7 @@ import orjson
 from csms.events import TransactionChanged
 from csms.record import TransactionRecord
 from csms.store import read_record
+from csms.tables import Transaction
 from hub.locations import service as locations
 from hub.locations import tree
 from hub.parties.objects import ObjectKey, find
@@ -136,12 +137,15 @@ async def follow_transaction(tx: Tx, ring: KeyRing, event: TransactionChanged, *
 
     `currency` is for stations whose tariff does not tell one, `emsp` owns what nobody's token started.
     """
-    record = await read_record(tx, event.transaction_id)
-    if record is None:
+    transaction = await tx.get(Transaction, event.transaction_id)
+    if transaction is None:
         return
+    record = await read_record(tx, event.transaction_id)
     session = await by_transaction(tx, event.transaction_id)
     if session is None:
-        facts, start, review = await _begin(tx, ring, record, currency=currency, emsp=emsp)
+        if record.token is not None and transaction.authorization_status is None and record.ended_at is None:
+            return  # the token is being asked about; the verdict is told by another event
+        facts, start, review = await _begin(tx, ring, record, transaction, currency=currency, emsp=emsp)
     else:
         facts, start, review = sessions.facts_of(session), await of_session(tx, session.object_id), session.review
     if facts is None:
@@ -189,14 +193,14 @@ async def session_of(tx: Tx, start: Start) -> Session | None:
 
 
 async def _begin(
-    tx: Tx, ring: KeyRing, record: TransactionRecord, *, currency: str, emsp: Party
+    tx: Tx, ring: KeyRing, record: TransactionRecord, transaction: Transaction, *, currency: str, emsp: Party
 ) -> tuple[Facts | None, Start | None, str | None]:
     """The facts of a session that begins: where it is, whose it is, and the tariff in force."""
     place = await stations.place(tx, record.station_id, record.evse_id or 1)
     location = await locations.get(tx, place.country_code, place.party_id, place.location_id) if place else None
     if place is None or location is None:
         return None, None, None
-    start = await _start_of(tx, ring, record)
+    start = await _start_of(tx, ring, record, transaction.authorization_reference)
     token, auth_method, reference, review = await _driver(tx, ring, record, start, emsp)
     tariff = await _tariff(tx, place, location)
     facts = Facts(
@@ -215,10 +219,15 @@ async def _begin(
     return facts, start, review
 
 
-async def _start_of(tx: Tx, ring: KeyRing, record: TransactionRecord) -> Start | None:
+async def _start_of(tx: Tx, ring: KeyRing, record: TransactionRecord, reference: str | None) -> Start | None:
+    """The attempt that a transaction came of: by the number of its command, by its verdict, or by its token."""
     if record.remote_start_id is not None:
         start = await by_remote_start_id(tx, record.remote_start_id)
         if start is not None:
+            return start
+    if reference is not None:
+        start = await tx.get(Start, reference)
+        if start is not None and start.session_id is None:
             return start
     if record.token is None:
         return None

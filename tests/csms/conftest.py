@@ -6,13 +6,14 @@ import json
 import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from sqlmodel import SQLModel, col, select
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -35,6 +36,7 @@ from csms.tables import Transaction, TransactionMessage
 from kit.bus import Bus
 from kit.bus import connect as connect_bus
 from kit.clock import Clock, SystemClock
+from kit.jobs import Worker
 from kit.reactions import Reactions
 from kit.tx import Database, Event, Tx
 
@@ -46,12 +48,35 @@ def databases() -> list[str]:
     return ["sqlite", *(["postgresql"] if os.environ.get("PLUGBRIDGE_TEST_DATABASE_URL") else [])]
 
 
+class MoodyDatabase(Database):
+    """A database that a test can take away: as long as `away` is set, nothing can be written or read."""
+
+    away: bool = False
+
+    @asynccontextmanager
+    async def tx(self) -> AsyncIterator[Tx]:
+        self._check()
+        async with super().tx() as tx:
+            yield tx
+            self._check()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Tx]:
+        self._check()
+        async with super().read() as tx:
+            yield tx
+
+    def _check(self) -> None:
+        if self.away:
+            raise OperationalError("select", {}, OSError("the database is away"))
+
+
 @pytest.fixture(params=databases())
-async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """An empty database with all tables; the events that were emitted are in `emitted`."""
+async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MoodyDatabase]:
+    """An empty database with all tables."""
     is_sqlite = request.param == "sqlite"
     url = f"sqlite:///{tmp_path}/csms.db" if is_sqlite else os.environ["PLUGBRIDGE_TEST_DATABASE_URL"]
-    database = Database(url, clock=SystemClock(), reactions=Reactions())
+    database = MoodyDatabase(url, clock=SystemClock(), reactions=Reactions())
     async with database.tx() as tx:
         connection = await tx.session.connection()
         if not is_sqlite:
@@ -237,23 +262,25 @@ async def world(build: Build) -> World:
 
 
 @pytest.fixture
-def emitted(db: Database) -> list[Event]:
-    """The events that were emitted and whose reactions have run; see `react`."""
-    return []
+def heard(db: Database) -> Callable[..., Awaitable[list[Event]]]:
+    """`await heard(Kind, …)` before anything happens subscribes; later it gives what was emitted since."""
+    events: list[Event] = []
+    subscribed: set[type[Event]] = set()
 
+    async def collect(*kinds: type[Event]) -> list[Event]:
+        for kind in kinds:
+            if kind not in subscribed:
+                subscribed.add(kind)
+                db.reactions.on(kind, note)
+        await Worker(db).drain()
+        collected = events[:]
+        events.clear()
+        return collected
 
-@pytest.fixture
-def listen(db: Database, emitted: list[Event]) -> Callable[[type[Event]], None]:
-    """Note the events of a type in `emitted` once a worker handles them."""
+    async def note(tx: Tx, event: Event) -> None:
+        events.append(event)
 
-    def subscribe(kind: type[Event]) -> None:
-        async def note(tx: Tx, event: Event) -> None:
-            emitted.append(event)
-
-        note.__name__ = f"note_{kind.__name__}"
-        db.reactions.on(kind, note)
-
-    return subscribe
+    return collect
 
 
 @pytest.fixture

@@ -27,3 +27,43 @@ async def test_our_driver_taps_at_our_charger_and_a_priced_cdr_is_stored(network
     [session] = (await network.get("/sessions"))["items"]
     assert session["status"] == "COMPLETED"
     assert session["review"] is None
+
+
+@pytest.mark.parametrize("protocol", ["ocpp1.6", "ocpp2.0.1"])
+async def test_a_charger_that_starts_before_it_asks_gets_its_verdict_and_its_session(
+    network: Network, protocol: str
+) -> None:
+    await network.publish()
+    await network.send("POST", "/tokens", {"uid": "04AABBCCDD"}, expect=201)
+    station = await network.station(protocol=protocol)
+
+    await station.start("04AABBCCDD")
+    await station.meter(1, 1500)
+    await station.stop()
+
+    async def cdrs() -> list[dict[str, object]]:
+        return (await network.get("/cdrs"))["items"]
+
+    [cdr] = await eventually(cdrs)
+    assert float(cdr["kwh"]) == 1.5  # type: ignore[arg-type]
+    [session] = (await network.get("/sessions"))["items"]
+    assert (session["review"], session["emsp"]) == (None, "NL*PLB")
+    assert session["start_id"] is not None
+
+
+async def test_energy_that_nobody_authorized_is_recorded_for_a_person_to_look_at(network: Network) -> None:
+    await network.publish()
+    station = await network.station()
+
+    await station.start("NOBODYS-CARD")
+    await station.meter(1, 900)
+    await station.stop()
+
+    async def ended() -> bool:
+        items = (await network.get("/sessions"))["items"]
+        return bool(items) and items[0]["status"] == "COMPLETED"
+
+    await eventually(ended)
+    [session] = (await network.get("/sessions"))["items"]
+    assert float(session["kwh"]) == 0.9
+    assert session["review"] == "nobody has authorized this token"

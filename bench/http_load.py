@@ -1,0 +1,71 @@
+"""Many HTTP/1.1 clients from one process: the same GET again and again over kept-alive connections."""
+
+import asyncio
+import re
+from urllib.parse import urlsplit
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_END_OF_HEAD = b"\r\n\r\n"
+
+
+class _Client(asyncio.Protocol):
+    """One connection. It keeps no bodies: it counts their bytes."""
+
+    def __init__(self, request: bytes, count: int) -> None:
+        self._request = request
+        self._left = count
+        self._head = b""
+        self._missing = 0
+        self._transport: asyncio.Transport | None = None
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        if self._missing == 0:
+            self._head += data
+            if (end := self._head.find(_END_OF_HEAD)) < 0:
+                return
+            head, data = self._head[:end], self._head[end + len(_END_OF_HEAD) :]
+            self._head = b""
+            length = _LENGTH.search(head)
+            if not head.startswith(b"HTTP/1.1 200 ") or length is None:
+                return self._fail(RuntimeError(f"not the answer that was expected: {head!r}"))
+            self._missing = int(length[1])
+        self._missing -= len(data)
+        if self._missing == 0:
+            self._answered()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fail(exc or ConnectionError("the server has closed the connection"))
+
+    def _answered(self) -> None:
+        assert self._transport is not None
+        self._left -= 1
+        if self._left:
+            self._transport.write(self._request)
+        elif not self.done.done():
+            self.done.set_result(None)
+            self._transport.close()
+
+    def _fail(self, error: Exception) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+async def get_often(url: str, headers: dict[str, str], *, connections: int, requests: int) -> int:
+    """Each connection asks so often, one request after the other. Returns how many answers came, all of them 200."""
+    parts = urlsplit(url)
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    lines = [f"GET {target} HTTP/1.1", f"Host: {parts.netloc}", *(f"{name}: {value}" for name, value in headers.items())]
+    request = ("\r\n".join(lines) + "\r\n\r\n").encode()
+    loop = asyncio.get_running_loop()
+    joined = [
+        await loop.create_connection(lambda: _Client(request, requests), parts.hostname, parts.port)
+        for _ in range(connections)
+    ]
+    await asyncio.gather(*(client.done for _, client in joined))
+    return connections * requests
