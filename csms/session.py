@@ -35,7 +35,7 @@ from csms.station import (
 from csms.words import utc_text
 from kit.clock import Clock
 from kit.ids import uuid7
-from kit.log import get
+from kit.log import bind_correlation, get
 
 log = get("csms.session")
 
@@ -266,8 +266,9 @@ class Session:
     async def _ask(self, request: AuthorizeRequest) -> Authorization:
         """The back office's verdict; a token is not accepted when it fails or takes too long."""
         try:
-            async with asyncio.timeout(self._limits.authorize_timeout_s):
-                return await self._backoffice.authorize(request)
+            with bind_correlation(uuid7()):
+                async with asyncio.timeout(self._limits.authorize_timeout_s):
+                    return await self._backoffice.authorize(request)
         except TimeoutError:
             log.warning("csms authorization timed out", station_id=self.station_id)
         except Exception:

@@ -17,6 +17,7 @@ from sqlalchemy import Index, delete, func, literal, select, text, tuple_
 from sqlmodel import Field, SQLModel, col
 
 from kit.db import BigInt
+from kit.log import correlation_id
 from kit.tx import Tx
 
 
@@ -41,6 +42,8 @@ class Change(SQLModel, table=True):
     audience: str | None = Field(default=None, max_length=6)
     """`CC*PID` when one party alone may see it (sessions, CDRs); null for all who may."""
     removed: bool = False
+    correlation_id: str | None = Field(default=None, max_length=255)
+    """What led to the change, so that its delivery can be told to belong to it."""
     at: datetime
 
 
@@ -109,6 +112,7 @@ async def mark(tx: Tx, change: Marked) -> None:
             origin=change.origin,
             audience=change.audience,
             removed=change.removed,
+            correlation_id=correlation_id.get(),
             at=tx.now,
         )
     )

@@ -24,7 +24,7 @@ from hub.parties.outbox import Outgoing, Refused, Sender, Source, Unreachable, r
 from hub.parties.tables import CONNECTED, OFFLINE, Platform
 from kit.ids import uuid7
 from kit.jobs import GiveUp, Retry, backoff_s
-from kit.log import get
+from kit.log import bind_correlation, get
 from kit.tx import Database, Tx
 
 log = get(__name__)
@@ -117,7 +117,8 @@ class Deliverer:
             batch, reached = await self._read(lane, peer, position)
             try:
                 for change, outgoing in batch:
-                    await self._deliver(lane, peer, change, outgoing)
+                    with bind_correlation(change.correlation_id):
+                        await self._deliver(lane, peer, change, outgoing)
             except Unreachable as error:
                 await self._pause(lane, error)
                 return

@@ -15,7 +15,7 @@ from hub.parties.directory import Directory, Peer
 from hub.parties.outbox import Refused
 from kit.guard import forbid_in_tx
 from kit.http import Egress
-from kit.log import get
+from kit.log import correlation_id, get
 from ocpi import registry
 from ocpi.call import Call
 from ocpi.errors import EndpointMissing, ForwardTimeout, InvalidParameters, ReceiverNotConnected, UnknownReceiver
@@ -40,7 +40,11 @@ class Forwarder:
         self._session: aiohttp.ClientSession | None = None
 
     async def intercept(self, call: Call) -> Response | None:
-        """The receiver's answer when the call is for a partner; None when it is for us. Raises `HubError`."""
+        """The receiver's answer when the call is for a partner; None when it is for us. Raises `HubError`.
+
+        Whatever the call leads to here, down to the last delivery, carries the correlation id that it came with.
+        """
+        correlation_id.set(call.headers.correlation_id)
         if not registry.module(call.version, call.module).functional:
             return None
         sender, receiver = call.headers.from_party, call.headers.to_party

@@ -68,7 +68,6 @@ class CommandHandlers:
                 evse_id=evse_id,
                 asked_by=caller(call).peer.id,
                 response_url=command.response_url,
-                correlation_id=call.headers.correlation_id,
             )
             start = service.note(tx, self._starter.keys, asked)
             service.decide(

@@ -30,6 +30,7 @@ from hub.tokens.service import cdr_token
 from hub.tokens.tables import by_uid, uid_digests
 from kit.crypto import KeyRing
 from kit.ids import uuid7
+from kit.log import correlation_id
 from kit.tx import Tx
 from ocpi.headers import Party
 from ocpi.v221.commands import CommandResultType
@@ -54,7 +55,6 @@ class Asked:
     evse_id: int | None = None
     asked_by: str | None = None
     response_url: str | None = None
-    correlation_id: str | None = None
 
 
 def note(tx: Tx, ring: KeyRing, asked: Asked) -> Start:
@@ -74,7 +74,7 @@ def note(tx: Tx, ring: KeyRing, asked: Asked) -> Start:
         remote_start_id=None if asked.method is StartMethod.RFID else secrets.randbelow(2**31 - 2) + 1,
         asked_by=asked.asked_by,
         response_url=asked.response_url,
-        correlation_id=asked.correlation_id,
+        correlation_id=correlation_id.get(),
         created_at=tx.now,
         updated_at=tx.now,
         expires_at=tx.now + PATIENCE,
@@ -150,6 +150,8 @@ async def follow_transaction(tx: Tx, ring: KeyRing, event: TransactionChanged, *
         facts, start, review = sessions.facts_of(session), await of_session(tx, session.object_id), session.review
     if facts is None:
         return
+    if start is not None:
+        correlation_id.set(start.correlation_id)
     if record.needs_review:
         review = review or ", ".join(sorted(flag.value for flag in record.review))
     session = await sessions.follow(

@@ -149,6 +149,7 @@ class Handlers:
     async def _authorize(self, call: Call) -> Answer:
         """Real-time authorization: a token that we know is allowed while it is valid."""
         self._state.authorizations += 1
+        self._state.asked_under.append(call.headers.correlation_id)
         await self._clock.sleep(self._state.authorize_delay_s)
         token = self._state.tokens.get(call.path["token_uid"])
         if token is None:

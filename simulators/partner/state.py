@@ -45,6 +45,8 @@ class State:
     pushed: list[Pushed] = field(default_factory=list)
     authorizations: int = 0
     """How often a token of ours was asked about."""
+    asked_under: list[str] = field(default_factory=list)
+    """The correlation ids of these questions."""
     registration_tokens: set[str] = field(default_factory=set)
     link: Link | None = None
     online: bool = True
