@@ -4,9 +4,9 @@ Pure. A register should only rise. What it falls by never becomes energy, neithe
 deliver; both are remembered so that a person can look.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 ZERO = Decimal(0)
 ROUNDING_WH = Decimal(10)
@@ -18,8 +18,7 @@ LARGEST_STEP_WH = Decimal(100_000)
 _SECONDS_AN_HOUR = Decimal(3600)
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(NamedTuple):
     """A register followed from reading to reading.
 
     `total_wh` is the energy so far, `last_wh` what the next reading is compared with. After a fall, `high_wh` and

@@ -54,9 +54,10 @@ class StationState:
             self.transactions = {}
         self.transactions.pop(held.id, None)
         self.transactions[held.id] = held
-        ended = [number for number, one in self.transactions.items() if one.ended]
-        for number in ended[:-_MOST_ENDED]:
-            del self.transactions[number]
+        if held.ended:
+            ended = [number for number, one in self.transactions.items() if one.ended]
+            for number in ended[:-_MOST_ENDED]:
+                del self.transactions[number]
 
     def note_stranger(self, reference: str) -> None:
         """Remember that this names nothing of ours."""

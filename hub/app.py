@@ -16,6 +16,8 @@ import httpx
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.requests import Request
+from starlette.routing import Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from csms.link import Link
 from csms.registry import Registry
@@ -233,8 +235,38 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
     )
 
 
-def http_app(hub: Hub, *, operator_api: bool = True, ocpi_api: bool = True) -> FastAPI:
-    """The HTTP application of a process with the given roles."""
+def http_app(hub: Hub, *, operator_api: bool = True, ocpi_api: bool = True) -> ASGIApp:
+    """The HTTP application of a process with the given roles.
+
+    OCPI has a door of its own: its router answers for every error itself, and pages for partners are far too many to
+    be led through a framework's layers that have nothing to do for them.
+    """
+    app = json_app(hub, operator_api=operator_api)
+    if not ocpi_api:
+        return app
+    ocpi = Router(
+        build_router(
+            VERSION,
+            hub.ocpi_handlers,
+            Callers(hub.db, hub.directory).authenticate,
+            now=hub.clock.now,
+            public_url=hub.public_url,
+            base_path=OCPI,
+            intercept=hub.forwarder.intercept,
+            max_body_bytes=hub.settings.ocpi_max_body_bytes,
+            on_failure=hub.figures.ocpi_failed,
+        )
+    )
+
+    async def doors(scope: Scope, receive: Receive, send: Send) -> None:
+        is_ocpi = scope["type"] == "http" and scope["path"].startswith(f"{OCPI}/")
+        await (ocpi if is_ocpi else app)(scope, receive, send)
+
+    return doors
+
+
+def json_app(hub: Hub, *, operator_api: bool = True) -> FastAPI:
+    """What is not OCPI: health and figures, the operator API and the live page."""
     app = FastAPI(title="Plugbridge", version="1", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.db, app.state.keys = hub.db, hub.keys
     app.add_middleware(CorrelationMiddleware)
@@ -245,20 +277,6 @@ def http_app(hub: Hub, *, operator_api: bool = True, ocpi_api: bool = True) -> F
     if operator_api:
         add_operator_api(app, hub)
         app.router.routes.extend(web.routes(hub.db, public=hub.settings.live_page_public))
-    if ocpi_api:
-        app.router.routes.extend(
-            build_router(
-                VERSION,
-                hub.ocpi_handlers,
-                Callers(hub.db, hub.directory).authenticate,
-                now=hub.clock.now,
-                public_url=hub.public_url,
-                base_path=OCPI,
-                intercept=hub.forwarder.intercept,
-                max_body_bytes=hub.settings.ocpi_max_body_bytes,
-                on_failure=hub.figures.ocpi_failed,
-            )
-        )
     return app
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from auth.keys import create_key
 from auth.subjects import OperatorRole
 from hub import schema
-from hub.app import http_app, key_ring, open_hub
+from hub.app import OCPI, VERSION, json_app, key_ring, open_hub
 from hub.serve import PartialRolesOnMemoryBus, running
 from hub.settings import ServerRole, Settings
 from kit import log
@@ -195,9 +195,11 @@ async def _routes() -> list[tuple[str, str]]:
     hub = await open_hub(Settings(), public_url="http://localhost:8000")
     try:
         found = []
-        for route in http_app(hub).routes:
+        for route in json_app(hub).routes:
             methods = ",".join(sorted(getattr(route, "methods", None) or ["*"]))
             found.append((methods, str(getattr(route, "path", ""))))
+        for module, side, verb, level in sorted(hub.ocpi_handlers):
+            found.append((verb.value, f"{OCPI}/{VERSION}/{side.value.lower()}/{module} ({level})"))
         return found
     finally:
         await hub.close()

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from hub.app import VERSION, Hub, http_app, open_hub
+from hub.app import VERSION, Hub, json_app, open_hub
 from hub.settings import Settings
 from kit.crypto import KeyRing
 from ocpi.openapi import openapi_document
@@ -41,7 +41,7 @@ async def _documents() -> dict[str, dict[str, Any]]:
     hub: Hub = await open_hub(settings, public_url="http://localhost:8000")
     try:
         ocpi = openapi_document(VERSION, keys=list(hub.ocpi_handlers), title="Plugbridge: OCPI")
-        return {"operator.json": http_app(hub).openapi(), f"ocpi-{VERSION}.json": dict(ocpi)}
+        return {"operator.json": json_app(hub).openapi(), f"ocpi-{VERSION}.json": dict(ocpi)}
     finally:
         await hub.close()
 

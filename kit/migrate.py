@@ -11,11 +11,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import SQLModel
 
 from kit.db import async_url
+
+_MIGRATION_LOCK = 0x504C5547
 
 
 def configuration(url: str, scripts: Path) -> Config:
@@ -55,6 +57,9 @@ def run_online(url: str, metadata: MetaData) -> None:
     from alembic import context
 
     def migrate(connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            # Processes of one deployment start together: the first migrates, the others wait and find it done.
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
         context.configure(
             connection=connection,
             target_metadata=metadata,

@@ -142,11 +142,15 @@ class Partner:
         return command_id
 
     async def _charge(self, session: Json, location: Json, kwh: Decimal) -> None:
-        self.state.sessions[session["id"]] = session
-        await self._report(session)
-        await self.clock.sleep(self.charging_s)
-        if session["id"] in self.state.sessions and self.state.sessions[session["id"]]["status"] == "ACTIVE":
-            await self._finish(session, location, kwh)
+        reports = max(1, round(self.charging_s))
+        for report in range(reports):
+            session = {**session, "kwh": float(round(kwh * report / reports, 4)), "last_updated": self._now()}
+            self.state.sessions[session["id"]] = session
+            await self._report(session)
+            await self.clock.sleep(self.charging_s / reports)
+            if self.state.sessions[session["id"]]["status"] != "ACTIVE":
+                return
+        await self._finish(session, location, kwh)
 
     async def _finish(self, session: Json, location: Json, kwh: Decimal) -> None:
         """The last state of the session by PATCH, and its CDR, priced by the first tariff that we have."""

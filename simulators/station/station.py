@@ -125,6 +125,10 @@ class SimulatedStation:
         """A driver taps a card, charges for `seconds` and leaves; None when the card is refused."""
         if self.online and await self.authorize(id_token) != "Accepted":
             return None
+        return await self.charge(id_token, seconds=seconds, evse_id=evse_id)
+
+    async def charge(self, id_token: str, *, seconds: float = 1.0, evse_id: int = 1) -> Charging:
+        """Charge for `seconds` with a card that may, or until somebody stops it."""
         await self.start(id_token, evse_id=evse_id)
         await self._charge_for(evse_id, seconds)
         return await self.stop(evse_id)
@@ -152,6 +156,7 @@ class SimulatedStation:
         """End the transaction on an EVSE."""
         charging = self.charging.pop(evse_id)
         charging.stop_reason = charging.stop_reason if charging.stop_reason != "Local" else reason
+        charging.power_w = 0
         self._register_wh[evse_id] = charging.meter_wh
         self.finished.append(charging)
         await self._tell("ended", charging, *self.words.ended(charging, self.clock.now()))
@@ -193,6 +198,7 @@ class SimulatedStation:
             await self.clock.sleep(step)
             left -= step
             if evse_id in self.charging:
+                self.charging[evse_id].power_w = self.power_w
                 await self.meter(evse_id, round(self.power_w * step * self.speed / 3600))
 
     async def _answer(self, action: str, payload: Json) -> Json | None:

@@ -21,6 +21,8 @@ class Charging:
     transaction_id: int | None = None
     seq_no: int = 0
     stop_reason: str = "Local"
+    power_w: int | None = None
+    """What flows now; told with each meter value when it is known."""
 
     @property
     def energy_wh(self) -> int:
@@ -73,8 +75,10 @@ class Words16:
 
     def metered(self, tx: Charging, at: datetime) -> tuple[str, Json]:
         """MeterValues."""
-        sample = {"value": str(tx.meter_wh), "measurand": "Energy.Active.Import.Register", "unit": "Wh"}
-        values = [{"timestamp": iso(at), "sampledValue": [sample]}]
+        samples = [{"value": str(tx.meter_wh), "measurand": "Energy.Active.Import.Register", "unit": "Wh"}]
+        if tx.power_w is not None:
+            samples.append({"value": str(tx.power_w), "measurand": "Power.Active.Import", "unit": "W"})
+        values = [{"timestamp": iso(at), "sampledValue": samples}]
         payload: Json = {"connectorId": tx.evse_id, "meterValue": values}
         if tx.transaction_id is not None:
             payload["transactionId"] = tx.transaction_id
@@ -137,11 +141,9 @@ class Words201:
         info: Json = {"transactionId": tx.reference, "chargingState": "Charging"}
         if tx.remote_start_id is not None:
             info["remoteStartId"] = tx.remote_start_id
-        sample = {
-            "value": tx.meter_wh,
-            "measurand": "Energy.Active.Import.Register",
-            "unitOfMeasure": {"unit": "Wh"},
-        }
+        samples = [_sample(tx.meter_wh, "Energy.Active.Import.Register", "Wh")]
+        if tx.power_w is not None:
+            samples.append(_sample(tx.power_w, "Power.Active.Import", "W"))
         event: Json = {
             "eventType": kind,
             "timestamp": iso(at),
@@ -149,10 +151,14 @@ class Words201:
             "seqNo": tx.seq_no,
             "transactionInfo": info,
             "evse": {"id": tx.evse_id, "connectorId": 1},
-            "meterValue": [{"timestamp": iso(at), "sampledValue": [sample]}],
+            "meterValue": [{"timestamp": iso(at), "sampledValue": samples}],
         }
         tx.seq_no += 1
         return event
+
+
+def _sample(value: int, measurand: str, unit: str) -> Json:
+    return {"value": value, "measurand": measurand, "unitOfMeasure": {"unit": unit}}
 
 
 WORDS: dict[str, Words] = {"ocpp1.6": Words16(), "ocpp2.0.1": Words201()}
