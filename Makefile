@@ -10,7 +10,7 @@ PIP_OPTIONS := --quiet --disable-pip-version-check --no-input --no-warn-script-l
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo serve test test-slow lint bench openapi lock
+.PHONY: help venv demo serve test test-slow lint bench openapi migration lock
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -40,11 +40,24 @@ bench: $(INSTALLED) ## measure; one line for each benchmark, with its ratio to a
 	@for file in bench/bench_*.py; do $(BIN)/python -m "bench.$$(basename $$file .py)" || exit; done
 
 openapi: $(INSTALLED) ## write the OpenAPI documents that openapi/ keeps
-	$(BIN)/python -m hub.openapi
+	$(BIN)/plugbridge openapi
+
+migration: $(INSTALLED) ## draft the migration from the newest schema to the tables of the code; NAME="add widgets"
+	@$(BIN)/python -c "$$DRAFT_MIGRATION" "$(NAME)"
 
 lock: $(INSTALLED) ## resolve pyproject.toml into requirements.lock; ARGS=--upgrade takes newer releases
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev \
 		--custom-compile-command "make lock" --output-file requirements.lock $(ARGS) pyproject.toml
+
+define DRAFT_MIGRATION
+import sys, tempfile
+from hub import schema
+from kit import migrate
+with tempfile.TemporaryDirectory() as folder:
+    migrate.upgrade(f"sqlite:///{folder}/t.db", schema.SCRIPTS)
+    print(migrate.write_revision(f"sqlite:///{folder}/t.db", schema.SCRIPTS, sys.argv[1]))
+endef
+export DRAFT_MIGRATION
 
 # An interpreter without ensurepip (some distributions take it out) still has a pip that can install into .venv from
 # outside. All output goes to stderr: what a verb prints is its own.

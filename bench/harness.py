@@ -16,6 +16,8 @@ from pathlib import Path
 
 import psutil
 
+from bench.processes import tied
+
 ROOT = Path(__file__).parents[1]
 _CALM_S = 0.3
 _CALM_SHARE = 0.05
@@ -62,7 +64,7 @@ def server(
     module: str, *arguments: str, also: Sequence[int] = (), environment: dict[str, str] | None = None
 ) -> Iterator[Server]:
     """`python -m module arguments…` as a server; `also` are further processes that work for it (a database)."""
-    command = [sys.executable, "-m", module, *arguments]
+    command = tied([sys.executable, "-m", module, *arguments])
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -97,7 +99,7 @@ class Measured:
         return statistics.median(self.costs_us)
 
 
-async def compare(name: str, *, target: float, ours: Measured, bare: Measured, rounds: int = 3) -> None:
+async def compare(name: str, *, target: float, ours: Measured, bare: Measured, rounds: int = 5) -> None:
     """Load both in turns, print `NAME ratio=R target=T ok|short`, and what it stands on to stderr."""
     for _ in range(rounds):
         await bare.round()

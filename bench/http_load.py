@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from typing import cast
 from urllib.parse import urlsplit
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -20,9 +21,8 @@ class _Client(asyncio.Protocol):
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(self._request)
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports have the methods, not the base class
+        self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         if self._missing == 0:
@@ -60,11 +60,12 @@ async def get_often(url: str, headers: dict[str, str], *, connections: int, requ
     """Each connection asks so often, one request after the other. Returns how many answers came, all of them 200."""
     parts = urlsplit(url)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
-    lines = [f"GET {target} HTTP/1.1", f"Host: {parts.netloc}", *(f"{name}: {value}" for name, value in headers.items())]
-    request = ("\r\n".join(lines) + "\r\n\r\n").encode()
+    fields = {"Host": parts.netloc, **headers}
+    lines = [f"GET {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
+    request = "\r\n".join(lines).encode()
     loop = asyncio.get_running_loop()
     joined = [
-        await loop.create_connection(lambda: _Client(request, requests), parts.hostname, parts.port)
+        await loop.create_connection(lambda: _Client(request, requests), str(parts.hostname), parts.port or 80)
         for _ in range(connections)
     ]
     await asyncio.gather(*(client.done for _, client in joined))

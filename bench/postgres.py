@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.processes import tied
+
 SUPERUSER = "postgres"
 _START_TIMEOUT_S = 60.0
 _PORT_ATTEMPTS = 5
@@ -50,7 +52,7 @@ def postgres_server(*, durable: bool) -> Iterator[PostgresServer]:
             os.chown(home, user, -1)
         binaries = _binaries(home, user)
         data = home / "data"
-        _run(binaries / "initdb", data, user)
+        _initdb(binaries / "initdb", data, user)
         process, port = _start(binaries / "postgres", data, user, {} if durable else _CARELESS)
         try:
             yield PostgresServer(port, process.pid)
@@ -98,19 +100,9 @@ def _open_to_all(folder: Path) -> None:
             path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or path.stat().st_mode & 0o100 else 0o444))
 
 
-def _run(initdb: Path, data: Path, user: int | None) -> None:
-    command: list[str | Path] = [
-        initdb,
-        "-D",
-        data,
-        "-U",
-        SUPERUSER,
-        "--auth=trust",
-        "--encoding=UTF8",
-        "--locale=C",
-        "--no-sync",
-    ]
-    done = subprocess.run(command, user=user, cwd=data.parent, capture_output=True, text=True)
+def _initdb(initdb: Path, data: Path, user: int | None) -> None:
+    options = ["-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+    done = subprocess.run([initdb, "-D", data, *options], user=user, cwd=data.parent, capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"initdb failed: {done.stderr}")
 
@@ -132,9 +124,7 @@ def _start(
 
 
 def _spawn(command: Sequence[str | Path], data: Path, user: int | None) -> subprocess.Popen[bytes]:
-    setpriv = shutil.which("setpriv")
-    if setpriv is not None:  # on Linux the server ends with the process that started it, even when that one is killed
-        command = [setpriv, "--pdeathsig", "QUIT", *command]
+    command = tied(command, signal="QUIT")
     with (data.parent / "log").open("ab") as log:
         return subprocess.Popen(command, user=user, cwd=data.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 

@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -33,8 +33,7 @@ RULES_16 = FrameRules("FormationViolation", None, "FormationViolation", None)
 RULES_2 = FrameRules("FormatViolation", "-1", "RpcFrameworkError", "MessageTypeNotSupported")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A request."""
 
     id: str
@@ -42,16 +41,14 @@ class Call:
     payload: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """The answer to a request."""
 
     id: str
     payload: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """The error that answers a request; also what a malformed answer with a readable id becomes."""
 
     id: str

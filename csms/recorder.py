@@ -6,9 +6,10 @@ Every method returns only when what it was given is stored, however long the dat
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from csms.backoffice import Authorization, AuthorizationStatus
+from csms.bulk import Row
 from csms.documents import fact_document, record_document
 from csms.events import ConnectorStatusChanged, StationBooted, TransactionChanged
 from csms.record import TransactionEvent, TransactionRecord, apply, reduce
@@ -22,7 +23,7 @@ from csms.store import (
     transaction_by_origin,
 )
 from csms.tables import Transaction
-from csms.writer import Conflict, Op, Row, Unstorable, Writer
+from csms.writer import Conflict, Op, Unstorable, Writer
 from kit.clock import Clock
 from kit.log import get
 from kit.tx import Database, Event, Tx
@@ -36,8 +37,7 @@ _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.1, 5.0
 _SUSPENDED = (ChargingState.SUSPENDED_EV, ChargingState.SUSPENDED_EVSE)
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """Where a fact went: our transaction, None for an orphan, and the verdict on its token where there is one."""
 
     transaction_id: int | None
@@ -147,6 +147,14 @@ class Recorder:
                     self._on_metered(plan.metered)
                 return recorded
 
+    def known_verdict(self, state: StationState, fact: TransactionFact) -> Authorization | None:
+        """The verdict that was given already on the token which this fact presents in its transaction."""
+        at = self._when(fact.at)
+        match = locate((state.transactions or {}).values(), fact, at, timely=at == fact.at)
+        if match is None or not same_token(match.held.token, fact.token):
+            return None
+        return match.held.authorization
+
     async def authorized(self, state: StationState, transaction_id: int, token: str, verdict: Authorization) -> None:
         """The verdict on a token that was presented in a transaction; kept when it is the token that pays."""
         held = (state.transactions or {}).get(transaction_id)
@@ -156,7 +164,7 @@ class Recorder:
         await self._writer.submit([(Op.TRANSACTION_AUTHORIZED, row)], (TransactionChanged(transaction_id),))
         held = (state.transactions or {}).get(transaction_id)
         if held is not None:
-            state.hold(replace(held, authorization=verdict))
+            state.hold(held._replace(authorization=verdict))
 
     async def reference(self, state: StationState, transaction_id: int) -> str | None:
         """The station's name of one of its transactions."""
@@ -204,10 +212,10 @@ class Recorder:
 
     @staticmethod
     def _is_stranger(state: StationState, fact: TransactionFact) -> bool:
-        """Whether a message names a transaction that memory does not hold, and that may yet be in the database."""
+        """Whether a message goes by a number of ours that memory does not hold, but the database may."""
         if fact.opens or fact.reference is None or fact.reference in state.strangers:
             return False
-        return all(held.reference != fact.reference for held in (state.transactions or {}).values())
+        return int(fact.reference) not in (state.transactions or {})
 
     async def _fetch(self, state: StationState, fact: TransactionFact) -> None:
         """Bring an older transaction into memory, or remember that there is none of this name."""
@@ -288,8 +296,7 @@ class Recorder:
         if verdict is not None:
             plan.rows.append((Op.TRANSACTION_AUTHORIZED, {"row_id": held.id, **_verdict_columns(verdict)}))
         plan.held.append(
-            replace(
-                held,
+            held._replace(
                 evse_id=after.evse_id,
                 token=after.token,
                 record=after,

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from websockets.exceptions import ConnectionClosed
 
@@ -39,6 +39,8 @@ from kit.log import bind_correlation, get
 
 log = get("csms.session")
 
+Given = TypeVar("Given")
+
 GOING_AWAY, NO_ANSWERS, GARBAGE = 1001, 1011, 1002
 
 
@@ -56,6 +58,8 @@ class SessionLimits:
     """Calls of ours without an answer, one after the other, that end the connection."""
     bad_frames: int = 100
     """Unreadable messages, one after the other, that end the connection."""
+    verdict_grace_s: float = 0.05
+    """How long a start waits for the verdict before it is stored without."""
     authorize_timeout_s: float = 25.0
     """Longest wait for the back office; the token is then not accepted."""
 
@@ -105,12 +109,14 @@ class Session:
         self._clock = services.clock
         self._limits = services.limits
         self._lane: deque[Call] = deque()
-        self._lane_has_room = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._has_room: asyncio.Future[None] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._worker: asyncio.Task[None] | None = None
+        self._idle: asyncio.Future[None] | None = None
         self._asking = 0
         self._heard = False
         self._open = True
+        self._ended = False
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._pending: tuple[str, asyncio.Future[Result | Failure | None]] | None = None
@@ -138,6 +144,8 @@ class Session:
             pass
         finally:
             self.detach()
+            self._ended = True
+            self._wake()
 
     def detach(self) -> None:
         """The connection is lost or replaced: whoever waits for an answer is told at once."""
@@ -181,21 +189,32 @@ class Session:
         elif action == "Authorize" and self._asking < self._limits.authorizations:
             await self._aside(self._serve(call))
         else:
-            while len(self._lane) >= self._limits.lane:
-                self._lane_has_room.clear()
-                await self._lane_has_room.wait()
+            if len(self._lane) >= self._limits.lane:
+                self._has_room = asyncio.get_running_loop().create_future()
+                await self._has_room
             self._lane.append(call)
             if self._worker is None:
                 self._worker = self._spawn(self._work())
+            else:
+                self._wake()
 
     async def _work(self) -> None:
-        try:
-            while self._lane:
-                call = self._lane.popleft()
-                self._lane_has_room.set()
+        """Serve the lane until the connection has ended and the lane is empty."""
+        lane = self._lane
+        while True:
+            while lane:
+                call = lane.popleft()
+                if self._has_room is not None and not self._has_room.done():
+                    self._has_room.set_result(None)
                 await self._serve(call)
-        finally:
-            self._worker = None
+            if self._ended:
+                return
+            self._idle = asyncio.get_running_loop().create_future()
+            await self._idle
+
+    def _wake(self) -> None:
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
 
     async def _aside(self, work: Coroutine[Any, Any, None]) -> None:
         """Do what asks the back office in a task of its own, as long as there are not too many of them."""
@@ -243,22 +262,35 @@ class Session:
                 return dict(fact.answer)
 
     async def _record(self, call: Call, fact: TransactionFact) -> dict[str, Any] | None:
-        """Store a fact, then answer: at once when the verdict on its token is known, later when it has to be asked."""
+        """Store a fact, then answer: at once when the verdict on its token is there, later when it takes its time."""
+        asking: asyncio.Task[Authorization] | None = None
         verdict = None
-        if fact.token is not None and fact.kind is not FactKind.ENDED:
-            verdict = self.state.take_verdict(fact.token, self._clock.monotonic())
+        presents_token = fact.token is not None and fact.opens and fact.kind is not FactKind.ENDED
+        if presents_token:
+            verdict = self.state.take_verdict(fact.token or "", self._clock.monotonic())
+            verdict = verdict or self._recorder.known_verdict(self.state, fact)
+            if verdict is None:
+                asking = self._spawn(self._ask_about(fact))
+                # A verdict that comes at once is stored with the start: one row and one event instead of two.
+                await asyncio.wait([asking], timeout=self._limits.verdict_grace_s)
+                verdict = asking.result() if asking.done() else None
         recorded = await self._recorder.transaction(self.state, fact, verdict)
-        if recorded.authorization is None and fact.opens and fact.kind is not FactKind.ENDED and fact.token is not None:
-            await self._aside(self._answer_with_verdict(call, fact, recorded.transaction_id))
+        if asking is not None and verdict is None:
+            await self._aside(self._answer_with_verdict(call, fact, recorded.transaction_id, asking))
             return None
         return self._dialect.transaction_answer(call.action, recorded.transaction_id, recorded.authorization)
 
-    async def _answer_with_verdict(self, call: Call, fact: TransactionFact, transaction_id: int | None) -> None:
+    async def _ask_about(self, fact: TransactionFact) -> Authorization:
         token, kind = fact.token or "", fact.token_type or TokenType.RFID
-        verdict = await self._ask(AuthorizeRequest(self.station_id, fact.evse_id, token, kind))
+        return await self._ask(AuthorizeRequest(self.station_id, fact.evse_id, token, kind))
+
+    async def _answer_with_verdict(
+        self, call: Call, fact: TransactionFact, transaction_id: int | None, asking: asyncio.Task[Authorization]
+    ) -> None:
+        verdict = await asking
         if transaction_id is not None:
             try:
-                await self._recorder.authorized(self.state, transaction_id, token, verdict)
+                await self._recorder.authorized(self.state, transaction_id, fact.token or "", verdict)
             except Exception:
                 log.exception("csms verdict not stored", station_id=self.station_id, transaction_id=transaction_id)
         await self._send(encode_result(call.id, self._dialect.transaction_answer(call.action, transaction_id, verdict)))
@@ -275,7 +307,7 @@ class Session:
             log.exception("csms authorization failed", station_id=self.station_id)
         return Authorization(AuthorizationStatus.INVALID)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _spawn(self, work: Coroutine[Any, Any, Given]) -> asyncio.Task[Given]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

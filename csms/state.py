@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from csms.backoffice import Authorization
 from csms.record import TransactionRecord
@@ -18,8 +19,7 @@ _MOST_ENDED = 8
 _MOST_STRANGERS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """A transaction in memory. `record` is None for one that had ended when it was loaded."""
 
     id: int
@@ -82,8 +82,7 @@ class StationState:
         return authorization if now_s < until_s else None
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """The transaction that a fact belongs to, and whether that is a guess."""
 
     held: Held

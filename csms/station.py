@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class ConnectorStatus(StrEnum):
@@ -53,8 +53,7 @@ class ChargingState(StrEnum):
     SUSPENDED_EVSE = "suspended_evse"
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One measured value. `unit` is normalised for energy (Wh) and power (W), else as the station wrote it."""
 
     measurand: str
@@ -65,8 +64,7 @@ class Sample:
     context: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """Values measured at one moment; `at` is None when the station's time cannot be read.
 
     `raw` keeps, unchanged, what is no number: signed meter data, vendor texts.

@@ -198,10 +198,11 @@ def _authorize(payload: dict[str, Any]) -> AuthorizeAsked:
 
 def _started(payload: dict[str, Any]) -> TransactionFact:
     evse_id = small_int(payload, "connectorId")
+    at = instant(payload["timestamp"])
     return TransactionFact(
         kind=FactKind.STARTED,
-        key=fact_key("StartTransaction", payload),
-        at=instant(payload["timestamp"]),
+        key=fact_key("StartTransaction", payload, at),
+        at=at,
         opens=True,
         evse_id=evse_id,
         connector_id=min(evse_id, 1),
@@ -216,10 +217,11 @@ def _started(payload: dict[str, Any]) -> TransactionFact:
 
 def _ended(payload: dict[str, Any]) -> TransactionFact:
     id_tag = clean(payload.get("idTag"), 255)
+    at = instant(payload["timestamp"])
     return TransactionFact(
         kind=FactKind.ENDED,
-        key=fact_key("StopTransaction", payload),
-        at=instant(payload["timestamp"]),
+        key=fact_key("StopTransaction", payload, at),
+        at=at,
         reference=_reference(payload["transactionId"]),
         token=id_tag,
         token_type=None if id_tag is None else TokenType.RFID,
@@ -232,10 +234,11 @@ def _ended(payload: dict[str, Any]) -> TransactionFact:
 def _metered(payload: dict[str, Any]) -> TransactionFact:
     evse_id = small_int(payload, "connectorId")
     readings = tuple([_reading(value) for value in payload["meterValue"]])
+    at = readings[0].at if readings else None
     return TransactionFact(
         kind=FactKind.METERED,
-        key=fact_key("MeterValues", payload),
-        at=readings[0].at if readings else None,
+        key=fact_key("MeterValues", payload, at),
+        at=at,
         reference=_reference(payload.get("transactionId")),
         evse_id=evse_id,
         readings=readings,

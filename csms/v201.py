@@ -220,10 +220,11 @@ def _transaction(payload: dict[str, Any]) -> TransactionFact:
     token: Mapping[str, Any] = payload.get("idToken") or {}
     kind = _KIND.get(payload["eventType"], FactKind.UPDATED)
     readings = _readings(payload.get("meterValue", ()))
+    at = instant(payload["timestamp"])
     return TransactionFact(
         kind=kind,
-        key=fact_key("TransactionEvent", payload),
-        at=instant(payload["timestamp"]),
+        key=fact_key("TransactionEvent", payload, at),
+        at=at,
         reference=clean(info["transactionId"], 255) or "",
         opens=True,
         evse_id=optional_int(evse.get("id")),
@@ -243,10 +244,11 @@ def _transaction(payload: dict[str, Any]) -> TransactionFact:
 
 def _metered(payload: dict[str, Any]) -> TransactionFact:
     readings = _readings(payload["meterValue"])
+    at = readings[0].at if readings else None
     return TransactionFact(
         kind=FactKind.METERED,
-        key=fact_key("MeterValues", payload),
-        at=readings[0].at if readings else None,
+        key=fact_key("MeterValues", payload, at),
+        at=at,
         evse_id=small_int(payload, "evseId"),
         readings=readings,
     )

@@ -7,15 +7,17 @@ database is away everything waits, and no message is refused for it.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, select, update
+from sqlalchemy import Connection, Executable, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csms.bulk import Bulk, Row, execute_bulk
 from csms.store import reserve_numbers, upsert
 from csms.tables import Connector, Station, Transaction, TransactionMessage
 from kit.clock import Clock
@@ -23,8 +25,6 @@ from kit.log import get
 from kit.tx import Database, Event
 
 log = get("csms.writer")
-
-Row = Mapping[str, Any]
 
 _LARGEST_BATCH = 500
 _NUMBERS_AT_ONCE = 100
@@ -82,6 +82,7 @@ class Writer:
         self._queue: deque[_Write] = deque()
         self._task: asyncio.Task[None] | None = None
         self._statements = _statements(db.dialect)
+        self._bulks: dict[Op, Bulk] = {}
         self._numbers = iter(range(0))
         self._numbering = asyncio.Lock()
 
@@ -124,7 +125,7 @@ class Writer:
             while self._queue:
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), _LARGEST_BATCH))]
                 try:
-                    await self._commit(batch)
+                    await self._commit(batch, directly=self._db.dialect == "sqlite")
                 except Exception as error:
                     log.warning("csms batch not stored", writes=len(batch), error=type(error).__name__)
                     for write in batch:
@@ -135,7 +136,7 @@ class Writer:
         finally:
             self._task = None
 
-    async def _commit(self, batch: Iterable[_Write]) -> None:
+    async def _commit(self, batch: Iterable[_Write], *, directly: bool) -> None:
         rows: dict[Op, list[Row]] = {}
         latest: dict[Op, dict[tuple[Any, ...], Row]] = {}
         async with self._db.tx() as tx:
@@ -149,15 +150,27 @@ class Writer:
                     tx.emit(event)
             for op, by_key in latest.items():
                 rows[op] = list(by_key.values())
-            for op in sorted(rows):
-                await tx.execute(self._statements[op], rows[op])
+            await self._execute(await tx.session.connection(), rows, directly=directly)
+
+    async def _execute(self, connection: AsyncConnection, rows: Mapping[Op, Sequence[Row]], *, directly: bool) -> None:
+        if not directly:
+            return await connection.run_sync(self._execute_sync, rows)
+        for op in sorted(rows):
+            bulk = self._bulks.get(op)
+            if bulk is None:
+                bulk = self._bulks[op] = Bulk(self._statements[op], list(rows[op][0]), connection.dialect)
+            await execute_bulk(connection, bulk, rows[op])
+
+    def _execute_sync(self, connection: Connection, rows: Mapping[Op, Sequence[Row]]) -> None:
+        for op in sorted(rows):
+            connection.execute(self._statements[op], rows[op])
 
     async def _commit_alone(self, write: _Write) -> None:
         """Store one write however long it takes, unless it is the write that is at fault."""
         failures = healthy = 0
         while True:
             try:
-                await self._commit([write])
+                await self._commit([write], directly=False)
                 return _resolve(write, None)
             except IntegrityError as error:
                 return _resolve(write, Conflict(type(error).__name__))

@@ -53,6 +53,7 @@ from hub.tokens import api as tokens_api
 from hub.tokens.flows import Authorizer
 from hub.tokens.ocpi import TokenHandlers, token_source
 from hub.web import routes as web
+from hub.web.live import LiveBoard
 from kit import bus as buses
 from kit import health
 from kit.bus import Bus
@@ -94,6 +95,7 @@ class Hub:
     worker: Worker
     deliverer: Deliverer
     live_sessions: LiveSessions
+    live_board: LiveBoard
     figures: Figures
     ocpi_handlers: Mapping[HandlerKey, Handler]
 
@@ -196,8 +198,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         on_metered=live_sessions.note,
         registry=stations_here,
     )
-    own_ids = [settings.hub_party, *settings.cpo_parties, *settings.emsp_parties]
-    forwarder = Forwarder(clients, directory, egress, hub_party=settings.hub_party, own_parties=own_ids)
+    forwarder = Forwarder(clients, directory, egress)
 
     async def on_session(tx: Tx, session: Session) -> None:
         await match_partner_session(tx, keys, session)
@@ -230,6 +231,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         worker=Worker(db),
         deliverer=Deliverer(db, directory, sources, clients.deliver),
         live_sessions=live_sessions,
+        live_board=LiveBoard(db, max_viewers=settings.live_page_max_viewers),
         figures=Figures(db, keys, stations_here),
         ocpi_handlers=handlers,
     )
@@ -276,7 +278,7 @@ def json_app(hub: Hub, *, operator_api: bool = True) -> FastAPI:
     app.router.routes.extend(health.routes(checks, hub.figures.metrics, on_scrape=hub.figures.on_scrape))
     if operator_api:
         add_operator_api(app, hub)
-        app.router.routes.extend(web.routes(hub.db, public=hub.settings.live_page_public))
+        app.router.routes.extend(web.routes(hub.live_board, hub.db, hub.keys, public=hub.settings.live_page_public))
     return app
 
 

@@ -36,14 +36,18 @@ out, err = Console(), Console(stderr=True)
 @cli.command()
 def serve(
     roles: Annotated[str | None, typer.Option(help="What this process does: api,ocpi,csms,worker.")] = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Run the hub until SIGTERM or Ctrl-C; the schema is brought up to date first."""
+    """Run the hub until SIGTERM or Ctrl-C; the schema is brought up to date first.
+
+    With --json, one line on stdout says that it is up, and where.
+    """
     settings = Settings()
     if roles is not None:
-        settings = settings.model_copy(update={"roles": [ServerRole(role) for role in roles.split(",")]})
+        settings = settings.model_copy(update={"roles": _server_roles(roles)})
     log.configure(settings.log_level, settings.log_json)
     try:
-        _run(_serve(settings))
+        _run(_serve(settings, as_json=as_json))
     except PartialRolesOnMemoryBus as error:
         raise typer.BadParameter(str(error)) from error
 
@@ -131,14 +135,17 @@ def simulate_partner(
     name: Annotated[str, typer.Option(help="Business name.")] = "Simulated partner",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
     charging_s: Annotated[float, typer.Option(help="How long a session at this CPO's chargers lasts.")] = 1.0,
+    until_eof: Annotated[bool, typer.Option("--until-eof", help="End when the standard input, a pipe, does.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a roaming partner; its control API is under /control."""
     from simulators.partner.server import run_partner
+    from simulators.stdin import until_stdin_ends
 
     log.configure("warning", json=False)
     options = {"role": role.upper(), "party": party, "name": name, "port": port, "charging_s": charging_s}
-    _run(run_partner(announce=as_json, **options))
+    work = run_partner(announce=as_json, **options)
+    _run(until_stdin_ends(work) if until_eof else work)
 
 
 @simulate.command("station")
@@ -157,6 +164,18 @@ def simulate_station(
     _run(run_station(station_id=station_id, url=url, password=password, protocol=protocol, tap=tap, announce=as_json))
 
 
+@simulate.command("fleet")
+def simulate_fleet(
+    speed: Annotated[float, typer.Option(help="Seconds of charging that pass in one second.")] = 60.0,
+    meter_interval_s: Annotated[float, typer.Option(help="How often meter values are sent.")] = 1.0,
+) -> None:
+    """Run many charging stations, driven by JSON lines on stdin until it ends."""
+    from simulators.station.fleet import run_fleet
+
+    log.configure("warning", json=False)
+    _run(run_fleet(speed=speed, meter_interval_s=meter_interval_s))
+
+
 def main() -> None:
     """The entry point `plugbridge`."""
     cli()
@@ -171,13 +190,23 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     return uvloop.run(work)
 
 
-async def _serve(settings: Settings) -> None:
+def _server_roles(text: str) -> list[ServerRole]:
+    try:
+        return [ServerRole(role.strip()) for role in text.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(f"roles are {', '.join(ServerRole)}") from error
+
+
+async def _serve(settings: Settings, *, as_json: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with running(settings) as up:
-        err.print(f"HTTP {up.http_url}  OCPP {up.ocpp_url or '-'}")
+        if as_json:
+            typer.echo(jsonlib.dumps({"http_url": up.http_url, "ocpp_url": up.ocpp_url or None}))
+        else:
+            err.print(f"HTTP {up.http_url}  OCPP {up.ocpp_url or '-'}")
         await stop.wait()
 
 

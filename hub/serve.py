@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import uvicorn
+from sqlalchemy.exc import IntegrityError
 
 from hub import schema
 from hub.app import Hub, http_app, open_hub
@@ -48,8 +49,7 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
     listener = _listen(settings)
     http_url = f"http://localhost:{listener.getsockname()[1]}"
     hub = await open_hub(settings, public_url=settings.public_url or http_url, clock=clock)
-    async with hub.db.tx() as tx:
-        await settle_own_parties(tx, hub.registrar.roles)
+    await _settle_own_parties(hub)
     roles = set(settings.roles)
     app = http_app(hub, operator_api=ServerRole.API in roles, ocpi_api=ServerRole.OCPI in roles)
     # `_serve` is `serve` without uvicorn's own signal handlers: the caller decides when the process ends.
@@ -64,12 +64,15 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
             workers += [asyncio.create_task(hub.worker.run()), asyncio.create_task(hub.deliverer.run())]
         while not server.started and not http.done():  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
+        if http.done():
+            raise RuntimeError("the HTTP server did not start") from http.exception()
         ocpp_url = f"ws://localhost:{hub.csms.port}/ocpp" if ServerRole.CSMS in roles else ""
         log.info("hub_is_up", http_url=http_url, ocpp_url=ocpp_url, roles=sorted(roles))
         yield Running(hub, http_url, ocpp_url)
     finally:
         if ServerRole.CSMS in roles:
             await hub.csms.stop()
+        hub.live_board.close()
         server.should_exit = True
         for worker in workers:
             worker.cancel()
@@ -82,6 +85,16 @@ async def serve(settings: Settings, *, stop: asyncio.Event) -> None:
     """Run a hub until `stop` is set."""
     async with running(settings):
         await stop.wait()
+
+
+async def _settle_own_parties(hub: Hub) -> None:
+    """Store our own parties. Processes that start together may all find them missing: one writes, the others look."""
+    try:
+        async with hub.db.tx() as tx:
+            await settle_own_parties(tx, hub.registrar.roles)
+    except IntegrityError:
+        async with hub.db.tx() as tx:
+            await settle_own_parties(tx, hub.registrar.roles)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     heartbeat_interval_s: int = Field(300, ge=1, description="Heartbeat interval given to stations at boot.")
 
     live_page_public: bool = Field(False, description="Show the live page's anonymous figures without a key.")
+    live_page_max_viewers: int = Field(100, ge=0, description="Most who may watch the live page at a time.")
     log_level: str = Field("info", description="debug, info, warning or error.")
     log_json: bool = Field(False, description="Write log lines as JSON.")
 

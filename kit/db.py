@@ -108,6 +108,19 @@ def open_engines(url: str, *, pool_size: int = 10) -> Engines:
     return Engines(writer=writer, reader=reader, dialect="sqlite")
 
 
+def open_migration_engine(url: str) -> AsyncEngine:
+    """An engine whose transactions hold changes of the schema too, also on SQLite; nothing is connected yet.
+
+    SQLite changes a table by making another one in its place, which references to it must not hinder: they are not
+    enforced here.
+    """
+    driver_url = async_url(url)
+    engine = create_async_engine(driver_url, hide_parameters=True)
+    if driver_url.startswith("sqlite"):
+        _prepare_sqlite(engine, begin="BEGIN IMMEDIATE", pragmas=(*_SQLITE_PRAGMAS, "foreign_keys=OFF"))
+    return engine
+
+
 # FULL: a commit that was acknowledged to a charger has to outlive a power cut, not only a crash of the process.
 _SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000")
 

@@ -1,7 +1,7 @@
 """The worker: takes due job rows, runs their handlers, retries with back-off, and keeps what gave up as dead letters.
 
-A job is leased for a while, so that a worker that dies loses it to another; a handler must therefore be done within
-the lease. Jobs of one lane run one at a time in the order in which they were written, also while the first of them
+A job is leased for a short while, which the worker prolongs as long as it lives: a worker that dies loses its jobs to
+another within one lease. Jobs of one lane run one at a time in the order in which they were written, also while the first of them
 waits for its retry. On PostgreSQL many workers share the table (`FOR UPDATE SKIP LOCKED`); SQLite has one writer
 anyway. A lost doorbell costs at most one poll interval.
 """
@@ -74,7 +74,7 @@ class Worker:
     """Runs the jobs of one process until cancelled."""
 
     def __init__(
-        self, db: Database, *, concurrency: int = 8, poll_s: float = 1.0, lease_s: float = 60.0, name: str | None = None
+        self, db: Database, *, concurrency: int = 8, poll_s: float = 1.0, lease_s: float = 15.0, name: str | None = None
     ) -> None:
         self._db = db
         self._reactions: Reactions = db.reactions
@@ -83,31 +83,35 @@ class Worker:
         self._lease = timedelta(seconds=lease_s)
         self._name = name or uuid7()
         self._rung = asyncio.Event()
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], int] = {}
 
     def wake(self) -> None:
         """Look for due jobs now. Safe to call from any callback of the same loop."""
         self._rung.set()
 
     async def run(self) -> None:
-        """Work until cancelled; jobs under way are then cancelled and given back."""
+        """Work until cancelled; jobs under way are then cancelled and given back.
+
+        A database that is away for a while is waited for.
+        """
         self._db.doorbells.listen("jobs", self.wake)
-        await self._ensure_schedules()
+        keeper = asyncio.create_task(self._keep_leases())
+        scheduled = False
         try:
             while True:
-                self._rung.clear()
-                free = self._concurrency - len(self._running)
-                jobs = await self._lease_due(free) if free else []
-                for job in jobs:
-                    task = asyncio.create_task(self._perform(job))
-                    self._running.add(task)
-                    task.add_done_callback(self._done)
-                if len(jobs) < free or not free:
+                try:
+                    if not scheduled:
+                        await self._ensure_schedules()
+                        scheduled = True
+                    await self._take_due()
+                except Exception as error:
+                    log.error("worker_cannot_look", error=type(error).__name__)
                     await self._wait()
         finally:
-            for task in self._running:
+            tasks = [keeper, *self._running]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._running, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def drain(self) -> int:
         """Run everything that is due now, and what that leads to, one at a time; the number of jobs run. For tests."""
@@ -117,9 +121,40 @@ class Worker:
             count += 1
         return count
 
+    async def _take_due(self) -> None:
+        """Start what is due as far as there is room, and wait when there is no more of either."""
+        self._rung.clear()
+        free = self._concurrency - len(self._running)
+        jobs = await self._lease_due(free) if free else []
+        for job in jobs:
+            task = asyncio.create_task(self._perform(job))
+            self._running[task] = job.id
+            task.add_done_callback(self._done)
+        if len(jobs) < free or not free:
+            await self._wait()
+
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        job_id = self._running.pop(task)
         self._rung.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # The database was away when the outcome was to be written: the job is due again after its lease.
+            log.error("job_outcome_lost", job_id=job_id, error=type(error).__name__)
+
+    async def _keep_leases(self) -> None:
+        """Prolong the leases of the jobs under way before a third of the time is over, until cancelled."""
+        while True:
+            await self._db.clock.sleep(self._lease.total_seconds() / 3)
+            if not self._running:
+                continue
+            try:
+                async with self._db.tx() as tx:
+                    await tx.execute(
+                        update(JobRow)
+                        .where(col(JobRow.id).in_(self._running.values()), col(JobRow.leased_by) == self._name)
+                        .values(leased_until=tx.now + self._lease)
+                    )
+            except Exception as error:
+                log.error("leases_not_kept", error=type(error).__name__)
 
     async def _wait(self) -> None:
         try:

@@ -5,19 +5,25 @@ of their own, so the functions here are called from a thread or from the command
 """
 
 import asyncio
+import re
 from pathlib import Path
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, MetaData, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData
 from sqlmodel import SQLModel
 
-from kit.db import async_url
+from kit.db import open_migration_engine
 
-_MIGRATION_LOCK = 0x504C5547
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(7025231)"
+"""Processes that start together would all find the schema old; the number is ours alone in the database."""
+
+
+class BrokenReferences(RuntimeError):
+    """A migration on SQLite left rows that refer to rows which are not there; it was rolled back."""
 
 
 def configuration(url: str, scripts: Path) -> Config:
@@ -30,8 +36,32 @@ def configuration(url: str, scripts: Path) -> Config:
 
 
 def upgrade(url: str, scripts: Path, *, revision: str = "head") -> None:
-    """Bring the database's schema up to a revision."""
+    """Bring the database's schema up to a revision: all the way, or not at all."""
     command.upgrade(configuration(url, scripts), revision)
+
+
+def downgrade(url: str, scripts: Path, *, revision: str) -> None:
+    """Take the database's schema back to a revision; `base` is before the first one."""
+    command.downgrade(configuration(url, scripts), revision)
+
+
+def heads(scripts: Path) -> list[str]:
+    """The newest revisions; more than one when two scripts follow the same one."""
+    return list(ScriptDirectory(str(scripts)).get_heads())
+
+
+def write_revision(url: str, scripts: Path, message: str) -> Path:
+    """Write the script that brings a database which is up to date with `scripts` to the tables of the code.
+
+    It is a draft: what moves data has to be added by hand.
+    """
+    number = len(list((scripts / "versions").glob("*.py"))) + 1
+    made = command.revision(configuration(url, scripts), message, autogenerate=True, rev_id=f"{number:04}")
+    assert made is not None  # noqa: S101 - only hooks that we do not use make it a list
+    assert not isinstance(made, list)  # noqa: S101
+    path = Path(made.path)
+    path.write_text(re.sub(r" *# ### .* ###\n", "", path.read_text("utf-8")), "utf-8")
+    return path
 
 
 def differences(url: str) -> list[object]:
@@ -42,7 +72,7 @@ def differences(url: str) -> list[object]:
         return list(compare_metadata(context, SQLModel.metadata))
 
     async def run() -> list[object]:
-        engine = create_async_engine(async_url(url))
+        engine = open_migration_engine(url)
         try:
             async with engine.connect() as connection:
                 return await connection.run_sync(compare)
@@ -57,20 +87,23 @@ def run_online(url: str, metadata: MetaData) -> None:
     from alembic import context
 
     def migrate(connection: Connection) -> None:
-        if connection.dialect.name == "postgresql":
-            # Processes of one deployment start together: the first migrates, the others wait and find it done.
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+        sqlite = connection.dialect.name == "sqlite"
+        if not sqlite:
+            connection.exec_driver_sql(_ONE_AT_A_TIME)
         context.configure(
             connection=connection,
             target_metadata=metadata,
-            render_as_batch=connection.dialect.name == "sqlite",
+            render_as_batch=sqlite,
             compare_type=True,
+            transactional_ddl=True,  # alembic doubts it of SQLite, where the old driver mode committed before DDL
         )
         with context.begin_transaction():
             context.run_migrations()
+        if sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+            raise BrokenReferences("a migration left rows that refer to rows which are not there")
 
     async def run() -> None:
-        engine = create_async_engine(async_url(url))
+        engine = open_migration_engine(url)
         try:
             async with engine.begin() as connection:
                 await connection.run_sync(migrate)

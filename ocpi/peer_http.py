@@ -64,7 +64,7 @@ async def exchange(
                 response, raw = await _send(http, method, target, sent, content, max_bytes)
     except (TimeoutError, httpx.TimeoutException):
         raise PeerUnreachable("the peer did not answer in time", timed_out=True) from None
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:  # Unicode: a host's name
         raise PeerUnreachable(f"the peer could not be reached ({type(error).__name__})") from None
     return _judge(response, raw, now)
 

@@ -1,9 +1,8 @@
 """The ceiling of a list page: Starlette under uvicorn, answering with the same prebuilt bytes every time.
 
-    python -m bench.servers.bare_page FILE
+python -m bench.servers.bare_page FILE
 """
 
-import asyncio
 import socket
 import sys
 from pathlib import Path
@@ -22,12 +21,8 @@ async def _main(page: bytes) -> None:
 
     listener = socket.create_server(("127.0.0.1", 0))
     app = Starlette(routes=[Route("/page", answer)])
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:
-        await asyncio.sleep(0.01)
-    print(f"http://127.0.0.1:{listener.getsockname()[1]}/page", flush=True)
-    await serving
+    print(f"http://127.0.0.1:{listener.getsockname()[1]}/page", flush=True)  # who connects now waits in the backlog
+    await uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")).serve([listener])
 
 
 if __name__ == "__main__":

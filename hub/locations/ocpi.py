@@ -12,6 +12,7 @@ from hub.parties.pages import ListPages
 from kit.tx import Database, Tx
 from ocpi import patch
 from ocpi.call import Answer, Call, Handler
+from ocpi.datetimes import parse_datetime
 from ocpi.endpoint import HandlerKey, Interface, Verb
 from ocpi.errors import NotFound
 from ocpi.types import JsonObject, OcpiModel
@@ -44,7 +45,7 @@ class LocationHandlers:
         """One location, EVSE or connector of ours, or of another partner that has a location with this id."""
         async with self._db.read() as tx:
             for row in await service.with_id(tx, call.path["location_id"]):
-                if may_see(row, caller(call).viewer):
+                if caller(call).may_read("locations") and may_see(row, caller(call).viewer):
                     return _answer(_part(row.body(), call))
         raise NotFound("no such location")
 
@@ -63,8 +64,10 @@ class LocationHandlers:
             else:
                 row = await self._own(tx, call)
                 before = row.body()
-                is_new = _find(before, call) is None
-                await service.put(tx, _replaced(before, call, sent), platform_id=row.platform_id)
+                stored = _find(before, call)
+                is_new = stored is None
+                if not _is_late(sent, stored):
+                    await service.put(tx, _replaced(before, call, sent), platform_id=row.platform_id)
         return Answer(http_status=201 if is_new else 200)
 
     async def patch(self, call: Call) -> Answer:
@@ -74,7 +77,8 @@ class LocationHandlers:
             before = row.body()
             part = _part(before, call)
             merged = patch.merge(_MODELS[call.level], cast(JsonObject, part), call.patch())
-            await service.put(tx, _replaced(before, call, cast(Json, merged)), platform_id=row.platform_id)
+            if not _is_late(cast(Json, merged), part):
+                await service.put(tx, _replaced(before, call, cast(Json, merged)), platform_id=row.platform_id)
         return Answer()
 
     async def _own(self, tx: Tx, call: Call) -> Location:
@@ -111,6 +115,11 @@ def _replaced(location: Json, call: Call, part: Json) -> Json:
     if changed is None:
         raise NotFound("no such evse: send it with PUT first")
     return changed
+
+
+def _is_late(sent: Json, stored: Json | None) -> bool:
+    """Whether a part is older than the stored one, which the location's own `last_updated` does not tell."""
+    return stored is not None and parse_datetime(sent["last_updated"]) < parse_datetime(stored["last_updated"])
 
 
 def _answer(body: Json) -> Answer:

@@ -53,8 +53,8 @@ def router(db: Database, registrar: Registrar, directory: Directory) -> APIRoute
         """How far each partner has been told of each module, the newest receipts, and what gave up."""
         peers = (await directory.snapshot()).peers
         async with db.read() as tx:
-            heads = await changes.heads(tx)
             cursors = await tx.all(select(Cursor).order_by(col(Cursor.platform_id), col(Cursor.module)))
+            heads = await changes.heads(tx, sorted({cursor.module for cursor in cursors}))
             receipts = await tx.all(select(Receipt).order_by(col(Receipt.received_at).desc()).limit(100))
             dead = await dead_letters(tx)
         return DeliveriesOut(

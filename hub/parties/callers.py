@@ -1,11 +1,12 @@
 """Which platform is calling, and what it may speak for."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from hub.parties.delivery import note_reached
 from hub.parties.directory import Directory, Peer
 from hub.parties.objects import Viewer
+from hub.parties.routing import DRIVER_MODULES, OPPOSITE_ROLES, OWNER_ROLES
 from hub.parties.tables import OFFLINE
 from kit.tx import Database
 from ocpi.call import Call
@@ -14,6 +15,9 @@ from ocpi.headers import Party, token_candidates
 
 REGISTRATION_MODULES = ("versions", "credentials")
 """What token A is good for (OCPI 2.2.1, credentials)."""
+
+OWNERS = {**OWNER_ROLES, **dict.fromkeys(DRIVER_MODULES, frozenset({"CPO"}))}
+"""The roles whose parties own objects of a module, and may write them here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,10 @@ class Caller:
     def viewer(self) -> Viewer:
         """The platform as one who asks for objects."""
         return Viewer(self.peer.id, tuple(party.key for party in self.peer.parties))
+
+    def may_read(self, module: str) -> bool:
+        """Whether objects of a module are for one of the caller's roles; each object may have an audience besides."""
+        return module not in OPPOSITE_ROLES or self.peer.party_with(*OPPOSITE_ROLES[module]) is not None
 
 
 class Callers:
@@ -62,8 +70,16 @@ def caller(call: Call) -> Caller:
 
 
 def owned_party(call: Call) -> Party:
-    """The party in the URL, which must live on the caller's platform. Raises `NotFound` for anybody else's."""
+    """The party in the URL, which must live on the caller's platform in the role that owns objects of the module.
+
+    Raises `NotFound` for anybody else's, and for a role that the platform has not registered for.
+    """
     owner = call.owner
-    if owner is None or owner.key not in caller(call).viewer.parties:
-        raise NotFound("that party does not live on your platform")
+    if owner is None or not speaks_as(caller(call), owner.key, OWNERS[call.module]):
+        raise NotFound("that party does not live on your platform in the role that has such objects")
     return owner
+
+
+def speaks_as(who: Caller, party: str, roles: Collection[str]) -> bool:
+    """Whether a party, `CC*PID`, lives on the caller's platform in one of these roles."""
+    return any(entry.key == party and entry.role in roles for entry in who.peer.parties)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, delete, func, literal, select, text, tuple_
+from sqlalchemy import Index, delete, literal, select, text, tuple_
 from sqlmodel import Field, SQLModel, col
 
 from kit.db import BigInt
@@ -119,22 +119,22 @@ async def mark(tx: Tx, change: Marked) -> None:
     tx.ring("changes")
 
 
-async def heads(tx: Tx) -> dict[str, Position]:
+async def heads(tx: Tx, modules: Sequence[str]) -> dict[str, Position]:
     """The last position of each module that no running transaction can still slip in before."""
-    ranked = select(
-        col(Change.module),
-        col(Change.xid),
-        col(Change.seq),
-        func.row_number()
-        .over(partition_by=col(Change.module), order_by=(col(Change.xid).desc(), col(Change.seq).desc()))
-        .label("rank"),
-    )
-    if tx.db.dialect == "postgresql":
-        ranked = ranked.where(_SETTLED)
-    newest = ranked.subquery()
-    found = await tx.execute(select(newest.c.module, newest.c.xid, newest.c.seq).where(newest.c.rank == 1))
-    rows: Sequence[Any] = found.all()
-    return {module: Position(xid, seq) for module, xid, seq in rows}
+    found = {}
+    for module in modules:
+        last = (
+            select(col(Change.xid), col(Change.seq))
+            .where(col(Change.module) == module)
+            .order_by(col(Change.xid).desc(), col(Change.seq).desc())
+            .limit(1)
+        )
+        if tx.db.dialect == "postgresql":
+            last = last.where(_SETTLED)
+        row = (await tx.execute(last)).first()
+        if row is not None:
+            found[module] = Position(*row)
+    return found
 
 
 async def read_between(

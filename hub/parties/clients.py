@@ -7,6 +7,7 @@ import httpx
 
 from hub.parties.directory import Peer
 from hub.parties.outbox import Outgoing, Refused, Unreachable
+from hub.parties.routing import OPPOSITE_ROLES
 from kit.clock import Clock
 from kit.crypto import KeyRing
 from kit.guard import forbid_in_tx
@@ -69,7 +70,8 @@ class Clients:
     async def deliver(self, peer: Peer, module: str, outgoing: Outgoing, *, to: str | None) -> str | None:
         """Send an object to a partner's Receiver interface; returns the `Location` of the answer."""
         query = dict(outgoing.query)
-        receiver = to or _first_party(peer)
+        addressed = peer.party_with(*OPPOSITE_ROLES.get(module, ()))
+        receiver = to or (addressed.key if addressed else _first_party(peer))
         reply = await self._exchange(
             peer, outgoing.verb, f"RECEIVER/{module}", outgoing.path, query, outgoing.body, outgoing.sender, receiver
         )
@@ -126,7 +128,7 @@ def _translated(error: PeerError) -> Exception:
     if isinstance(error, PeerUnreachable):
         return Unreachable(str(error), retry_after_s=error.retry_after_s)
     if isinstance(error, PeerRefused | EndpointMissing):
-        return Refused(str(error))
+        return Refused(str(error), status_code=error.status_code)
     return Refused(f"an answer that is not OCPI: {error}")
 
 

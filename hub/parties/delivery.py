@@ -1,6 +1,7 @@
 """Telling partners what changed: one sender for each partner and module, reading the change log at its own pace.
 
 A sender takes the lease of its cursor, sends each changed object once in its present state, and moves the cursor on.
+The lease is short and prolonged as long as the process lives: when it dies, another one takes over within seconds.
 A partner that cannot be reached stops its own senders only, which come back with growing patience; an object that a
 partner refuses becomes a job of its own and blocks nothing behind it. CDRs are posted once by id: what was accepted
 is remembered with the `Location` that came back.
@@ -8,6 +9,7 @@ is remembered with the `Location` that came back.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -31,7 +33,10 @@ log = get(__name__)
 
 REDELIVER = "parties.redeliver"
 BATCH = 50
-LEASE = timedelta(seconds=120)
+LEASE = timedelta(seconds=15)
+FAREWELL_S = 3.0
+"""So long may an object that is on its way take to arrive when the process is asked to end: the answer to a CDR has to
+be remembered, or the CDR would be sent again."""
 LONGEST_PAUSE_S = 60.0
 OFFLINE_AFTER = 3
 """So many failed tries in a row make a partner OFFLINE."""
@@ -59,30 +64,35 @@ class Deliverer:
         self._name = uuid7()
         self._rung = asyncio.Event()
         self._running: dict[Lane, asyncio.Task[None]] = {}
+        self._ending = False
         for doorbell in ("changes", PARTIES):
             db.doorbells.listen(doorbell, self._rung.set)
 
     async def run(self) -> None:
-        """Start a sender wherever a partner has something to be told, until cancelled."""
+        """Start a sender wherever a partner has something to be told, until cancelled.
+
+        A database that is away for a while is waited for.
+        """
+        keeper = asyncio.create_task(self._keep_leases())
         try:
             while True:
                 self._rung.clear()
-                await self.look()
                 try:
+                    await self.look()
+                except Exception as error:
+                    log.error("deliverer_cannot_look", error=type(error).__name__)
+                with suppress(TimeoutError):
                     async with asyncio.timeout(self._poll_s):
                         await self._rung.wait()
-                except TimeoutError:
-                    continue
         finally:
-            for task in self._running.values():
-                task.cancel()
-            await asyncio.gather(*self._running.values(), return_exceptions=True)
+            keeper.cancel()
+            await self._end()
 
     async def look(self) -> None:
         """Start the senders that have something to do and are not at it already."""
         async with self._db.read() as tx:
-            heads = await changes.heads(tx)
             cursors = await tx.all(select(Cursor))
+            heads = await changes.heads(tx, sorted({cursor.module for cursor in cursors}))
         snapshot = await self._directory.snapshot()
         now = self._db.clock.now()
         for cursor in cursors:
@@ -106,6 +116,35 @@ class Deliverer:
                 return
             await asyncio.gather(*self._running.values())
 
+    async def _end(self) -> None:
+        """Let each sender finish the object at hand, and give the leases back."""
+        self._ending = True
+        tasks = list(self._running.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=FAREWELL_S)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            async with self._db.tx() as tx:
+                await tx.execute(
+                    update(Cursor).where(col(Cursor.leased_by) == self._name).values(leased_by=None, leased_until=None)
+                )
+
+    async def _keep_leases(self) -> None:
+        """Prolong the leases of the senders at work before a third of the time is over, until cancelled."""
+        while True:
+            await self._db.clock.sleep(LEASE.total_seconds() / 3)
+            if not self._running:
+                continue
+            try:
+                async with self._db.tx() as tx:
+                    await tx.execute(
+                        update(Cursor).where(col(Cursor.leased_by) == self._name).values(leased_until=tx.now + LEASE)
+                    )
+            except Exception as error:
+                log.error("leases_not_kept", error=type(error).__name__)
+
     def _stopped(self, lane: Lane) -> None:
         task = self._running.pop(lane)
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -117,6 +156,8 @@ class Deliverer:
             batch, reached = await self._read(lane, peer, position)
             try:
                 for change, outgoing in batch:
+                    if self._ending:
+                        return
                     with bind_correlation(change.correlation_id):
                         await self._deliver(lane, peer, change, outgoing)
             except Unreachable as error:
@@ -138,7 +179,7 @@ class Deliverer:
     async def _read(self, lane: Lane, peer: Peer, after: Position) -> tuple[list[tuple[Change, Outgoing]], Position]:
         """The next objects for this partner in their present state, and the position that they lead to."""
         async with self._db.read() as tx:
-            head = (await changes.heads(tx)).get(lane.module, after)
+            head = (await changes.heads(tx, [lane.module])).get(lane.module, after)
             found: Sequence[Change] = []
             if receives(peer, lane.module):
                 audience = [party.key for party in peer.parties]
@@ -175,11 +216,11 @@ class Deliverer:
                 remember_receipt(tx, lane.platform_id, lane.module, key_of(change), location)
 
     async def _advance(self, lane: Lane, before: Position, reached: Position, *, delivered: int) -> Position | None:
-        """Move the cursor; the new position, or None when the end was reached and the lease given back."""
+        """Move the cursor; the new position, or None when the end was reached and the lease given back, or lost."""
         async with self._db.tx() as tx:
-            head = (await changes.heads(tx)).get(lane.module, reached)
+            head = (await changes.heads(tx, [lane.module])).get(lane.module, reached)
             done = reached >= head
-            await tx.execute(
+            moved = await tx.execute(
                 update(Cursor)
                 .where(*_is(lane), col(Cursor.leased_by) == self._name)
                 .values(
@@ -196,7 +237,7 @@ class Deliverer:
             )
             if delivered:
                 await note_reached(tx, lane.platform_id)
-        return None if done else reached
+        return None if done or moved.rowcount != 1 else reached
 
     async def _pause(self, lane: Lane, error: Unreachable) -> None:
         async with self._db.tx() as tx:
@@ -240,7 +281,7 @@ def redeliver(
 
 async def open_cursors(tx: Tx, platform_id: str, modules: Sequence[str]) -> None:
     """Give a newly registered partner its cursors at the present end of the log: what was before, it reads itself."""
-    heads = await changes.heads(tx)
+    heads = await changes.heads(tx, modules)
     for module in modules:
         if await tx.get(Cursor, (platform_id, module)) is None:
             head = heads.get(module, Position(0, 0))

@@ -4,6 +4,7 @@ A hub answers with codes of its own (4xxx) only when it cannot forward; everythi
 included, goes back unchanged (OCPI 2.2.1, transport and format, status codes).
 """
 
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 import aiohttp
@@ -11,67 +12,91 @@ from starlette.responses import Response
 
 from hub.parties.callers import caller
 from hub.parties.clients import Clients
-from hub.parties.directory import Directory, Peer
+from hub.parties.directory import Directory, PartyEntry, Peer, Snapshot
 from hub.parties.outbox import Refused
+from hub.parties.routing import (
+    INVALID_PARAMETERS,
+    NOT_CONNECTED,
+    UNKNOWN_RECEIVER,
+    Forward,
+    Parties,
+    PartyRef,
+    Refuse,
+    RoutingRequest,
+    decide,
+)
 from kit.guard import forbid_in_tx
 from kit.http import Egress
 from kit.log import correlation_id, get
 from ocpi import registry
 from ocpi.call import Call
-from ocpi.errors import EndpointMissing, ForwardTimeout, InvalidParameters, ReceiverNotConnected, UnknownReceiver
+from ocpi.endpoint import Interface
+from ocpi.errors import (
+    EndpointMissing,
+    ForwardTimeout,
+    InvalidParameters,
+    NotFound,
+    OcpiError,
+    ReceiverNotConnected,
+    UnknownReceiver,
+)
 from ocpi.headers import MessageHeaders, Party, write_headers
 
 log = get(__name__)
 
+_REFUSALS: Mapping[int, type[OcpiError]] = {
+    INVALID_PARAMETERS: InvalidParameters,
+    UNKNOWN_RECEIVER: UnknownReceiver,
+    NOT_CONNECTED: ReceiverNotConnected,
+}
 _PASSED_BACK = ("content-type", "location", "link", "x-total-count", "x-limit")
 
 
 class Forwarder:
     """Sees each call first, and passes on those that are for a partner's party."""
 
-    def __init__(
-        self, clients: Clients, directory: Directory, egress: Egress, *, hub_party: str, own_parties: list[str]
-    ) -> None:
+    def __init__(self, clients: Clients, directory: Directory, egress: Egress) -> None:
         self._clients = clients
         self._directory = directory
         self._egress = egress
-        self._hub_party = hub_party
-        self._own_parties = frozenset(own_parties)
+        self._known: tuple[Snapshot, Parties] | None = None
         self._session: aiohttp.ClientSession | None = None
 
     async def intercept(self, call: Call) -> Response | None:
-        """The receiver's answer when the call is for a partner; None when it is for us. Raises `HubError`.
+        """The receiver's answer when the call is for a partner; None when it is for us. Raises `OcpiError`.
 
         Whatever the call leads to here, down to the last delivery, carries the correlation id that it came with.
         """
         correlation_id.set(call.headers.correlation_id)
         if not registry.module(call.version, call.module).functional:
             return None
-        sender, receiver = call.headers.from_party, call.headers.to_party
-        if sender is not None and sender.key not in caller(call).viewer.parties:
-            raise InvalidParameters("OCPI-from: that party does not live on your platform")
-        if receiver is None or receiver.key in self._own_parties:
-            return None
-        peer = (await self._directory.snapshot()).peer_of(receiver.country_code, receiver.party_id)
-        if peer is None:
-            raise UnknownReceiver(f"{receiver} takes no part here")
-        if not peer.is_registered:
-            raise ReceiverNotConnected(f"{receiver} is not connected")
-        return await self._forward(call, peer, receiver)
+        snapshot = await self._directory.snapshot()
+        match decide(_request(call), self._everybody(snapshot)):
+            case Forward(platform, sender, receiver):
+                _check_owner(call)
+                return await self._forward(call, snapshot.peers[platform], sender, receiver)
+            case Refuse(status_code, reason):
+                raise _REFUSALS[status_code](reason)
+        return None
 
     async def close(self) -> None:
         """Close the connections to partners."""
         if self._session is not None:
             await self._session.close()
 
-    async def _forward(self, call: Call, peer: Peer, receiver: Party) -> Response:
+    def _everybody(self, snapshot: Snapshot) -> Parties:
+        if self._known is None or self._known[0] is not snapshot:
+            self._known = snapshot, Parties(tuple(_ref(entry, snapshot) for entry in snapshot.parties))
+        return self._known[1]
+
+    async def _forward(self, call: Call, peer: Peer, sender: Party, receiver: Party) -> Response:
         forbid_in_tx("forwarding")
         try:
             client = self._clients.to(peer)
             url = client.url(call.module, call.interface, *_segments(call))
         except (Refused, EndpointMissing) as error:
             raise ReceiverNotConnected(f"{receiver} has no {call.interface.value} {call.module}") from error
-        message = call.headers.forwarded(to_party=receiver)
+        message = call.headers.forwarded(to_party=receiver, from_party=sender)
         headers = {"Authorization": self._clients.authorization(peer), **write_headers(message)}
         if call.raw:
             headers["Content-Type"] = call.http_headers.get("content-type", "application/json")
@@ -91,6 +116,37 @@ class Forwarder:
             raise ReceiverNotConnected(f"{receiver} cannot be reached") from error
         passed = {name: value for name in _PASSED_BACK if (value := answer.headers.get(name)) is not None}
         return Response(body, answer.status, {**passed, **_reply_headers(call.headers)})
+
+
+def _request(call: Call) -> RoutingRequest:
+    is_sender = call.interface is Interface.SENDER
+    return RoutingRequest(
+        module=call.module,
+        interface=call.interface,
+        verb=call.verb,
+        platform=caller(call).peer.id,
+        sender=call.headers.from_party,
+        receiver=call.headers.to_party,
+        is_list=is_sender and call.level == "list",
+        # Where partners answer our commands, and read back the CDRs that they posted.
+        url_is_ours=(call.module == "commands" and is_sender) or call.level == "cdr",
+    )
+
+
+def _ref(entry: PartyEntry, snapshot: Snapshot) -> PartyRef:
+    party, roles = Party(entry.country_code, entry.party_id), frozenset({entry.role})
+    peer = snapshot.peers.get(entry.platform_id) if entry.platform_id else None
+    if peer is None:
+        return PartyRef(party, roles)
+    sides = [endpoint.partition("/") for endpoint in peer.endpoints]
+    receives = frozenset(module for side, _, module in sides if side == Interface.RECEIVER.value)
+    return PartyRef(party, roles, peer.id, peer.is_registered, receives)
+
+
+def _check_owner(call: Call) -> None:
+    """Who is forwarded to trusts the hub: nobody gets an object in somebody else's name through it."""
+    if call.owner is not None and call.owner.key not in caller(call).viewer.parties:
+        raise NotFound("that party does not live on your platform")
 
 
 def _segments(call: Call) -> tuple[str, ...]:

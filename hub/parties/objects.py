@@ -151,7 +151,7 @@ async def keep(
     if row is not None:
         if changed_at < row.last_updated or row.doc == doc:
             return Kept(row, is_new=False, is_changed=False)
-        row.doc, row.last_updated, row.audience = doc, changed_at, audience
+        row.doc, row.last_updated, row.audience, row.platform_id = doc, changed_at, audience, platform_id
         for name, value in columns.items():
             setattr(row, name, value)
         is_new = False

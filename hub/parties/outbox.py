@@ -20,7 +20,11 @@ class Unreachable(Exception):
 
 
 class Refused(Exception):
-    """The partner answered and does not want this object."""
+    """The partner answered and does not want this object; `status_code` is OCPI's, when it gave one."""
+
+    def __init__(self, reason: str, *, status_code: int | None = None) -> None:
+        super().__init__(reason)
+        self.status_code = status_code
 
 
 @dataclass(frozen=True, slots=True)

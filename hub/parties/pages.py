@@ -33,9 +33,11 @@ class ListPages:
         db.doorbells.listen(model.module, self._forget)
 
     async def __call__(self, call: Call) -> ListAnswer:
-        """The page that the call asks for."""
+        """The page that the call asks for; an empty one for callers whose roles have no use for the module."""
         query = call.page_query()
         asked = PageFilter(query.offset, query.capped(self._limit), query.date_from, query.date_to)
+        if not caller(call).may_read(self._model.module):
+            return ListAnswer(total=0, limit=self._limit)
         key = _Key(caller(call).viewer, asked)
         known = self._pages.get(key)
         if known is not None:

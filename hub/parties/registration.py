@@ -4,6 +4,7 @@ Calls to the partner come first, the one transaction that stores what came of th
 leaves nothing half written. A partner may play only the roles that its invitation names, and no party has two homes.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,9 +36,13 @@ from kit.tx import Database, Tx
 from ocpi import handshake
 from ocpi.errors import ClientError, InvalidParameters, MethodNotAllowed, OcpiError, PeerError
 from ocpi.handshake import Discovery
+from ocpi.types import Role as WireRole
 from ocpi.v221.credentials import Credentials
 
 TOKEN_BYTES = 32
+
+PARTY = re.compile(r"[A-Z0-9]{2}\*[A-Z0-9]{3}")
+ROLES = frozenset(role.value for role in WireRole)
 
 Role = tuple[str, str, str]
 """role, country code, party id"""
@@ -180,7 +185,8 @@ class Registrar:
 
     async def _forget(self, platform_id: str) -> None:
         async with self.db.tx() as tx:
-            await tx.execute(delete(PlatformToken).where(col(PlatformToken.platform_id) == platform_id))
+            for model in (PlatformToken, PartyRow, Cursor):  # the partner may have registered with token B meanwhile
+                await tx.execute(delete(model).where(col(model.platform_id) == platform_id))
             await tx.execute(delete(Platform).where(col(Platform.id) == platform_id))
             tx.ring(DOORBELL)
 
@@ -210,6 +216,8 @@ async def _settle_parties(tx: Tx, platform: Platform, theirs: Credentials) -> No
         raise InvalidParameters("/roles: each combination of role, country_code and party_id stands once")
     await tx.execute(delete(PartyRow).where(col(PartyRow.platform_id) == platform.id))
     for (role, country_code, party_id), name in claimed.items():
+        if role not in ROLES or not PARTY.fullmatch(f"{country_code}*{party_id}"):
+            raise InvalidParameters("/roles: a role that OCPI does not have, or a party that cannot be addressed")
         if allowed and (role, country_code, party_id) not in allowed:
             raise ClientError(f"{country_code}*{party_id} as {role} is not what the invitation is for")
         if await _home_elsewhere(tx, country_code, party_id, platform.id):

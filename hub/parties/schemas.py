@@ -44,7 +44,9 @@ class PartnerIn(BaseModel):
 
     name: str = Field("partner", min_length=1, max_length=100)
     versions_url: str = Field(min_length=8, max_length=255, pattern="^https?://")
-    token: str = Field(min_length=1, max_length=64, description="The TOKEN_A that the partner gave us.")
+    token: str = Field(
+        min_length=1, max_length=64, pattern=r"^[\x21-\x7E]+$", description="The TOKEN_A that the partner gave us."
+    )
 
 
 class PartnerParty(BaseModel):

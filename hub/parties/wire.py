@@ -34,14 +34,19 @@ def stamped(body: Json, now: datetime) -> Json:
             **evse,
             "connectors": [
                 {"last_updated": text, **connector} if isinstance(connector, dict) else connector
-                for connector in evse.get("connectors") or []
+                for connector in _list(evse.get("connectors"))
             ],
         }
         if isinstance(evse, dict)
         else evse
-        for evse in body.get("evses") or []
+        for evse in _list(body.get("evses"))
     ]
     return {**body, "evses": evses} if "evses" in body else body
+
+
+def _list(value: object) -> list[Any]:
+    """A list as it is, nothing for an absent one; anything else as one item, which the check of the whole refuses."""
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def own_party(text: str | None, own: list[str]) -> tuple[str, str]:

@@ -7,9 +7,11 @@ from fastapi import APIRouter
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from auth.guards import OperatorDep
+from auth.guards import AdminDep, OperatorDep
+from hub.sessions import service
 from hub.sessions.schemas import CdrOut, SessionOut
-from hub.sessions.tables import Cdr, Session
+from hub.sessions.tables import Cdr, Session, own_session
+from kit.errors import NotFound
 from kit.paging import Page, PageParams, Paging
 from kit.tx import Database
 
@@ -23,6 +25,16 @@ def router(db: Database) -> APIRouter:
         """All sessions, at our chargers and at partners', newest first."""
         rows, total = await _newest(db, Session, paging)
         return Page.of([SessionOut.of(row) for row in rows], total, paging)
+
+    @routes.post("/sessions/{session_id}/release", operation_id="release_session")
+    async def release_session(session_id: str, _: AdminDep) -> SessionOut:
+        """Issue the CDR of a session of ours that its `review` holds back."""
+        async with db.tx() as tx:
+            row = await own_session(tx, session_id)
+            if row is None:
+                raise NotFound("no such session of ours")
+            await service.release(tx, row)
+            return SessionOut.of(row)
 
     @routes.get("/cdrs", operation_id="list_cdrs")
     async def list_cdrs(_: OperatorDep, paging: Paging) -> Page[CdrOut]:

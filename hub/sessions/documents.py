@@ -52,6 +52,8 @@ class Facts:
     connector_id: str
     currency: str
     tariff: Json | None
+    doubt: str | None = None
+    """Why a person should look at the session, whatever its record says."""
 
 
 @dataclass(frozen=True, slots=True)

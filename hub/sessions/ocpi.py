@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import orjson
 
-from hub.parties.callers import caller, owned_party
+from hub.parties.callers import OWNERS, caller, owned_party, speaks_as
 from hub.parties.objects import ObjectKey, find
 from hub.parties.outbox import Outgoing, Source, speaker
 from hub.parties.pages import ListPages
@@ -71,7 +71,8 @@ class SessionHandlers:
             row = await find(tx, Session, _key(call))
             if row is None:
                 raise NotFound("no such session: send it with PUT first")
-            merged = patch.merge(WireSession, cast(JsonObject, row.body()), call.patch())
+            stored = row.body()
+            merged = patch.merge(WireSession, cast(JsonObject, stored), _without_repeated(call.patch(), stored))
             kept = await service.receive(tx, cast(Json, merged), platform_id=caller(call).peer.id)
             await self._on_session(tx, kept.row)
         return Answer()
@@ -97,8 +98,8 @@ class CdrHandlers:
         """Take a CDR; the same one again is answered in the same way."""
         sent: Json = orjson.loads(call.raw)
         owner = f"{sent['country_code']}*{sent['party_id']}".upper()
-        if owner not in caller(call).viewer.parties:
-            raise InvalidParameters("/party_id: that party does not live on your platform")
+        if not speaks_as(caller(call), owner, OWNERS["cdrs"]):
+            raise InvalidParameters("/party_id: that party does not live on your platform as a CPO")
         try:
             async with self._db.tx() as tx:
                 kept = await service.receive_cdr(tx, sent, platform_id=caller(call).peer.id)
@@ -115,6 +116,15 @@ class CdrHandlers:
         if row is None:
             raise NotFound("no such CDR")
         return Answer(row.doc)
+
+
+def _without_repeated(sent: JsonObject, stored: Json) -> JsonObject:
+    """A PATCH without the charging periods that came with it before: a repeated message adds nothing."""
+    periods = sent.get("charging_periods")
+    if not isinstance(periods, list):
+        return sent
+    known = stored.get("charging_periods") or []
+    return {**sent, "charging_periods": [period for period in periods if period not in known]}
 
 
 def _key(call: Call) -> ObjectKey:

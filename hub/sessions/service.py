@@ -7,17 +7,24 @@ from typing import Any
 
 import orjson
 
+from csms.store import read_record
 from hub.parties.objects import Kept, ObjectKey, find, keep
 from hub.sessions import documents
 from hub.sessions.costs import Costs, price_periods
+from hub.sessions.course import course_of
 from hub.sessions.documents import Course, Facts
 from hub.sessions.tables import Cdr, Session
 from hub.tariffs import service as tariffs
 from kit.errors import Conflict
 from kit.tx import Tx
-from ocpi.datetimes import parse_datetime
+from ocpi.datetimes import format_datetime, parse_datetime
+from ocpi.errors import InvalidParameters
 
 Json = dict[str, Any]
+
+MOST_KWH = 1_000_000_000
+"""More than a power station gives in a day; what is stored has room for it."""
+UNPRICED = "the tariff in force cannot be priced"
 
 
 async def follow(
@@ -26,20 +33,36 @@ async def follow(
     """Bring the session at our own charger to where the charger's record is; issue its CDR once it has ended.
 
     Repeating it changes nothing: whatever the order in which the charger's messages came, the record is the same, and
-    so is what follows from it. A CDR that was issued is never taken back; a record that changed later says so in
+    so is what follows from it. With a `review`, from the record or from how the session began, the CDR waits until a
+    person has looked (`release`). A CDR that was issued is never taken back; a record that changed later says so in
     `review`.
     """
-    cdr_id = facts.session_id
-    issued = await find(tx, Cdr, ObjectKey.of(facts.country_code, facts.party_id, cdr_id))
-    if issued is not None and session is not None:
+    if session is not None and await _cdr_of(tx, facts) is not None:
         if course.energy_wh != session.energy_wh or course.ended_at != session.ended_at:
             session.review = "the charger's record changed after the CDR was issued"
         return session
-    costs = price_periods(facts.tariff, course.stretches, facts.currency, facts.location.get("time_zone"))
+    costs = _costs(facts, course)
+    review = facts.doubt or review or (UNPRICED if facts.tariff is not None and costs is None else None)
     session = await _store(tx, facts, course, costs, transaction_id=transaction_id, review=review)
-    if course.ended_at is not None and course.energy_wh >= 0:
-        await _issue_cdr(tx, facts, course, costs, cdr_id)
+    if course.ended_at is not None and review is None:
+        await _issue_cdr(tx, facts, course, costs)
     return session
+
+
+async def release(tx: Tx, session: Session) -> None:
+    """A person has looked at a session of ours with a `review`: its CDR is issued as the session stands.
+
+    Raises `Conflict` for one that still runs, that nothing holds, or that is a partner's.
+    """
+    facts = facts_of(session)
+    if facts is None or session.transaction_id is None:
+        raise Conflict("the session is a partner's")
+    if session.review is None or session.ended_at is None:
+        raise Conflict("the session still runs, or nothing holds it")
+    session.review = None
+    if await _cdr_of(tx, facts) is None:
+        course = course_of(await read_record(tx, session.transaction_id), now=tx.now)
+        await _issue_cdr(tx, facts, course, _costs(facts, course))
 
 
 async def receive(tx: Tx, body: Json, *, platform_id: str) -> Kept[Session]:
@@ -94,8 +117,14 @@ def audience(cdr_token: Json) -> str:
 
 
 def energy_wh(kwh: object) -> Decimal:
-    """Kilowatt-hours as a JSON number, in watt-hours to the milliwatt-hour."""
-    return (Decimal(str(kwh)) * 1000).quantize(Decimal("0.001"))
+    """Kilowatt-hours as a JSON number, in watt-hours to the milliwatt-hour.
+
+    Raises `InvalidParameters` for more than a session can have.
+    """
+    number = Decimal(str(kwh))
+    if abs(number) > MOST_KWH:
+        raise InvalidParameters("so many kilowatt-hours are no charging session")
+    return (number * 1000).quantize(Decimal("0.001"))
 
 
 def facts_of(session: Session) -> Facts | None:
@@ -103,17 +132,30 @@ def facts_of(session: Session) -> Facts | None:
     return Facts(**orjson.loads(session.facts)) if session.facts else None
 
 
+def _costs(facts: Facts, course: Course) -> Costs | None:
+    return price_periods(facts.tariff, course.stretches, facts.currency, facts.location.get("time_zone"))
+
+
+async def _cdr_of(tx: Tx, facts: Facts) -> Cdr | None:
+    """The CDR of a session of ours: it has the session's id."""
+    return await find(tx, Cdr, ObjectKey.of(facts.country_code, facts.party_id, facts.session_id))
+
+
 async def _store(
     tx: Tx, facts: Facts, course: Course, costs: Costs | None, *, transaction_id: int, review: str | None
 ) -> Session:
     status = "COMPLETED" if course.ended_at is not None else "ACTIVE"
+    key = ObjectKey.of(facts.country_code, facts.party_id, facts.session_id)
+    known = await find(tx, Session, key)
     body = documents.session(
         facts, course, status=status, total_cost=costs.total if costs else None, last_updated=tx.now
     )
+    if known is not None:
+        body["last_updated"] = _stamp(known, body, tx.now)
     kept = await keep(
         tx,
         Session,
-        ObjectKey.of(facts.country_code, facts.party_id, facts.session_id),
+        key,
         body,
         platform_id=None,
         audience=audience(facts.cdr_token),
@@ -125,18 +167,27 @@ async def _store(
         total_cost=costs.total_excl_vat if costs else None,
         transaction_id=transaction_id,
         facts=orjson.dumps(asdict(facts)),
-        review=review,
     )
+    kept.row.review = review
     return kept.row
 
 
-async def _issue_cdr(tx: Tx, facts: Facts, course: Course, costs: Costs | None, cdr_id: str) -> None:
+def _stamp(known: Session, body: Json, now: datetime) -> str:
+    """`last_updated` of a session that is stored: unchanged when nothing else changed, never back in time."""
+    stored = known.body()
+    if {**body, "last_updated": None} == {**stored, "last_updated": None}:
+        unchanged: str = stored["last_updated"]
+        return unchanged
+    return format_datetime(max(now, known.last_updated))
+
+
+async def _issue_cdr(tx: Tx, facts: Facts, course: Course, costs: Costs | None) -> None:
     fields = costs.cdr_fields if costs else {"total_cost": {"excl_vat": 0, "incl_vat": 0}}
-    body = documents.cdr(facts, course, cdr_id=cdr_id, costs=fields, issued_at=tx.now)
+    body = documents.cdr(facts, course, cdr_id=facts.session_id, costs=fields, issued_at=tx.now)
     await keep(
         tx,
         Cdr,
-        ObjectKey.of(facts.country_code, facts.party_id, cdr_id),
+        ObjectKey.of(facts.country_code, facts.party_id, facts.session_id),
         body,
         platform_id=None,
         audience=audience(facts.cdr_token),

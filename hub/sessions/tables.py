@@ -50,6 +50,12 @@ class Cdr(OcpiObject, table=True):
     """What we make of a partner's CDR with its own tariff; null when it names none."""
 
 
+async def own_session(tx: Tx, session_id: str) -> Session | None:
+    """The session with this id at one of our own stations."""
+    where = (col(Session.object_id) == session_id.casefold(), col(Session.platform_id).is_(None))
+    return await tx.first(select(Session).where(*where))
+
+
 async def by_transaction(tx: Tx, transaction_id: int) -> Session | None:
     """The session of a transaction at one of our own stations."""
     return await tx.first(select(Session).where(col(Session.transaction_id) == transaction_id))

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from hub.locations import service as locations
-from hub.parties.callers import caller
+from hub.parties.callers import OWNERS, caller, speaks_as
 from hub.parties.objects import ObjectKey, find
 from hub.sessions.tables import Session
 from hub.starts import service
@@ -51,12 +51,13 @@ class CommandHandlers:
     async def start(self, call: Call) -> Answer:
         """START_SESSION: noted and answered at once; the charger's answer goes to the `response_url`.
 
+        The same command again, which a partner sends that missed our answer, is the same attempt.
         The command itself authorizes the token (OCPI 2.2.1, mod_commands), which must be the caller's own.
         """
         command = call.model(StartSession)
         token = command.token
-        if f"{token.country_code}*{token.party_id}".upper() not in caller(call).viewer.parties:
-            raise InvalidParameters("/token: that party does not live on your platform")
+        if not speaks_as(caller(call), f"{token.country_code}*{token.party_id}".upper(), OWNERS["tokens"]):
+            raise InvalidParameters("/token: that party does not live on your platform as an eMSP")
         sent: Json = orjson.loads(call.raw)
         async with self._db.tx() as tx:
             place, station_id, evse_id = await self._place(tx, command)
@@ -69,6 +70,8 @@ class CommandHandlers:
                 asked_by=caller(call).peer.id,
                 response_url=command.response_url,
             )
+            if await service.is_repeated(tx, self._starter.keys, asked, command.authorization_reference):
+                return self._response("ACCEPTED")
             start = service.note(tx, self._starter.keys, asked)
             service.decide(
                 tx,

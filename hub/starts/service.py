@@ -20,7 +20,7 @@ from hub.sessions.documents import Facts
 from hub.sessions.tables import Session, by_transaction
 from hub.starts.events import StartRequested
 from hub.starts.lifecycle import Happening, StartMethod, StartState, advance
-from hub.starts.tables import Start, by_remote_start_id, of_session, waiting_at, waiting_at_evse
+from hub.starts.tables import Start, asked_before, by_remote_start_id, of_session, waiting_at, waiting_at_evse
 from hub.stations import service as stations
 from hub.stations.service import Place
 from hub.tariffs import service as tariffs
@@ -28,6 +28,7 @@ from hub.tokens import service as tokens
 from hub.tokens.flows import Authorization
 from hub.tokens.service import cdr_token
 from hub.tokens.tables import by_uid, uid_digests
+from hub.tokens.whitelist import Verdict, without_asking
 from kit.crypto import KeyRing
 from kit.ids import uuid7
 from kit.log import correlation_id
@@ -81,6 +82,17 @@ def note(tx: Tx, ring: KeyRing, asked: Asked) -> Start:
     )
     tx.add(start)
     return start
+
+
+async def is_repeated(tx: Tx, ring: KeyRing, asked: Asked, reference: str | None) -> bool:
+    """Whether a partner asks again for what it has asked for already: same token, place, reference and response URL."""
+    if asked.asked_by is None or asked.response_url is None or asked.place is None:
+        return False
+    before = await asked_before(tx, asked.asked_by, asked.response_url, uid_digests(ring, asked.uid))
+    place = (asked.place.location_id, asked.place.evse_uid)
+    return any(
+        (start.location_id, start.evse_uid) == place and start.authorization_reference == reference for start in before
+    )
 
 
 def decide(tx: Tx, start: Start, authorization: Authorization) -> None:
@@ -145,15 +157,14 @@ async def follow_transaction(tx: Tx, ring: KeyRing, event: TransactionChanged, *
     if session is None:
         if record.token is not None and transaction.authorization_status is None and record.ended_at is None:
             return  # the token is being asked about; the verdict is told by another event
-        facts, start, review = await _begin(tx, ring, record, transaction, currency=currency, emsp=emsp)
+        facts, start = await _begin(tx, ring, record, transaction, currency=currency, emsp=emsp)
     else:
-        facts, start, review = sessions.facts_of(session), await of_session(tx, session.object_id), session.review
+        facts, start = sessions.facts_of(session), await _start_behind(tx, session)
     if facts is None:
         return
     if start is not None:
         correlation_id.set(start.correlation_id)
-    if record.needs_review:
-        review = review or ", ".join(sorted(flag.value for flag in record.review))
+    review = ", ".join(sorted(flag.value for flag in record.review)) if record.needs_review else None
     session = await sessions.follow(
         tx, session, facts, course_of(record, now=tx.now), transaction_id=event.transaction_id, review=review
     )
@@ -168,13 +179,13 @@ async def follow_transaction(tx: Tx, ring: KeyRing, event: TransactionChanged, *
 async def match_partner_session(tx: Tx, ring: KeyRing, session: Session) -> None:
     """A partner reports a session: it is what one of our drivers' attempts has waited for."""
     body = session.body()
-    start = await of_session(tx, session.object_id)
+    start = await _start_behind(tx, session)
     if start is None:
         start = await waiting_at_evse(
             tx,
             session.country_code,
             session.party_id,
-            body.get("evse_uid"),
+            body["evse_uid"],
             uid_digests(ring, body["cdr_token"]["uid"]),
         )
     if start is None:
@@ -187,6 +198,10 @@ async def match_partner_session(tx: Tx, ring: KeyRing, session: Session) -> None
         move(tx, start, Happening.ENDED)
 
 
+async def _start_behind(tx: Tx, session: Session) -> Start | None:
+    return await of_session(tx, session.country_code, session.party_id, session.object_id)
+
+
 async def session_of(tx: Tx, start: Start) -> Session | None:
     """The session that came of an attempt."""
     if start.session_id is None or start.country_code is None or start.party_id is None:
@@ -196,14 +211,14 @@ async def session_of(tx: Tx, start: Start) -> Session | None:
 
 async def _begin(
     tx: Tx, ring: KeyRing, record: TransactionRecord, transaction: Transaction, *, currency: str, emsp: Party
-) -> tuple[Facts | None, Start | None, str | None]:
+) -> tuple[Facts | None, Start | None]:
     """The facts of a session that begins: where it is, whose it is, and the tariff in force."""
     place = await stations.place(tx, record.station_id, record.evse_id or 1)
     location = await locations.get(tx, place.country_code, place.party_id, place.location_id) if place else None
     if place is None or location is None:
-        return None, None, None
+        return None, None
     start = await _start_of(tx, ring, record, transaction.authorization_reference)
-    token, auth_method, reference, review = await _driver(tx, ring, record, start, emsp)
+    token, auth_method, reference, doubt = await _driver(tx, ring, record, start, emsp)
     tariff = await _tariff(tx, place, location)
     facts = Facts(
         country_code=place.country_code,
@@ -217,19 +232,20 @@ async def _begin(
         connector_id=place.connector_id,
         currency=tariff["currency"] if tariff else currency,
         tariff=tariff,
+        doubt=doubt,
     )
-    return facts, start, review
+    return facts, start
 
 
 async def _start_of(tx: Tx, ring: KeyRing, record: TransactionRecord, reference: str | None) -> Start | None:
     """The attempt that a transaction came of: by the number of its command, by its verdict, or by its token."""
     if record.remote_start_id is not None:
-        start = await by_remote_start_id(tx, record.remote_start_id)
+        start = await by_remote_start_id(tx, record.station_id, record.remote_start_id)
         if start is not None:
             return start
     if reference is not None:
         start = await tx.get(Start, reference)
-        if start is not None and start.session_id is None:
+        if start is not None and start.session_id is None and start.station_id == record.station_id:
             return start
     if record.token is None:
         return None
@@ -243,7 +259,7 @@ async def _driver(
     if start is not None and start.cdr_token is not None:
         return orjson.loads(start.cdr_token), start.auth_method or "AUTH_REQUEST", start.authorization_reference, None
     for row in await by_uid(tx, ring, record.token) if record.token else []:
-        return cdr_token(row.body()), "WHITELIST", None, None
+        return cdr_token(row.body()), "WHITELIST", None, _doubt(row.body(), start)
     nobody = {
         "country_code": emsp.country_code,
         "party_id": emsp.party_id,
@@ -252,6 +268,15 @@ async def _driver(
         "contract_id": "#NA",
     }
     return nobody, "WHITELIST", None, "nobody has authorized this token"
+
+
+def _doubt(token: Json, start: Start | None) -> str | None:
+    """Why a stored token that charges without an allowed attempt may not be billed."""
+    if start is not None and start.state == StartState.REFUSED:
+        return "the driver was refused"
+    if without_asking(token["whitelist"], valid=bool(token["valid"])) is not Verdict.ALLOWED:
+        return "the token may not charge without its eMSP being asked"
+    return None
 
 
 async def _tariff(tx: Tx, place: Place, location: Json) -> Json | None:

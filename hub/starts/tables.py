@@ -1,8 +1,8 @@
 """Rows of the starts room."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import LargeBinary, literal, or_, select
+from sqlalchemy import ColumnElement, LargeBinary, func, literal, or_, select
 from sqlmodel import Field, SQLModel, col
 
 import kit.db  # noqa: F401 - sets the naming convention before the first table
@@ -52,6 +52,8 @@ class Start(SQLModel, table=True):
 
 OPEN = [state.value for state in StartState if state.is_open]
 HOPELESS = [StartState.FAILED.value, StartState.EXPIRED.value]
+FORGOTTEN = timedelta(hours=24)
+"""So long past its end an attempt explains no session any more."""
 
 
 async def waiting_at(tx: Tx, station_id: str, evse_id: int | None, uid_digests: list[str]) -> Start | None:
@@ -64,8 +66,7 @@ async def waiting_at(tx: Tx, station_id: str, evse_id: int | None, uid_digests: 
         .where(
             col(Start.station_id) == station_id,
             col(Start.uid_digest).in_(uid_digests),
-            col(Start.session_id).is_(None),
-            col(Start.state).in_(OPEN + HOPELESS),
+            *_waits(tx),
             or_(col(Start.evse_id).is_(None), col(Start.evse_id) == evse_id, literal(evse_id is None)),
         )
         .order_by(col(Start.id).desc())
@@ -74,23 +75,38 @@ async def waiting_at(tx: Tx, station_id: str, evse_id: int | None, uid_digests: 
     return await tx.first(statement)
 
 
-async def by_remote_start_id(tx: Tx, remote_start_id: int) -> Start | None:
-    """The attempt whose command gave the charger this number."""
-    return await tx.first(select(Start).where(col(Start.remote_start_id) == remote_start_id))
+def _waits(tx: Tx) -> tuple[ColumnElement[bool], ...]:
+    """That an attempt has no session, and may still get one."""
+    return (
+        col(Start.session_id).is_(None),
+        col(Start.state).in_(OPEN + HOPELESS),
+        col(Start.expires_at) > tx.now - FORGOTTEN,
+    )
+
+
+async def by_remote_start_id(tx: Tx, station_id: str, remote_start_id: int) -> Start | None:
+    """The attempt whose command gave this charger this number."""
+    return await tx.first(
+        select(Start).where(col(Start.remote_start_id) == remote_start_id, col(Start.station_id) == station_id)
+    )
 
 
 async def waiting_at_evse(
-    tx: Tx, country_code: str, party_id: str, evse_uid: str | None, uid: list[str]
+    tx: Tx, country_code: str, party_id: str, evse_uid: str, uid_digests: list[str]
 ) -> Start | None:
-    """The newest attempt with this token at a partner's charger that has no session yet."""
+    """The newest attempt with this token at a partner's EVSE that has no session yet.
+
+    An attempt that named no EVSE fits any of the CPO's.
+    """
     statement = (
         select(Start)
         .where(
             col(Start.station_id).is_(None),
             col(Start.country_code) == country_code,
             col(Start.party_id) == party_id,
-            col(Start.uid_digest).in_(uid),
-            col(Start.session_id).is_(None),
+            or_(col(Start.evse_uid).is_(None), func.lower(col(Start.evse_uid)) == evse_uid.lower()),
+            col(Start.uid_digest).in_(uid_digests),
+            *_waits(tx),
         )
         .order_by(col(Start.id).desc())
         .limit(1)
@@ -98,9 +114,26 @@ async def waiting_at_evse(
     return await tx.first(statement)
 
 
-async def of_session(tx: Tx, session_id: str) -> Start | None:
-    """The attempt that a session came of."""
-    return await tx.first(select(Start).where(col(Start.session_id) == session_id))
+async def asked_before(tx: Tx, asked_by: str, response_url: str, uid_digests: list[str]) -> list[Start]:
+    """The attempts of a partner with this token that are not over and report to the same URL."""
+    where = (
+        col(Start.asked_by) == asked_by,
+        col(Start.response_url) == response_url,
+        col(Start.uid_digest).in_(uid_digests),
+        col(Start.state).in_([*OPEN, StartState.CHARGING.value]),
+    )
+    return list(await tx.all(select(Start).where(*where)))
+
+
+async def of_session(tx: Tx, country_code: str, party_id: str, session_id: str) -> Start | None:
+    """The attempt that a CPO's session came of: ids of sessions are unique within their CPO alone."""
+    return await tx.first(
+        select(Start).where(
+            col(Start.session_id) == session_id,
+            col(Start.country_code) == country_code,
+            col(Start.party_id) == party_id,
+        )
+    )
 
 
 async def overdue(tx: Tx, *, limit: int = 200) -> list[Start]:

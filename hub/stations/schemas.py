@@ -31,7 +31,7 @@ class StationIn(BaseModel):
         default_factory=list, max_length=100, description="Which EVSE is which; the location's order when empty."
     )
     password: str | None = Field(
-        None, min_length=16, max_length=64, description="HTTP Basic password; a random one when absent."
+        None, min_length=8, max_length=64, description="HTTP Basic password; a random one when absent."
     )
     cpo: str | None = Field(None, pattern=r"^[A-Za-z]{2}\*[A-Za-z0-9]{3}$", description="Our CPO party as CC*PID.")
 

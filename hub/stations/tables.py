@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlmodel import Field, SQLModel, col
 
 import kit.db  # noqa: F401 - sets the naming convention before the first table
@@ -60,7 +60,7 @@ async def by_evse_uid(tx: Tx, country_code: str, party_id: str, evse_uid: str) -
         .where(
             col(Station.country_code) == country_code,
             col(Station.party_id) == party_id,
-            col(StationEvse.evse_uid) == evse_uid,
+            func.lower(col(StationEvse.evse_uid)) == evse_uid.lower(),
         )
     )
     return await tx.first(statement)

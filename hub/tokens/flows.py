@@ -22,6 +22,7 @@ from kit.crypto import KeyRing
 from kit.ids import uuid7
 from kit.log import get
 from kit.tx import Database
+from ocpi.errors import UnknownToken
 from ocpi.types import to_bytes
 from ocpi.v221.tokens import AuthorizationInfo, LocationReferences
 
@@ -114,7 +115,8 @@ class Authorizer:
                     answer = await answered
                     if answer is not None and answer.allowed:
                         return answer
-                    refusal = refusal or answer
+                    if refusal is None or refusal.token is None:
+                        refusal = answer or refusal
         except TimeoutError:
             log.warning("authorization_deadline_passed", asked=len(peers))
         finally:
@@ -124,7 +126,7 @@ class Authorizer:
         return refusal
 
     async def _ask(self, peer: Peer, question: Question) -> Authorization | None:
-        """One eMSP's answer; None when it gave none that counts, or does not know the token."""
+        """One eMSP's answer; None when it gave none that counts."""
         try:
             data = await self.clients.request(
                 peer,
@@ -135,8 +137,8 @@ class Authorizer:
                 body=to_bytes(question.place) if question.place else None,
             )
             info = AuthorizationInfo.model_validate_json(orjson.dumps(data))
-        except Refused:
-            return None
+        except Refused as error:
+            return UNKNOWN if error.status_code == UnknownToken.status_code else None
         except Unreachable as error:
             log.warning("emsp_did_not_answer", platform_id=peer.id, reason=str(error))
             return None
@@ -146,12 +148,21 @@ class Authorizer:
         if not any(party.key == f"{info.token.country_code}*{info.token.party_id}".upper() for party in peer.parties):
             log.warning("emsp_vouches_for_another", platform_id=peer.id)
             return None
+        verdict = Verdict(info.allowed) if info.allowed.known else Verdict.NOT_ALLOWED
         return Authorization(
-            verdict=Verdict(info.allowed) if info.allowed.known else Verdict.NOT_ALLOWED,
+            verdict=verdict if _holds_at(info.location, question.place) else Verdict.NOT_ALLOWED,
             token=orjson.loads(to_bytes(info.token)),
             reference=info.authorization_reference,
             place=info.location,
         )
+
+
+def _holds_at(allowed: LocationReferences | None, asked: LocationReferences | None) -> bool:
+    """Whether an answer is about the EVSE that was asked for: it may name those alone where the driver may charge."""
+    if allowed is None or asked is None or not allowed.evse_uids or not asked.evse_uids:
+        return True
+    named = {uid.casefold() for uid in allowed.evse_uids}
+    return any(uid.casefold() in named for uid in asked.evse_uids)
 
 
 def _own(body: Json, question: Question) -> Authorization:

@@ -16,7 +16,7 @@ from kit.tx import Database, Tx
 from ocpi import patch
 from ocpi.call import Answer, Call, Handler
 from ocpi.endpoint import HandlerKey, Interface, Verb
-from ocpi.errors import NotFound, TokenNotFound
+from ocpi.errors import ClientError, NotFound, TokenNotFound
 from ocpi.types import JsonObject
 from ocpi.v221.tokens import LocationReferences
 from ocpi.v221.tokens import Token as WireToken
@@ -45,6 +45,8 @@ class TokenHandlers:
 
     async def authorize(self, call: Call) -> Answer:
         """May this driver charge at the caller's charger? Asked on to the driver's eMSP where it is not ours."""
+        if not caller(call).may_read("tokens"):
+            raise ClientError("only a CPO asks whether a driver may charge")
         place = call.model(LocationReferences) if call.body is not None else None
         token_type = call.query.get("type") or "RFID"
         question = Question(call.path["token_uid"], token_type, place, asker=caller(call).peer.id)

@@ -27,9 +27,12 @@ def uid_digests(ring: KeyRing, uid: str) -> list[str]:
     return ring.digests(_PURPOSE, uid.casefold())
 
 
-def object_id(ring: KeyRing, uid: str, token_type: str) -> str:
-    """The stored id of a token: uid and type are unique together within an eMSP (OCPI 2.2.1, mod_tokens)."""
-    return ring.digest("token-key", f"{uid.casefold()}\n{token_type}")
+def object_ids(ring: KeyRing, uid: str, token_type: str) -> list[str]:
+    """The ids that a token may be stored under, the current key's first.
+
+    uid and type are unique together within an eMSP (OCPI 2.2.1, mod_tokens).
+    """
+    return ring.digests("token-key", f"{uid.casefold()}\n{token_type}")
 
 
 async def by_uid(tx: Tx, ring: KeyRing, uid: str) -> list[Token]:

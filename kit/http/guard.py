@@ -57,7 +57,10 @@ class ResponseTooLarge(UpstreamFailed, httpx.TransportError, aiohttp.ClientError
 
 async def resolve(host: str, port: int) -> Sequence[str]:
     """Every address of a name, by the machine's resolver."""
-    answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:
+        raise OSError("no name that could be looked up") from None
     return [str(answer[4][0]) for answer in answers]
 
 
@@ -79,6 +82,8 @@ class EgressPolicy:
             raise EgressRefused("neither http nor https")
         if userinfo:
             raise EgressRefused("credentials in the URL")
+        if port > 65535:
+            raise EgressRefused("no such port")
         literal = literal_address(host)
         if literal is not None:
             self.check_address(literal, port, plain=scheme == "http")

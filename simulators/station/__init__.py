@@ -1,5 +1,21 @@
 """A simulated charging station: OCPP 1.6 or 2.0.1 over a real WebSocket, with an offline queue as real ones have."""
 
-from simulators.station.station import SimulatedStation, run_station
+from simulators.station.evse import Evse, Vehicle
+from simulators.station.presence import CONNECTION_FAILURES
+from simulators.station.rpc import CallRefused, Offline
+from simulators.station.run import run_station
+from simulators.station.station import SimulatedStation
+from simulators.station.words import Charging, NeutralAnswer, StopReason
 
-__all__ = ["SimulatedStation", "run_station"]
+__all__ = [
+    "CONNECTION_FAILURES",
+    "CallRefused",
+    "Charging",
+    "Evse",
+    "NeutralAnswer",
+    "Offline",
+    "SimulatedStation",
+    "StopReason",
+    "Vehicle",
+    "run_station",
+]

@@ -1,33 +1,27 @@
-"""The station itself: connects, boots, lets drivers charge, obeys the central system, queues while it is offline."""
+"""The station itself: lets drivers charge, tells its central system, and does what that one asks."""
 
 import asyncio
-import json
-import sys
-from collections import deque
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
 from kit.clock import Clock, SystemClock
 from kit.ids import uuid7
-from simulators.station.rpc import CallRefused, Offline, Rpc
-from simulators.station.words import WORDS, Charging, Json, Words
+from simulators.station import configuration
+from simulators.station.evse import Evse, Vehicle
+from simulators.station.orders import obey
+from simulators.station.presence import CONNECTION_FAILURES, Address, Presence
+from simulators.station.rpc import Answered, CallRefused, Offline
+from simulators.station.tells import Queued, Telling, TransactionQueue
+from simulators.station.versions import VERSIONS, actions
+from simulators.station.words import Charging, Json, Message, NeutralAnswer, StopReason, Words
 
-REGISTER_START_WH = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """A transaction message that still has to be told. `kind` is started, metered or ended."""
-
-    kind: str
-    charging: Charging
-    action: str
-    payload: Json
+RFID = "ISO14443"
 
 
 @dataclass(slots=True)
 class SimulatedStation:
-    """A station with one or more EVSEs. `url` is what its id is appended to.
+    """A station with one or more EVSEs of `power_w` each. `url` is what its id is appended to.
 
     `finished` keeps what it counted itself, to be compared with what the central system made of it.
     """
@@ -37,57 +31,88 @@ class SimulatedStation:
     password: str = ""
     protocol: str = "ocpp1.6"
     clock: Clock = field(default_factory=SystemClock)
+    evse_count: int = 1
     power_w: int = 11_000
     meter_interval_s: float = 0.2
+    """Seconds of the clock between two meter readings."""
     speed: float = 600.0
     """Seconds of charging that pass in one second of the clock."""
 
-    charging: dict[int, Charging] = field(default_factory=dict)
+    evses: dict[int, Evse] = field(init=False)
+    configuration: dict[str, str] = field(init=False)
     finished: list[Charging] = field(default_factory=list)
     received: list[tuple[str, Json]] = field(default_factory=list)
     """Every call of the central system."""
     answers: dict[str, Json] = field(default_factory=dict)
     """Answers to give instead of the usual ones, by action."""
-    configuration: dict[str, str] = field(default_factory=lambda: {"HeartbeatInterval": "300"})
-    boot_status: str = ""
 
-    _rpc: Rpc | None = None
-    _queue: deque[Queued] = field(default_factory=deque)
-    _flushing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
-    _stops: dict[int, asyncio.Event] = field(default_factory=dict)
-    _register_wh: dict[int, int] = field(default_factory=dict)
+    _presence: Presence = field(init=False)
+    _queue: TransactionQueue = field(init=False)
+    _reset_when_idle: bool = False
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _shown: dict[int, Json] = field(default_factory=dict)
+    _flowing_since_s: dict[int, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.evses = {number: Evse(number, self.power_w) for number in range(1, self.evse_count + 1)}
+        sampling_s = max(1, round(self.meter_interval_s * self.speed))
+        self.configuration = configuration.initial(connectors=self.evse_count, meter_interval_s=sampling_s)
+        address = Address(self.url, self.station_id, self.password, self.protocol)
+        self._presence = Presence(address, self.words, self.clock, self._answer, self._introduce, self.configuration)
+        self._queue = TransactionQueue(self._call_when_admitted, self.words, self.clock, self._told)
+
+    # What can be seen of it
 
     @property
     def words(self) -> Words:
-        """The messages of the station's OCPP version."""
-        return WORDS[self.protocol]
+        """The messages of its OCPP version."""
+        return VERSIONS[self.protocol].words
 
     @property
     def online(self) -> bool:
         """Whether the connection stands."""
-        return self._rpc is not None and not self._rpc.reader.done()
+        return self._presence.online
+
+    @property
+    def boot_status(self) -> str:
+        """The central system's answer to the last BootNotification; empty before it."""
+        return self._presence.boot_status
+
+    @property
+    def last_failure(self) -> str | None:
+        """Why `run` could not connect the last time."""
+        return self._presence.last_failure
+
+    @property
+    def charging(self) -> dict[int, Charging]:
+        """The running transactions, by EVSE."""
+        return {evse.id: evse.charging for evse in self.evses.values() if evse.charging is not None}
+
+    @property
+    def waiting(self) -> int:
+        """How many transaction messages still have to be told."""
+        return self._queue.waiting
+
+    # The connection
 
     async def connect(self, *, boot: bool = True) -> None:
-        """Connect and boot, report the EVSE free, and tell what was queued. Raises what the handshake raises."""
-        self._rpc = await Rpc.open(
-            f"{self.url}/{self.station_id}",
-            protocol=self.protocol,
-            user=self.station_id,
-            password=self.password,
-            answer=self._answer,
-        )
-        if boot:
-            answer = await self.call(*self.words.boot("Plugbridge", "Simulator", self.station_id))
-            self.boot_status = str(answer.get("status", ""))
-            await self.status(1, "Charging" if 1 in self.charging else "Available")
-        await self.flush()
+        """Connect and boot; once accepted, report the EVSEs and tell what was queued.
+
+        Raises one of `CONNECTION_FAILURES`.
+        """
+        await self._presence.open(boot=boot)
 
     async def disconnect(self, *, hard: bool = False) -> None:
-        """Close the connection, or drop it; charging goes on and is queued."""
-        if self._rpc is not None:
-            await self._rpc.close(hard=hard)
-        self._rpc = None
+        """Close the connection, or cut it, and stay away until `connect`; charging goes on and is queued."""
+        await self._presence.leave(hard=hard)
+
+    async def wait_disconnected(self) -> None:
+        """Return as soon as the connection is down."""
+        await self._presence.wait_lost()
+
+    async def run(self) -> None:
+        """Stay connected until cancelled: heartbeats, and ever more patient attempts after each failure."""
+        await self._presence.run()
 
     async def close(self) -> None:
         """Stop everything at once."""
@@ -98,199 +123,270 @@ class SimulatedStation:
 
     async def call(self, action: str, payload: Json) -> Json:
         """Any call to the central system. Raises `Offline` or `CallRefused`."""
-        if self._rpc is None:
-            raise Offline(action)
-        return await self._rpc.call(action, payload)
+        return await self._presence.call(action, payload)
 
     async def send_raw(self, text: str) -> None:
-        """Any text at all over the socket."""
-        if self._rpc is None:
-            raise Offline("raw")
-        await self._rpc.send_raw(text)
+        """Any text at all over the socket. Raises `Offline`."""
+        await self._presence.send_raw(text)
 
     async def heartbeat(self) -> None:
-        """Send a Heartbeat."""
+        """Send a Heartbeat. Raises `Offline` or `CallRefused`."""
         await self.call("Heartbeat", {})
 
     async def status(self, evse_id: int, status: str) -> None:
-        """Report a connector's status in the words of 1.6; nothing is reported while offline."""
-        if self.online:
-            await self.call(*self.words.status(evse_id, status, self.clock.now()))
+        """Report a status in the words of 1.6; nothing is reported while offline, nor what was reported before."""
+        self.evses[evse_id].status = status
+        message = self.words.status(evse_id, status, self.clock.now())
+        shown = {name: value for name, value in message.payload.items() if name != "timestamp"}
+        if not self._presence.admitted or self._shown.get(evse_id) == shown:
+            return
+        self._shown[evse_id] = shown
+        try:
+            await self.call(*message)
+        except (Offline, CallRefused):
+            self._shown.pop(evse_id, None)
 
-    async def authorize(self, id_token: str) -> str:
-        """Ask whether a token may charge; the central system's own word."""
-        return self.words.verdict(await self.call(*self.words.authorize(id_token)))
+    # Drivers
+
+    async def authorize(self, id_token: str) -> NeutralAnswer:
+        """Ask whether a token may charge; `INVALID` when the answer cannot be read. Raises as `call` does."""
+        return self.words.verdict(await self.call(*self.words.authorize(id_token))) or NeutralAnswer.INVALID
+
+    async def plug_in(self, evse_id: int = 1, vehicle: Vehicle | None = None) -> None:
+        """Connect a vehicle, one that can charge for hours when none is given."""
+        evse = self.evses[evse_id]
+        evse.vehicle = vehicle or Vehicle()
+        await self.status(evse_id, evse.resting_status)
+
+    async def unplug(self, evse_id: int = 1) -> None:
+        """Take the vehicle away, which ends its transaction."""
+        evse = self.evses[evse_id]
+        await self._end(evse, StopReason.EV_DISCONNECTED)
+        evse.vehicle = None
+        await self.status(evse_id, evse.resting_status)
 
     async def tap(self, id_token: str, *, seconds: float = 1.0, evse_id: int = 1) -> Charging | None:
-        """A driver taps a card, charges for `seconds` and leaves; None when the card is refused."""
-        if self.online and await self.authorize(id_token) != "Accepted":
+        """A driver plugs in, taps a card, charges for `seconds` of the clock and leaves; None when it is refused.
+
+        An offline station lets everybody charge, as those that trust their drivers do.
+        """
+        if self.evses[evse_id].vehicle is None:
+            await self.plug_in(evse_id)
+        if self.online and await self.authorize(id_token) is not NeutralAnswer.ACCEPTED:
+            await self.unplug(evse_id)
             return None
         return await self.charge(id_token, seconds=seconds, evse_id=evse_id)
 
     async def charge(self, id_token: str, *, seconds: float = 1.0, evse_id: int = 1) -> Charging:
         """Charge for `seconds` with a card that may, or until somebody stops it."""
-        await self.start(id_token, evse_id=evse_id)
-        await self._charge_for(evse_id, seconds)
-        return await self.stop(evse_id)
+        charging = await self.start(id_token, evse_id=evse_id)
+        await self._let_flow(charging, seconds)
+        if self.charging.get(evse_id) is charging:
+            await self.stop(evse_id)
+        return charging
 
-    async def start(self, id_token: str, *, evse_id: int = 1, remote_start_id: int | None = None) -> Charging:
-        """Begin a transaction, whatever the central system thinks of it."""
-        meter_wh = self._register_wh.get(evse_id, REGISTER_START_WH)
+    async def start(
+        self, id_token: str, *, evse_id: int = 1, remote_start_id: int | None = None, token_type: str = RFID
+    ) -> Charging:
+        """Begin a transaction, whatever the central system thinks of it. Raises `ValueError` where one runs.
+
+        No energy flows yet: `meter` counts some.
+        """
+        evse = self.evses[evse_id]
+        if evse.charging is not None:
+            raise ValueError(f"EVSE {evse_id} is charging")
         charging = Charging(
-            id_token, evse_id, uuid7(), meter_wh, meter_wh, self.clock.now(), remote_start_id=remote_start_id
+            id_token,
+            evse_id,
+            uuid7(),
+            evse.register_wh,
+            evse.register_wh,
+            self.clock.now(),
+            remote_start_id=remote_start_id,
+            token_type=token_type,
         )
-        self.charging[evse_id] = charging
-        self._stops[evse_id] = asyncio.Event()
-        await self.status(evse_id, "Preparing")
-        await self._tell("started", charging, *self.words.started(charging, self.clock.now()))
-        await self.status(evse_id, "Charging")
+        evse.charging = charging
+        if evse.vehicle is None:
+            await self.plug_in(evse_id)
+        await self._tell(Telling.STARTED, charging, self.words.started(charging, self.clock.now()))
+        if evse.charging is charging:
+            await self.status(evse_id, charging.flow)
         return charging
 
     async def meter(self, evse_id: int, added_wh: int) -> None:
-        """Let energy flow and report the register."""
+        """Count energy and report the register."""
+        evse = self.evses[evse_id]
         charging = self.charging[evse_id]
-        charging.meter_wh += added_wh
-        await self._tell("metered", charging, *self.words.metered(charging, self.clock.now()))
+        evse.register_mwh += added_wh * 1000
+        charging.meter_wh = evse.register_wh
+        await self._tell(Telling.METERED, charging, self.words.metered(charging, self.clock.now()))
 
-    async def stop(self, evse_id: int = 1, *, reason: str = "Local") -> Charging:
-        """End the transaction on an EVSE."""
-        charging = self.charging.pop(evse_id)
-        charging.stop_reason = charging.stop_reason if charging.stop_reason != "Local" else reason
-        charging.power_w = 0
-        self._register_wh[evse_id] = charging.meter_wh
-        self.finished.append(charging)
-        await self._tell("ended", charging, *self.words.ended(charging, self.clock.now()))
-        await self.status(evse_id, "Finishing")
-        await self.status(evse_id, "Available")
+    async def stop(self, evse_id: int = 1, *, reason: StopReason = StopReason.LOCAL) -> Charging:
+        """End the transaction on an EVSE; the vehicle leaves. Raises `KeyError` where none runs."""
+        charging = self.charging[evse_id]
+        await self._end(self.evses[evse_id], reason)
+        await self.unplug(evse_id)
         return charging
 
     async def flush(self) -> None:
-        """Tell what was queued, in order, as long as the connection stands."""
-        async with self._flushing:
-            while self._queue and self.online:
-                message = self._queue[0]
-                try:
-                    answer = await self.call(message.action, self._with_number(message))
-                except Offline:
-                    return
-                except CallRefused:
-                    answer = {}
-                self._queue.popleft()
-                if message.kind == "started" and "transactionId" in answer:
-                    message.charging.transaction_id = answer["transactionId"]
+        """Tell what was queued, as long as the connection stands."""
+        await self._queue.flush()
 
-    async def _tell(self, kind: str, charging: Charging, action: str, payload: Json) -> None:
-        self._queue.append(Queued(kind, charging, action, payload))
-        await self.flush()
+    # What the central system asks for: see `simulators.station.orders.Charger`
 
-    def _with_number(self, message: Queued) -> Json:
-        """On 1.6 a queued message gets the transaction's number as soon as its start was told."""
-        number = message.charging.transaction_id
-        if self.protocol != "ocpp1.6" or number is None or message.kind == "started":
-            return message.payload
-        return {**message.payload, "transactionId": number}
-
-    async def _charge_for(self, evse_id: int, seconds: float) -> None:
-        """Let energy flow and report it, until the time is over or somebody stops it."""
-        stop, left = self._stops[evse_id], seconds
-        while left > 0 and not stop.is_set():
-            step = min(self.meter_interval_s, left)
-            await self.clock.sleep(step)
-            left -= step
-            if evse_id in self.charging:
-                self.charging[evse_id].power_w = self.power_w
-                await self.meter(evse_id, round(self.power_w * step * self.speed / 3600))
-
-    async def _answer(self, action: str, payload: Json) -> Json | None:
-        """What the central system asks for."""
-        self.received.append((action, payload))
-        if action in self.answers:
-            return self.answers[action]
-        match action:
-            case "RemoteStartTransaction":
-                self._soon(self._remote_start(payload["idTag"], payload.get("connectorId", 1), None))
-            case "RequestStartTransaction":
-                token = payload["idToken"]["idToken"]
-                self._soon(self._remote_start(token, payload.get("evseId", 1), payload["remoteStartId"]))
-            case "RemoteStopTransaction" | "RequestStopTransaction":
-                return self._remote_stop(payload["transactionId"])
-            case "UnlockConnector":
-                return {"status": "Unlocked"}
-            case "Reset":
-                self._soon(self._reset())
-            case "TriggerMessage":
-                self._soon(self._trigger(payload["requestedMessage"]))
-            case "GetConfiguration":
-                keys = payload.get("key") or list(self.configuration)
-                known = [key for key in keys if key in self.configuration]
-                return {
-                    "configurationKey": [
-                        {"key": key, "readonly": False, "value": self.configuration[key]} for key in known
-                    ],
-                    "unknownKey": [key for key in keys if key not in self.configuration],
-                }
-            case "ChangeConfiguration":
-                self.configuration[payload["key"]] = payload["value"]
-            case "ChangeAvailability" | "ClearCache":
-                return {"status": "Accepted"}
-            case _:
-                return None
-        return {"status": "Accepted"}
-
-    async def _remote_start(self, id_token: str, evse_id: int, remote_start_id: int | None) -> None:
-        await self.start(id_token, evse_id=evse_id, remote_start_id=remote_start_id)
-        await self._charge_for(evse_id, 3600)
-        if evse_id in self.charging:
-            await self.stop(evse_id, reason="Remote")
-
-    def _remote_stop(self, transaction_id: int | str) -> Json:
-        for evse_id, charging in self.charging.items():
-            if transaction_id in (charging.transaction_id, charging.reference):
-                charging.stop_reason = "Remote"
-                self._stops[evse_id].set()
-                return {"status": "Accepted"}
-        return {"status": "Rejected"}
-
-    async def _reset(self) -> None:
-        await self.disconnect(hard=True)
-        await self.connect()
-
-    async def _trigger(self, message: str) -> None:
-        if message == "BootNotification":
-            await self.call(*self.words.boot("Plugbridge", "Simulator", self.station_id))
-        elif message == "Heartbeat":
-            await self.heartbeat()
-        elif message == "StatusNotification":
-            await self.status(1, "Charging" if 1 in self.charging else "Available")
-
-    def _soon(self, work: Any) -> None:
-        task = asyncio.create_task(work)
+    def soon(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it in the background; a lost connection ends it."""
+        task = asyncio.create_task(_unless_offline(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def configured(self, key: str) -> None:
+        """Act on a changed value."""
+        if key == "MeterValueSampleInterval":
+            self.meter_interval_s = int(self.configuration[key]) / self.speed
 
-async def run_station(
-    *, station_id: str, url: str, password: str, protocol: str, tap: str | None, announce: bool
-) -> None:
-    """Run a station until cancelled, or through one charge of a card when `tap` names one."""
-    station = SimulatedStation(station_id, url, password=password, protocol=protocol)
-    while True:
-        try:
-            await station.connect()
-        except OSError:
-            await station.clock.sleep(1)
-            continue
-        if announce:
-            _say({"station_id": station_id, "boot": station.boot_status})
-        if tap is not None:
-            charged = await station.tap(tap, seconds=2)
-            _say({"station_id": station_id, "energy_wh": charged.energy_wh if charged else None})
-            await station.close()
+    async def start_remotely(self, evse: Evse, id_token: str, *, token_type: str, remote_start_id: int | None) -> None:
+        """Charge for a token that the central system named, until it is stopped."""
+        asks = self.configuration["AuthorizeRemoteTxRequests"] == "true"
+        if asks and await self.authorize(id_token) is not NeutralAnswer.ACCEPTED:
             return
-        assert station._rpc is not None  # noqa: S101 - it has just connected
-        await asyncio.wait([station._rpc.reader])
+        if evse.charging is None:
+            await self._let_flow(
+                await self.start(id_token, evse_id=evse.id, remote_start_id=remote_start_id, token_type=token_type)
+            )
+
+    async def stop_remotely(self, evse: Evse, reason: StopReason) -> None:
+        """End what is running; the vehicle leaves."""
+        if evse.charging is not None:
+            await self.stop(evse.id, reason=reason)
+
+    async def reset(self, *, hard: bool) -> None:
+        """Restart: at once, or on 2.0.1 when nothing charges any more unless it is `hard`."""
+        if not hard and self.protocol != "ocpp1.6" and self.charging:
+            self._reset_when_idle = True
+            return
+        self._reset_when_idle = False
+        for evse in self.evses.values():
+            await self._end(evse, StopReason.HARD_RESET if hard else StopReason.SOFT_RESET)
+        self._presence.boot_reason = "RemoteReset"
+        await self._presence.drop(hard=False)
+        if not self._presence.running:
+            await self.connect()
+
+    async def set_operative(self, evse: Evse, operative: bool) -> None:
+        """Put an EVSE in or out of service; one that charges goes out of service when it ends."""
+        evse.operative = operative
+        if evse.charging is None:
+            await self.status(evse.id, evse.resting_status)
+
+    async def send_triggered(self, message: str, evse: Evse) -> None:
+        """Send a message that was asked for."""
+        if message == "BootNotification":
+            await self._presence.boot()
+        elif message == "Heartbeat":
+            await self.heartbeat()
+        elif message == "StatusNotification":
+            self._shown.pop(evse.id, None)
+            await self.status(evse.id, evse.status)
+        elif evse.charging is not None:
+            self._settle(evse)
+            await self._tell(Telling.METERED, evse.charging, self.words.metered(evse.charging, self.clock.now()))
+
+    # Inside
+
+    async def _introduce(self) -> None:
+        """After a boot: how every EVSE is, and what could not be told before."""
+        self._shown.clear()
+        for evse in self.evses.values():
+            await self.status(evse.id, evse.charging.flow if evse.charging else evse.resting_status)
+        await self.flush()
+
+    async def _let_flow(self, charging: Charging, seconds: float | None = None) -> None:
+        """Let energy flow and report it, for a time or without end, until the transaction ends."""
+        evse, left_s = self.evses[charging.evse_id], seconds
+        self._flowing_since_s[evse.id] = self.clock.monotonic()
+        while evse.charging is charging and (left_s is None or left_s > 0):
+            step_s = self.meter_interval_s if left_s is None else min(self.meter_interval_s, left_s)
+            await self.clock.sleep(step_s)
+            left_s = None if left_s is None else left_s - step_s
+            if evse.charging is charging:
+                self._settle(evse)
+                await self._report_flow(evse, charging)
+            if evse.charging is charging:
+                await self._tell(Telling.METERED, charging, self.words.metered(charging, self.clock.now()))
+
+    def _settle(self, evse: Evse) -> None:
+        """Count what has flowed since it was counted last."""
+        charging, since_s = evse.charging, self._flowing_since_s.get(evse.id)
+        if charging is None or since_s is None:
+            return
+        now_s = self.clock.monotonic()
+        self._flowing_since_s[evse.id] = now_s
+        charging.power_w = evse.let_flow(round((now_s - since_s) * self.speed * 1000))
+        charging.meter_wh = evse.register_wh
+
+    async def _report_flow(self, evse: Evse, charging: Charging) -> None:
+        flow = evse.flow
+        if flow is charging.flow:
+            return
+        charging.flow = flow
+        message = self.words.flow_changed(charging, self.clock.now())
+        if message is not None:
+            await self._tell(Telling.FLOW_CHANGED, charging, message)
+        await self.status(evse.id, flow)
+
+    async def _end(self, evse: Evse, reason: StopReason) -> None:
+        charging = evse.charging
+        if charging is None:
+            return
+        self._settle(evse)
+        self._flowing_since_s.pop(evse.id, None)
+        evse.charging = None
+        charging.stop_reason, charging.power_w = reason, 0
+        self.finished.append(charging)
+        await self._tell(Telling.ENDED, charging, self.words.ended(charging, self.clock.now()))
+        await self.status(evse.id, "Finishing")
+        if self._reset_when_idle and not self.charging:
+            self.soon(self.reset(hard=False))
+
+    async def _call_when_admitted(self, action: str, payload: Json) -> Json:
+        if not self._presence.admitted:
+            raise Offline(action)
+        return await self.call(action, payload)
+
+    async def _tell(self, telling: Telling, charging: Charging, message: Message) -> None:
+        await self._queue.tell(Queued(telling, charging, message, offline=not self.online))
+
+    def _told(self, queued: Queued, answer: Json) -> None:
+        """Learn from the answer to a transaction message."""
+        charging, verdict = queued.charging, self.words.verdict(answer)
+        if queued.telling is Telling.STARTED and isinstance(answer.get("transactionId"), int):
+            charging.transaction_id = answer["transactionId"]
+        if verdict is None or queued.telling is Telling.ENDED:
+            return
+        charging.verdict = verdict
+        evse = self.evses[charging.evse_id]
+        refused = verdict is not NeutralAnswer.ACCEPTED and evse.charging is charging
+        if refused and self.configuration["StopTransactionOnInvalidId"] == "true":
+            self.soon(self.stop_remotely(evse, StopReason.DEAUTHORIZED))
+
+    async def _answer(self, action: str, payload: Json) -> Answered:
+        """Answer a call of the central system."""
+        self.received.append((action, payload))
+        if action in self.answers:
+            return Answered(self.answers[action])
+        version = VERSIONS[self.protocol]
+        known = action in actions(version.package)
+        try:
+            answered = await obey(self, action, payload) if known else None
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return Answered(error=version.malformed)
+        return answered or Answered(error="NotSupported" if known else "NotImplemented")
 
 
-def _say(line: Json) -> None:
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
+async def _unless_offline(work: Coroutine[Any, Any, None]) -> None:
+    """Background work that may find the connection gone."""
+    try:
+        await work
+    except CONNECTION_FAILURES:
+        return
