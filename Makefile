@@ -34,7 +34,7 @@ lint: $(INSTALLED) ## style, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy bench tests/architecture tests/conftest.py
+	$(BIN)/mypy bench tests/architecture tests/bench tests/conftest.py
 
 bench: $(INSTALLED) ## measure; one line for each benchmark, with its ratio to a bare server and the target
 	@for file in bench/bench_*.py; do $(BIN)/python -m "bench.$$(basename $$file .py)" || exit; done

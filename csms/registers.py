@@ -22,7 +22,7 @@ class Series(NamedTuple):
     """A register followed from reading to reading.
 
     `total_wh` is the energy so far, `last_wh` what the next reading is compared with. After a fall, `high_wh` and
-    `high_total_wh` remember where the register stood, until a second reading shows that it goes on from below.
+    `high_total_wh` remember where the register stood, and `low_readings` counts what was read since.
     """
 
     total_wh: Decimal = ZERO
@@ -32,35 +32,30 @@ class Series(NamedTuple):
     highest_wh: Decimal | None = None
     high_wh: Decimal | None = None
     high_total_wh: Decimal = ZERO
+    low_readings: int = 0
     fell: bool = False
     fell_slightly: bool = False
     jumped: bool = False
 
     def plus(self, wh: Decimal, at: datetime | None) -> "Series":
         """The series with one more reading; `at` is None when the station's clock cannot be trusted."""
-        if self.last_wh is None:
+        last = self.last_wh
+        if last is None or self.lowest_wh is None or self.highest_wh is None:
             return Series(last_wh=wh, last_at=at, lowest_wh=wh, highest_wh=wh)
-        total, last, fell, slightly, jumped = self.total_wh, wh, self.fell, self.fell_slightly, self.jumped
-        high: Decimal | None = None
-        high_total = ZERO
-        step = wh - self.last_wh
+        seen = self._replace(last_at=at, lowest_wh=min(wh, self.lowest_wh), highest_wh=max(wh, self.highest_wh))
+        step = wh - last
         if step < -ROUNDING_WH:
-            fell, high, high_total = True, self.last_wh, total
-        elif step < 0:
-            slightly, last = True, self.last_wh
-            high, high_total = self.high_wh, self.high_total_wh
-        elif self.high_wh is not None and wh >= self.high_wh:
-            # One stray low reading, and the register is back where it was: what lies between was never delivered.
+            return seen._replace(last_wh=wh, high_wh=last, high_total_wh=self.total_wh, low_readings=1, fell=True)
+        if step <= 0:
+            return seen._replace(fell_slightly=self.fell_slightly or step < 0)
+        impossible = self._impossible(step, at)
+        if self.high_wh is not None and wh >= self.high_wh and (impossible or self.low_readings == 1):
+            # The register is back where it was: stray or wrongly scaled readings lie between, and no energy.
             total = self.high_total_wh + (wh - self.high_wh)
-        elif self._impossible(step, at):
-            jumped = True
-        else:
-            total += step
-            if step == 0:
-                high, high_total = self.high_wh, self.high_total_wh
-        lowest = min(wh, self.lowest_wh if self.lowest_wh is not None else wh)
-        highest = max(wh, self.highest_wh if self.highest_wh is not None else wh)
-        return Series(total, last, at, lowest, highest, high, high_total, fell, slightly, jumped)
+            return seen._replace(total_wh=total, last_wh=wh, high_wh=None, high_total_wh=ZERO, low_readings=0)
+        if impossible:
+            return seen._replace(last_wh=wh, jumped=True)
+        return seen._replace(total_wh=self.total_wh + step, last_wh=wh, low_readings=self.low_readings + 1)
 
     def between(self, start_wh: Decimal, end_wh: Decimal) -> bool:
         """Whether every reading lies between these two, so that their difference is the energy in whatever order."""
@@ -70,6 +65,6 @@ class Series(NamedTuple):
 
     def _impossible(self, step: Decimal, at: datetime | None) -> bool:
         if at is None or self.last_at is None or at <= self.last_at:
-            return False
+            return step > LARGEST_STEP_WH
         seconds = Decimal(str((at - self.last_at).total_seconds()))
-        return step > LARGEST_POWER_W * seconds / _SECONDS_AN_HOUR + LARGEST_STEP_WH
+        return step > LARGEST_POWER_W * seconds / _SECONDS_AN_HOUR + _SLACK_WH

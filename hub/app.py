@@ -285,7 +285,7 @@ def json_app(hub: Hub, *, operator_api: bool = True) -> FastAPI:
 def add_operator_api(app: FastAPI, hub: Hub) -> None:
     """The operator API, room by room."""
     settings, db = hub.settings, hub.db
-    ocpp_url = f"ws://{settings.ocpp_host}:{settings.ocpp_port}/ocpp/"
+    ocpp_url = settings.public_ocpp_url or f"ws://{settings.ocpp_host}:{settings.ocpp_port}/ocpp/"
     for router in (
         stations_api.router(db, hub.keys, hub.link, cpo_parties=settings.cpo_parties, ocpp_url=ocpp_url),
         locations_api.router(db, cpo_parties=settings.cpo_parties),

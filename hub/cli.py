@@ -1,4 +1,4 @@
-"""The command line: `plugbridge serve`, `demo`, `simulate`, `migrate`, `operator-key`, `config`, `routes`, `openapi`."""
+"""The command line: `plugbridge serve`, `demo`, `simulate`, `migrate`, `operator-key`, `config`, `routes`, …"""
 
 import asyncio
 import json as jsonlib

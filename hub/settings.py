@@ -54,6 +54,10 @@ class Settings(BaseSettings):
         None, description="How partners and drivers reach the HTTP APIs; http://localhost and the port when absent."
     )
 
+    public_ocpp_url: str | None = Field(
+        None, description="How stations reach the OCPP listener, to be told to them; made of host and port when absent."
+    )
+
     keys: SecretStr | None = Field(None, description="Key ring as id:base64, comma separated, the current one first.")
     keys_file: Path = Field(Path("plugbridge.keys"), description="Where the key ring is kept when none is given.")
 

@@ -1,9 +1,9 @@
 """The worker: takes due job rows, runs their handlers, retries with back-off, and keeps what gave up as dead letters.
 
 A job is leased for a short while, which the worker prolongs as long as it lives: a worker that dies loses its jobs to
-another within one lease. Jobs of one lane run one at a time in the order in which they were written, also while the first of them
-waits for its retry. On PostgreSQL many workers share the table (`FOR UPDATE SKIP LOCKED`); SQLite has one writer
-anyway. A lost doorbell costs at most one poll interval.
+another within one lease. Jobs of one lane run one at a time in the order in which they were written, also while the
+first of them waits for its retry. On PostgreSQL many workers share the table (`FOR UPDATE SKIP LOCKED`); SQLite has
+one writer anyway. A lost doorbell costs at most one poll interval.
 """
 
 import asyncio

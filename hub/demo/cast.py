@@ -5,7 +5,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-OPERATOR = "Plugbridge Demo"
+OPERATOR = "Plugbridge"
 OWN_CPO = "NL*PLB"
 
 

@@ -89,7 +89,7 @@ async def objects_read_through_us(network: Network, narrator: Narrator) -> list[
         if owned != theirs:
             raise DemoFailed(f"the {module} that {cast.EMSP.name} reads are not those of {cast.CPO.name}")
         read[module] = len(owned)
-    counted = " and ".join(f"{number} {module}" for module, number in read.items())
+    counted = " and ".join(f"{number} {module if number > 1 else module[:-1]}" for module, number in read.items())
     narrator.tell(cast.EMSP.name, f"read {counted} of {cast.CPO.name} through the hub", colour="magenta")
     return [Run("OCPI pull", delivered_to=cast.EMSP.party, objects=read)]
 

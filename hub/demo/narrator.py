@@ -1,6 +1,6 @@
 """Tells what happens, in lines that a person likes to read; or keeps silent, for scripts."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from rich.console import Console
 from rich.markup import escape
@@ -23,7 +23,7 @@ class Narrator:
 
     def headline(self, text: str, subtitle: str = "") -> None:
         """Begin a part of the story."""
-        self._console.print(f"\n[bold]{escape(text)}[/]" + (f"  [dim]{escape(subtitle)}[/]" if subtitle else ""))
+        self.plain(f"\n[bold]{escape(text)}[/]" + (f"  [dim]{escape(subtitle)}[/]" if subtitle else ""))
 
     def plain(self, text: str) -> None:
         """A line of rich markup."""
@@ -42,6 +42,7 @@ class Narrator:
         table = Table.grid(padding=(0, 3))
         for name, value in rows:
             table.add_row(Text(name, "dim"), Text(value, "cyan"))
+        self._console.print()
         self._console.print(table, soft_wrap=True)
 
     def verdicts(self, rows: list[tuple[str, bool, str]]) -> None:
@@ -58,7 +59,7 @@ def amount(value: Decimal | None, currency: str | None) -> str:
     if value is None:
         return "–"
     sign = next((sign for sign, code in SIGNS.items() if code == currency), currency or "")
-    return f"{sign} {value:.2f}"
+    return f"{sign} {value.quantize(Decimal('0.01'), ROUND_HALF_UP)}"
 
 
 def energy(kwh: Decimal | None) -> str:

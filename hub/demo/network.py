@@ -25,17 +25,20 @@ PARTNERS = (cast.EMSP, cast.CPO)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast the demo plays: `speed` seconds of charging pass in one, meter values come every `meter_interval_s`,
-    a session lasts `charge_s`, one at a partner's charger `partner_charge_s`."""
+    """How fast the demo plays."""
 
     speed: float
+    """Seconds of charging that pass in one."""
     meter_interval_s: float
+    update_interval_s: float
+    """How often a running session is priced and told to its partner."""
     charge_s: float
     partner_charge_s: float
+    """How long a session at a partner's charger lasts."""
 
 
-ONCE = Pace(speed=1200, meter_interval_s=0.3, charge_s=1.2, partner_charge_s=2)
-ONWARD = Pace(speed=60, meter_interval_s=1.0, charge_s=18, partner_charge_s=15)
+ONCE = Pace(speed=1200, meter_interval_s=0.3, update_interval_s=0.3, charge_s=1.2, partner_charge_s=2)
+ONWARD = Pace(speed=60, meter_interval_s=1.0, update_interval_s=1.0, charge_s=18, partner_charge_s=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Network:
     cpo: Door
 
 
-def settings_for(directory: Path, *, http_port: int, ocpp_port: int) -> Settings:
+def settings_for(directory: Path, pace: Pace, *, http_port: int, ocpp_port: int) -> Settings:
     """A hub of its own that leaves nothing behind and may talk to partners on this machine."""
     return Settings(
         database_url=f"sqlite:///{directory}/demo.db",
@@ -68,7 +71,7 @@ def settings_for(directory: Path, *, http_port: int, ocpp_port: int) -> Settings
         cpo_parties=[cast.OWN_CPO],
         emsp_parties=[cast.OWN_CPO],
         egress_private_networks=["127.0.0.0/8", "::1/128"],
-        session_update_interval_s=1.0 if http_port else 0.3,
+        session_update_interval_s=pace.update_interval_s,
         live_page_public=True,
     )
 
@@ -94,7 +97,7 @@ async def staged(narrator: Narrator, pace: Pace, *, http_port: int, ocpp_port: i
         fleet_options = (f"--speed={pace.speed}", f"--meter-interval-s={pace.meter_interval_s}")
         for arguments in (("simulate", "fleet", *fleet_options), *(_partner(each, pace) for each in PARTNERS)):
             children.append(await start(*arguments))
-        settings = settings_for(directory, http_port=http_port, ocpp_port=ocpp_port)
+        settings = settings_for(directory, pace, http_port=http_port, ocpp_port=ocpp_port)
         up = await stack.enter_async_context(running(settings))
         stack.push_async_callback(_end_all, children)  # before the hub, or they would miss it
         async with up.hub.db.tx() as tx:

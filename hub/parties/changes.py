@@ -11,7 +11,6 @@ transaction that still runs.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Index, delete, literal, select, text, tuple_
 from sqlmodel import Field, SQLModel, col
@@ -133,7 +132,7 @@ async def heads(tx: Tx, modules: Sequence[str]) -> dict[str, Position]:
             last = last.where(_SETTLED)
         row = (await tx.execute(last)).first()
         if row is not None:
-            found[module] = Position(*row)
+            found[module] = Position(row.xid, row.seq)
     return found
 
 

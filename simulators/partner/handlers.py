@@ -1,83 +1,119 @@
-"""The OCPI endpoints of a simulated partner: what it does with what it is sent."""
+"""The OCPI endpoints of a simulated partner, by the role that it plays."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable
 from typing import cast
 
 import orjson
 
-from kit.clock import Clock
 from ocpi import patch
-from ocpi.call import Answer, Call, Handler, ListAnswer
+from ocpi.call import Answer, Call, Handler
 from ocpi.endpoint import HandlerKey, Interface, Verb
 from ocpi.errors import MethodNotAllowed, NotFound, TokenNotFound, UnknownLocation
 from ocpi.types import JsonObject
+from ocpi.v221.cdrs import Cdr
 from ocpi.v221.commands import CommandResult
 from ocpi.v221.credentials import Credentials
 from ocpi.v221.locations import Evse, Location
 from ocpi.v221.sessions import Session
-from simulators.partner.state import Json, Pushed, State
+from ocpi.v221.tariffs import Tariff
+from ocpi.v221.tokens import Token
+from simulators.partner.partner import Partner
+from simulators.partner.shelves import Shelf, remember
+from simulators.partner.state import Json
 
 _SENDER, _RECEIVER = Interface.SENDER, Interface.RECEIVER
 
-Registered = Callable[[Credentials], Awaitable[Credentials]]
-"""Handles the hub's credentials and returns ours."""
+COMMAND_TIMEOUT_S = 30
 
-Started = Callable[[str, Json], Coroutine[None, None, None]]
-"""Carries out a command (its name, its body) after it was answered."""
-
-PAGE_LIMIT = 50
+Table = dict[HandlerKey, Handler]
 
 
 class Handlers:
-    """Handlers for one role, `CPO` or `EMSP`."""
+    """Handlers of one partner."""
 
-    def __init__(
-        self, state: State, clock: Clock, *, role: str, public_url: str, on_credentials: Registered, on_command: Started
-    ) -> None:
-        self._state = state
-        self._clock = clock
-        self._role = role
-        self._public_url = public_url
-        self._on_credentials = on_credentials
-        self._on_command = on_command
+    def __init__(self, partner: Partner) -> None:
+        self._partner = partner
+        self._state = partner.state
         self._commands: set[asyncio.Task[None]] = set()
+        self._locations = self._shelf("locations", Location)
+        self._tariffs = self._shelf("tariffs", Tariff)
+        self._tokens = self._shelf("tokens", Token, name="uid")
+        self._sessions = self._shelf("sessions", Session)
+        self._cdrs = self._shelf("cdrs", Cdr)
 
-    def table(self) -> dict[HandlerKey, Handler]:
-        """The handlers by endpoint, for this role."""
-        found: dict[HandlerKey, Handler] = {
+    def table(self) -> Table:
+        """The handlers by endpoint, for the partner's role. Raises `KeyError` for a role that is not played here."""
+        roles: dict[str, Callable[[], Table]] = {"CPO": self._of_cpo, "EMSP": self._of_emsp, "NSP": self._of_nsp}
+        return self._of_everybody() | roles[self._partner.role]()
+
+    async def close(self) -> None:
+        """Drop the commands that are still carried out."""
+        for task in self._commands:
+            task.cancel()
+        await asyncio.gather(*self._commands, return_exceptions=True)
+
+    def _shelf(self, module: str, model: type[Location | Tariff | Token | Session | Cdr], *, name: str = "id") -> Shelf:
+        return Shelf(self._state, module, model, party=self._partner.party, name=name)
+
+    def _of_everybody(self) -> Table:
+        return {
+            ("credentials", _SENDER, Verb.GET, "credentials"): self._credentials,
             ("credentials", _SENDER, Verb.POST, "credentials"): self._register,
             ("credentials", _SENDER, Verb.PUT, "credentials"): self._register,
             ("credentials", _SENDER, Verb.DELETE, "credentials"): self._unregister,
-        }
-        return found | (self._of_cpo() if self._role == "CPO" else self._of_emsp())
-
-    def _of_cpo(self) -> dict[HandlerKey, Handler]:
-        return {
-            ("locations", _SENDER, Verb.GET, "list"): self._list(self._state.locations),
-            ("tariffs", _SENDER, Verb.GET, "list"): self._list(self._state.tariffs),
-            ("sessions", _SENDER, Verb.GET, "list"): self._list(self._state.sessions),
-            ("cdrs", _SENDER, Verb.GET, "list"): self._list(self._state.cdrs),
-            ("tokens", _RECEIVER, Verb.PUT, "token"): self._put(self._state.tokens, "uid"),
-            ("commands", _RECEIVER, Verb.POST, "START_SESSION"): self._command,
-            ("commands", _RECEIVER, Verb.POST, "STOP_SESSION"): self._command,
+            ("hubclientinfo", _RECEIVER, Verb.PUT, "client_info"): self._put_client,
         }
 
-    def _of_emsp(self) -> dict[HandlerKey, Handler]:
+    def _of_cpo(self) -> Table:
+        commands: Table = {
+            ("commands", _RECEIVER, Verb.POST, name): self._command
+            for name in ("START_SESSION", "STOP_SESSION", "UNLOCK_CONNECTOR", "RESERVE_NOW", "CANCEL_RESERVATION")
+        }
         return {
-            ("tokens", _SENDER, Verb.GET, "list"): self._list(self._state.tokens),
-            ("tokens", _SENDER, Verb.POST, "authorize"): self._authorize,
-            ("locations", _RECEIVER, Verb.PUT, "location"): self._put(self._state.locations, "id"),
-            ("locations", _RECEIVER, Verb.PATCH, "location"): self._patch_location,
+            ("locations", _SENDER, Verb.GET, "list"): self._locations.list,
+            ("locations", _SENDER, Verb.GET, "location"): self._locations.get,
+            ("tariffs", _SENDER, Verb.GET, "list"): self._tariffs.list,
+            ("sessions", _SENDER, Verb.GET, "list"): self._sessions.list,
+            ("cdrs", _SENDER, Verb.GET, "list"): self._cdrs.list,
+            ("tokens", _RECEIVER, Verb.GET, "token"): self._tokens.get,
+            ("tokens", _RECEIVER, Verb.PUT, "token"): self._tokens.put,
+            ("tokens", _RECEIVER, Verb.PATCH, "token"): self._tokens.patch,
+            **commands,
+        }
+
+    def _of_nsp(self) -> Table:
+        return {
+            ("locations", _RECEIVER, Verb.GET, "location"): self._locations.get,
+            ("locations", _RECEIVER, Verb.PUT, "location"): self._locations.put,
+            ("locations", _RECEIVER, Verb.PATCH, "location"): self._locations.patch,
             ("locations", _RECEIVER, Verb.PUT, "evse"): self._put_evse,
-            ("tariffs", _RECEIVER, Verb.PUT, "tariff"): self._put(self._state.tariffs, "id"),
-            ("tariffs", _RECEIVER, Verb.DELETE, "tariff"): self._delete_tariff,
-            ("sessions", _RECEIVER, Verb.PUT, "session"): self._put(self._state.sessions, "id"),
-            ("sessions", _RECEIVER, Verb.PATCH, "session"): self._patch_session,
+            ("locations", _RECEIVER, Verb.PATCH, "evse"): self._patch_evse,
+            ("tariffs", _RECEIVER, Verb.GET, "tariff"): self._tariffs.get,
+            ("tariffs", _RECEIVER, Verb.PUT, "tariff"): self._tariffs.put,
+            ("tariffs", _RECEIVER, Verb.DELETE, "tariff"): self._tariffs.delete,
+        }
+
+    def _of_emsp(self) -> Table:
+        return {
+            **self._of_nsp(),
+            ("tokens", _SENDER, Verb.GET, "list"): self._tokens.list,
+            ("tokens", _SENDER, Verb.POST, "authorize"): self._authorize,
+            ("sessions", _RECEIVER, Verb.GET, "session"): self._sessions.get,
+            ("sessions", _RECEIVER, Verb.PUT, "session"): self._sessions.put,
+            ("sessions", _RECEIVER, Verb.PATCH, "session"): self._sessions.patch,
             ("cdrs", _RECEIVER, Verb.POST, "list"): self._post_cdr,
-            ("cdrs", _RECEIVER, Verb.GET, "cdr"): self._get_cdr,
+            ("cdrs", _RECEIVER, Verb.GET, "cdr"): self._cdrs.get,
             ("commands", _SENDER, Verb.POST, "result"): self._result,
         }
+
+    # Who is connected
+
+    async def _credentials(self, call: Call) -> Answer:
+        link = self._state.link
+        if link is None:
+            raise MethodNotAllowed("you are not registered: use POST")
+        return Answer.of(self._partner.hub.credentials(link.token_in))
 
     async def _register(self, call: Call) -> Answer:
         registered = self._state.link is not None
@@ -85,107 +121,87 @@ class Handlers:
             raise MethodNotAllowed("you are registered already: use PUT")
         if not registered and call.verb is Verb.PUT:
             raise MethodNotAllowed("you are not registered: use POST")
-        return Answer.of(await self._on_credentials(call.model(Credentials)))
+        return Answer.of(await self._partner.hub.be_registered(call.model(Credentials)))
 
     async def _unregister(self, call: Call) -> Answer:
         self._state.link = None
         return Answer()
 
-    def _list(self, objects: dict[str, Json]) -> Handler:
-        async def handler(call: Call) -> ListAnswer:
-            query, found = call.page_query(), list(objects.values())
-            asked = found[query.offset : query.offset + query.capped(PAGE_LIMIT)]
-            return ListAnswer(total=len(found), limit=PAGE_LIMIT, items=[orjson.dumps(each) for each in asked])
-
-        return handler
-
-    def _put(self, objects: dict[str, Json], id_field: str) -> Handler:
-        async def handler(call: Call) -> Answer:
-            body = self._remember(call)
-            is_new = body[id_field] not in objects
-            objects[body[id_field]] = body
-            return Answer(http_status=201 if is_new else 200)
-
-        return handler
-
-    async def _patch_location(self, call: Call) -> Answer:
-        self._remember(call)
-        stored = self._found(self._state.locations, call.path["location_id"])
-        merged = patch.merge(Location, cast(JsonObject, stored), call.patch())
-        self._state.locations[stored["id"]] = cast(Json, merged)
+    async def _put_client(self, call: Call) -> Answer:
+        body = remember(self._state, call)
+        self._state.clients[f"{body['country_code']}*{body['party_id']}*{body['role']}"] = body
         return Answer()
+
+    # What the hub tells an eMSP
 
     async def _put_evse(self, call: Call) -> Answer:
-        body = self._remember(call)
-        stored = self._found(self._state.locations, call.path["location_id"])
-        others = [each for each in stored.get("evses", []) if each["uid"] != body["uid"]]
-        self._state.locations[stored["id"]] = {**stored, "evses": [*others, body]}
-        call.model(Evse)
-        return Answer()
+        body = remember(self._state, call)
+        location = self._locations.find(call)
+        others = [each for each in location.get("evses", []) if each["uid"] != body["uid"]]
+        self._locations.replace({**location, "evses": [*others, body]})
+        return Answer(sender=self._partner.party)
 
-    async def _delete_tariff(self, call: Call) -> Answer:
-        self._remember(call)
-        self._state.tariffs.pop(call.path["tariff_id"], None)
-        return Answer()
-
-    async def _patch_session(self, call: Call) -> Answer:
-        self._remember(call)
-        stored = self._found(self._state.sessions, call.path["session_id"])
-        merged = patch.merge(Session, cast(JsonObject, stored), call.patch())
-        self._state.sessions[stored["id"]] = cast(Json, merged)
-        return Answer()
+    async def _patch_evse(self, call: Call) -> Answer:
+        remember(self._state, call)
+        location, wanted = self._locations.find(call), call.path["evse_uid"].casefold()
+        evses: list[Json] = list(location.get("evses", []))
+        for index, each in enumerate(evses):
+            if each["uid"].casefold() == wanted:
+                evses[index] = cast(Json, patch.merge(Evse, cast(JsonObject, each), call.patch()))
+                self._locations.replace({**location, "evses": evses})
+                return Answer(sender=self._partner.party)
+        raise NotFound("send it with PUT first")
 
     async def _post_cdr(self, call: Call) -> Answer:
-        body = self._remember(call)
+        """A CDR is kept as it came first: nothing replaces it."""
+        body = remember(self._state, call)
         is_new = body["id"] not in self._state.cdrs
         self._state.cdrs.setdefault(body["id"], body)
         owner = f"{body['country_code']}/{body['party_id']}"
-        location = f"{self._public_url}/ocpi/2.2.1/receiver/cdrs/{owner}/{body['id']}"
-        return Answer(http_status=201 if is_new else 200, headers={"Location": location})
+        location = f"{self._partner.public_url}/ocpi/2.2.1/receiver/cdrs/{owner}/{body['id']}"
+        return Answer(http_status=201 if is_new else 200, headers={"Location": location}, sender=self._partner.party)
 
-    async def _get_cdr(self, call: Call) -> Answer:
-        return Answer(orjson.dumps(self._found(self._state.cdrs, call.path["cdr_id"])))
+    # What an eMSP is asked
 
     async def _authorize(self, call: Call) -> Answer:
-        """Real-time authorization: a token that we know is allowed while it is valid."""
+        """Real-time authorization: a token that we know is allowed while it is valid, unless `allowed` says else."""
         self._state.authorizations += 1
         self._state.asked_under.append(call.headers.correlation_id)
-        await self._clock.sleep(self._state.authorize_delay_s)
+        await self._partner.clock.sleep(self._state.authorize_delay_s)
         token = self._state.tokens.get(call.path["token_uid"])
         if token is None:
             raise TokenNotFound
-        info: Json = {"allowed": "ALLOWED" if token["valid"] else "BLOCKED", "token": token}
-        if token["valid"]:
+        allowed = self._state.allowed.get(token["uid"], "ALLOWED" if token["valid"] else "BLOCKED")
+        info: Json = {"allowed": allowed, "token": token}
+        if allowed == "ALLOWED":
             info["authorization_reference"] = f"AUTH-{self._state.authorizations}"
-        return Answer(orjson.dumps(info))
+        return Answer(orjson.dumps(info), sender=self._partner.party)
+
+    async def _result(self, call: Call) -> Answer:
+        remember(self._state, call)
+        result = call.model(CommandResult)
+        self._state.results[call.path["uid"]] = {"command": call.path["command"], "result": str(result.result)}
+        return Answer(sender=self._partner.party)
+
+    # What a CPO is asked
 
     async def _command(self, call: Call) -> Answer:
         """Answered at once and carried out afterwards, as a CPO with real chargers does."""
-        body = self._remember(call)
-        if call.level == "START_SESSION" and body["location_id"] not in self._state.locations:
-            raise UnknownLocation
-        if call.level == "STOP_SESSION" and body["session_id"] not in self._state.sessions:
-            return Answer(orjson.dumps({"result": "UNKNOWN_SESSION", "timeout": 30}))
-        task = asyncio.create_task(self._on_command(call.level, body))
-        self._commands.add(task)
-        task.add_done_callback(self._commands.discard)
-        return Answer(orjson.dumps({"result": "ACCEPTED", "timeout": 30}))
+        body = remember(self._state, call)
+        response = self._response(call.level, body)
+        if response == "ACCEPTED":
+            task = asyncio.create_task(self._partner.chargers.carry_out(call.level, body, call.headers))
+            self._commands.add(task)
+            task.add_done_callback(self._commands.discard)
+        return Answer(orjson.dumps({"result": response, "timeout": COMMAND_TIMEOUT_S}), sender=self._partner.party)
 
-    async def _result(self, call: Call) -> Answer:
-        self._remember(call)
-        result = call.model(CommandResult)
-        self._state.results[call.path["uid"]] = {"command": call.path["command"], "result": str(result.result)}
-        return Answer()
-
-    def _remember(self, call: Call) -> Json:
-        body: Json = orjson.loads(call.raw) if call.raw else {}
-        path = tuple(call.path.values())
-        pushed = Pushed(call.verb.value, call.module, path, body or None, call.headers.correlation_id)
-        self._state.pushed.append(pushed)
-        return body
-
-    def _found(self, objects: dict[str, Json], wanted: str) -> Json:
-        for object_id, stored in objects.items():
-            if object_id.casefold() == wanted.casefold():
-                return stored
-        raise NotFound("send it with PUT first")
+    def _response(self, command: str, body: Json) -> str:
+        if command in ("RESERVE_NOW", "CANCEL_RESERVATION"):
+            return "NOT_SUPPORTED"
+        if command == "STOP_SESSION":
+            return "ACCEPTED" if self._partner.chargers.is_active(body["session_id"]) else "UNKNOWN_SESSION"
+        try:
+            self._partner.chargers.place(body["location_id"], body.get("evse_uid"))
+        except KeyError:
+            raise UnknownLocation from None
+        return "ACCEPTED"

@@ -1,273 +1,218 @@
-"""A simulated partner: its registration with the hub, and what it does of its own accord."""
+"""A simulated partner: what a test, the demo or a person makes it do."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+import asyncio
 from decimal import Decimal
-from typing import Any
+from typing import Protocol
 
 import httpx
 import orjson
 
 from kit.clock import Clock
-from kit.ids import random_token, uuid7
-from ocpi import handshake
-from ocpi.client import PartnerClient
-from ocpi.datetimes import format_datetime
-from ocpi.endpoint import Interface, Verb
-from ocpi.errors import PeerError, PeerRefused, Unauthenticated
-from ocpi.headers import Party, token_candidates
-from ocpi.types import JsonValue
-from ocpi.v221.credentials import Credentials
-from simulators.partner.state import Json, Link, State
+from kit.ids import uuid7
+from ocpi.datetimes import format_datetime, parse_datetime
+from ocpi.endpoint import Interface
+from ocpi.headers import Party
+from simulators.partner.charger import Chargers
+from simulators.partner.hub_link import HubLink
+from simulators.partner.state import Json, State
 
 _SENDER, _RECEIVER = Interface.SENDER, Interface.RECEIVER
 
 
-@dataclass(slots=True)
+class Door(Protocol):
+    """Where the hub comes in."""
+
+    async def open(self) -> None:
+        """Listen."""
+        ...
+
+    async def close(self) -> None:
+        """Refuse connections."""
+        ...
+
+
 class Partner:
-    """One party on a platform of its own. `public_url` is where the hub reaches it."""
+    """One party on a platform of its own. `public_url` is where the hub reaches it, `role` CPO, EMSP or NSP."""
 
-    role: str
-    party: Party
-    name: str
-    public_url: str
-    clock: Clock
-    http: httpx.AsyncClient
-    state: State
-    charging_s: float = 1.0
-    """How long a session lasts at this CPO's chargers."""
+    def __init__(
+        self,
+        *,
+        role: str,
+        party: Party,
+        name: str,
+        public_url: str,
+        clock: Clock,
+        http: httpx.AsyncClient,
+        state: State,
+        charging_s: float = 1.0,
+    ) -> None:
+        self.hub = HubLink(role, party, name, public_url, clock, http, state)
+        self.chargers = Chargers(self.hub, charging_s)
+        self.role, self.party, self.name, self.public_url = role, party, name, public_url
+        self.clock, self.http, self.state = clock, http, state
+        self.door: Door | None = None
+        self.control_url = ""
+        self._returning: asyncio.Task[None] | None = None
 
-    async def authenticate(self, headers: Mapping[str, str], module: str) -> object:
-        """Who calls: the hub, or somebody with a registration token."""
-        candidates = token_candidates(headers.get("authorization"))
-        if self.state.link is not None and self.state.link.token_in in candidates:
-            return "hub"
-        if module in ("versions", "credentials") and self.state.registration_tokens & set(candidates):
-            return "registering"
-        raise Unauthenticated
+    @property
+    def charging_s(self) -> float:
+        """How long a session lasts at this CPO's chargers."""
+        return self.chargers.charging_s
+
+    @charging_s.setter
+    def charging_s(self, seconds: float) -> None:
+        self.chargers.charging_s = seconds
+
+    @property
+    def billing_error(self) -> Decimal:
+        """What this CPO adds to the total of each CDR: 0 when it bills rightly."""
+        return self.chargers.billing_error
+
+    @billing_error.setter
+    def billing_error(self, amount: Decimal) -> None:
+        self.chargers.billing_error = amount
+
+    # With whom it is connected
 
     def invite(self) -> Json:
-        """Make a token A for the hub to register with."""
-        token = random_token()
-        self.state.registration_tokens.add(token)
-        return {"versions_url": f"{self.public_url}/ocpi/versions", "token": token}
+        """Make a token A for the hub to register with: `{"versions_url", "token"}`."""
+        return self.hub.invite()
 
     async def register(self, versions_url: str, token: str) -> None:
         """Register with the hub that invited us. Raises `OcpiError` or `PeerError`."""
-        ours = random_token()
-        self.state.registration_tokens.add(ours)
-        try:
-            discovery = await handshake.discover(self.http, versions_url, token, now=self.clock.now)
-            theirs = await handshake.register(self.http, discovery, token, self._credentials(ours), now=self.clock.now)
-        finally:
-            self.state.registration_tokens.discard(ours)
-        await self._connect(theirs, ours)
+        await self.hub.register(versions_url, token)
 
-    async def be_registered(self, theirs: Credentials) -> Credentials:
-        """The hub registers with us, or renews its registration."""
-        ours = random_token()
-        await self._connect(theirs, ours)
-        self.state.registration_tokens.clear()
-        return self._credentials(ours)
+    async def renew(self) -> None:
+        """Change both tokens. Raises `OcpiError` or `PeerError`."""
+        await self.hub.renew()
 
-    async def push(self, module: str, body: Json) -> None:
-        """Keep an object of ours and send it to the hub."""
+    async def unregister(self) -> None:
+        """End the registration. Raises `OcpiError` or `PeerError`."""
+        await self.hub.unregister()
+
+    async def go_away(self, *, refuse: bool = False, for_s: float | None = None) -> None:
+        """Be out of order until `come_back`, or for a time: answer 503, or refuse connections altogether."""
+        self._forget_return()
+        self.state.online = False
+        if refuse and self.door is not None:
+            await self.door.close()
+        if for_s is not None:
+            self._returning = asyncio.create_task(self._return_after(for_s))
+
+    async def come_back(self) -> None:
+        """Answer again."""
+        self._forget_return()
+        await self._open()
+
+    async def close(self) -> None:
+        """Let go of what was planned."""
+        self._forget_return()
+
+    async def _return_after(self, seconds: float) -> None:
+        await self.clock.sleep(seconds)
+        await self._open()
+
+    async def _open(self) -> None:
+        if self.door is not None:
+            await self.door.open()
+        self.state.online = True
+
+    def _forget_return(self) -> None:
+        if self._returning is not None:
+            self._returning.cancel()
+            self._returning = None
+
+    # Its objects and the hub's
+
+    def keep(self, module: str, body: Json) -> Json:
+        """Keep an object of ours without telling the hub, as one that is known in real time only; completed.
+
+        Raises `KeyError` for a module whose objects are not kept.
+        """
         stored = {
             **body,
             "country_code": self.party.country_code,
             "party_id": self.party.party_id,
-            "last_updated": self._now(),
+            "last_updated": format_datetime(self.clock.now()),
         }
-        object_id = str(stored["uid" if module == "tokens" else "id"])
-        getattr(self.state, module)[object_id] = stored
-        owner = (self.party.country_code, self.party.party_id)
-        await self._client().put(module, _RECEIVER, *owner, object_id, body=orjson.dumps(stored))
+        self.state.objects(module)[_object_id(module, stored)] = stored
+        return stored
 
-    async def pull(self, module: str, *, limit: int | None = None) -> list[Json]:
-        """Everything that the hub lists of a module, page by page."""
-        return [dict(item) async for item in self._client().items(module, _SENDER, limit=limit)]
+    async def push(self, module: str, body: Json) -> None:
+        """Keep an object of ours and send it to the hub. Raises `PeerError`."""
+        stored = self.keep(module, body)
+        query = {"type": str(stored["type"])} if module == "tokens" else None
+        path = (self.party.country_code, self.party.party_id, _object_id(module, stored))
+        await self.hub.client().put(module, _RECEIVER, *path, query=query, body=orjson.dumps(stored))
 
-    async def tap(self, uid: str, *, location_id: str | None = None, kwh: str = "7.5") -> Json:
-        """A driver taps a card at our charger: ask the hub, charge, report the session and bill it.
+    async def patch(self, module: str, path: list[str], change: Json) -> None:
+        """Send a change of an object of ours, `path` from its id on (`["LOC1", "EVSE-1"]`). Raises `PeerError`.
 
-        Returns `{"allowed", "session_id"}`; nothing is charged unless the hub allows it.
+        What is kept here of a whole object changes too.
         """
-        location = self._location(location_id)
-        references = {"location_id": location["id"], "evse_uids": [location["evses"][0]["uid"]]}
-        try:
-            reply = await self._client().post(
-                "tokens", _SENDER, uid, "authorize", query={"type": "RFID"}, body=orjson.dumps(references)
-            )
-        except PeerRefused as error:
-            return {"allowed": "NOT_ALLOWED", "session_id": None, "reason": str(error)}
-        info = _object(reply.envelope.data)
-        if info.get("allowed") != "ALLOWED":
-            return {"allowed": info.get("allowed"), "session_id": None}
-        session = self._session(_object(info["token"]), location, "AUTH_REQUEST", info.get("authorization_reference"))
-        await self._charge(session, location, Decimal(kwh))
-        return {"allowed": "ALLOWED", "session_id": session["id"]}
+        stamped = {**change, "last_updated": format_datetime(self.clock.now())}
+        objects = self.state.objects(module)
+        if len(path) == 1 and path[0] in objects:
+            objects[path[0]] = {**objects[path[0]], **stamped}
+        owner = (self.party.country_code, self.party.party_id)
+        await self.hub.client().patch(module, _RECEIVER, *owner, *path, body=orjson.dumps(stamped))
 
-    async def on_command(self, command: str, body: Json) -> None:
-        """Carry out a command of the hub: post the result, then charge, or stop charging."""
-        await self._client().request(Verb.POST, body["response_url"], body=orjson.dumps({"result": "ACCEPTED"}))
-        if command == "STOP_SESSION":
-            stored = self.state.sessions[body["session_id"]]
-            await self._finish(stored, self._location(stored["location_id"]), Decimal(str(stored["kwh"])))
-            return
-        location = self._location(body["location_id"])
-        session = self._session(body["token"], location, "COMMAND", body.get("authorization_reference"))
-        await self._charge(session, location, Decimal("4.2"))
+    async def delete(self, module: str, object_id: str) -> None:
+        """Forget an object of ours and tell the hub. Raises `PeerError`."""
+        self.state.objects(module).pop(object_id, None)
+        await self.hub.client().delete(module, _RECEIVER, self.party.country_code, self.party.party_id, object_id)
 
-    async def start_session(self, uid: str, location_id: str, evse_uid: str | None = None) -> str:
-        """As an eMSP: ask the hub to start a session for a token of ours; returns the id that the result will have."""
-        command_id = uuid7()
-        body: Json = {
-            "response_url": f"{self.public_url}/ocpi/2.2.1/sender/commands/START_SESSION/{command_id}",
-            "token": self.state.tokens[uid],
-            "location_id": location_id,
-            "authorization_reference": f"CMD-{command_id[-8:]}",
-        }
+    async def pull(self, module: str, *, limit: int | None = None, date_from: str | None = None) -> list[Json]:
+        """Everything that the hub lists of a module, page by page. Raises `PeerError`."""
+        since = parse_datetime(date_from) if date_from else None
+        items = self.hub.client().items(module, _SENDER, limit=limit, date_from=since)
+        return [dict(item) async for item in items]
+
+    # As a CPO
+
+    async def tap(
+        self, uid: str, *, location_id: str | None = None, evse_uid: str | None = None, kwh: str = "7.5"
+    ) -> Json:
+        """A driver taps a card at our charger: see `Chargers.tap`."""
+        return await self.chargers.tap(uid, location_id=location_id, evse_uid=evse_uid, kwh=kwh)
+
+    # As an eMSP
+
+    async def start_session(
+        self, uid: str, location_id: str, evse_uid: str | None = None, *, to: Party | None = None
+    ) -> str:
+        """Ask for a session for a token of ours; returns the id that the result will have.
+
+        `to` names the CPO, else the hub finds it. Raises `PeerError`, `KeyError` for a token that is not ours.
+        """
+        body: Json = {"token": self.state.tokens[uid], "location_id": location_id}
         if evse_uid is not None:
             body["evse_uid"] = evse_uid
-        await self._client().post("commands", _RECEIVER, "START_SESSION", body=orjson.dumps(body))
-        return command_id
+        return await self._command("START_SESSION", body, to=to)
 
-    async def stop_session(self, session_id: str) -> str:
-        """As an eMSP: ask the hub to stop a session of our driver; returns the id that the result will have."""
+    async def stop_session(self, session_id: str, *, to: Party | None = None) -> str:
+        """Ask to stop a session of our driver; returns the id that the result will have. Raises `PeerError`."""
+        return await self._command("STOP_SESSION", {"session_id": session_id}, to=to)
+
+    async def unlock(self, location_id: str, evse_uid: str, connector_id: str, *, to: Party | None = None) -> str:
+        """Ask to release a cable; returns the id that the result will have. Raises `PeerError`."""
+        place = {"location_id": location_id, "evse_uid": evse_uid, "connector_id": connector_id}
+        return await self._command("UNLOCK_CONNECTOR", place, to=to)
+
+    async def _command(self, command: str, body: Json, *, to: Party | None) -> str:
         command_id = uuid7()
-        url = f"{self.public_url}/ocpi/2.2.1/sender/commands/STOP_SESSION/{command_id}"
-        body = {"response_url": url, "session_id": session_id}
-        await self._client().post("commands", _RECEIVER, "STOP_SESSION", body=orjson.dumps(body))
+        url = f"{self.public_url}/ocpi/2.2.1/sender/commands/{command}/{command_id}"
+        sent = {**body, "response_url": url}
+        if command == "START_SESSION":
+            sent["authorization_reference"] = f"CMD-{command_id[-8:]}"
+        client = self.hub.client()
+        headers = client.headers(to_party=to)
+        reply = await client.post("commands", _RECEIVER, command, body=orjson.dumps(sent), headers=headers)
+        answer = reply.envelope.data
+        if isinstance(answer, dict) and answer.get("result") != "ACCEPTED":
+            self.state.results[command_id] = {"command": command, "result": answer.get("result"), "answered": True}
         return command_id
 
-    async def _charge(self, session: Json, location: Json, kwh: Decimal) -> None:
-        reports = max(1, round(self.charging_s))
-        for report in range(reports):
-            session = {**session, "kwh": float(round(kwh * report / reports, 4)), "last_updated": self._now()}
-            self.state.sessions[session["id"]] = session
-            await self._report(session)
-            await self.clock.sleep(self.charging_s / reports)
-            if self.state.sessions[session["id"]]["status"] != "ACTIVE":
-                return
-        await self._finish(session, location, kwh)
 
-    async def _finish(self, session: Json, location: Json, kwh: Decimal) -> None:
-        """The last state of the session by PATCH, and its CDR, priced by the first tariff that we have."""
-        end = self.clock.now()
-        tariff = next(iter(self.state.tariffs.values()), None)
-        price = _energy_price(tariff)
-        cost = {"excl_vat": float(round(kwh * price, 4))}
-        change = {
-            "status": "COMPLETED",
-            "kwh": float(kwh),
-            "end_date_time": format_datetime(end),
-            "total_cost": cost,
-            "last_updated": self._now(),
-        }
-        self.state.sessions[session["id"]] = finished = {**session, **change}
-        owner = (self.party.country_code, self.party.party_id)
-        await self._client().patch("sessions", _RECEIVER, *owner, session["id"], body=orjson.dumps(change))
-        cdr = self._cdr(finished, location, tariff, kwh, cost)
-        self.state.cdrs[cdr["id"]] = cdr
-        await self._client().post("cdrs", _RECEIVER, body=orjson.dumps(cdr))
-
-    async def _report(self, session: Json) -> None:
-        owner = (self.party.country_code, self.party.party_id)
-        await self._client().put("sessions", _RECEIVER, *owner, session["id"], body=orjson.dumps(session))
-
-    def _session(self, token: Json, location: Json, auth_method: str, reference: JsonValue) -> Json:
-        names = ("country_code", "party_id", "uid", "type", "contract_id")
-        session: Json = {
-            "country_code": self.party.country_code,
-            "party_id": self.party.party_id,
-            "id": uuid7(),
-            "start_date_time": self._now(),
-            "kwh": 0,
-            "cdr_token": {name: token[name] for name in names},
-            "auth_method": auth_method,
-            "location_id": location["id"],
-            "evse_uid": location["evses"][0]["uid"],
-            "connector_id": location["evses"][0]["connectors"][0]["id"],
-            "currency": "EUR",
-            "status": "ACTIVE",
-            "last_updated": self._now(),
-        }
-        return session | ({"authorization_reference": reference} if reference else {})
-
-    def _cdr(self, session: Json, location: Json, tariff: Json | None, kwh: Decimal, cost: Json) -> Json:
-        evse = location["evses"][0]
-        connector = evse["connectors"][0]
-        hours = timedelta(seconds=self.charging_s) / timedelta(hours=1)
-        period = {
-            "start_date_time": session["start_date_time"],
-            "dimensions": [{"type": "ENERGY", "volume": float(kwh)}, {"type": "TIME", "volume": round(hours, 4)}],
-        }
-        kept = ("country_code", "party_id", "start_date_time", "end_date_time", "cdr_token", "auth_method", "currency")
-        cdr: Json = {name: session[name] for name in kept}
-        return cdr | {
-            "id": uuid7(),
-            "session_id": session["id"],
-            "authorization_reference": session.get("authorization_reference") or "none",
-            "cdr_location": {
-                "id": location["id"],
-                "address": location["address"],
-                "city": location["city"],
-                "country": location["country"],
-                "coordinates": location["coordinates"],
-                "evse_uid": evse["uid"],
-                "evse_id": evse.get("evse_id", "#NA"),
-                "connector_id": connector["id"],
-                "connector_standard": connector["standard"],
-                "connector_format": connector["format"],
-                "connector_power_type": connector["power_type"],
-            },
-            "tariffs": [tariff] if tariff else [],
-            "charging_periods": [period],
-            "total_cost": cost,
-            "total_energy": float(kwh),
-            "total_time": round(hours, 4),
-            "last_updated": self._now(),
-        }
-
-    async def _connect(self, theirs: Credentials, token_in: str) -> None:
-        """Fetch what the hub offers with the token that it gave us."""
-        discovery = await handshake.discover(self.http, theirs.url, theirs.token, now=self.clock.now)
-        roles: list[Json] = [role.model_dump(mode="json", exclude_none=True) for role in theirs.roles]
-        self.state.link = Link(discovery.endpoints, theirs.token, token_in, theirs.url, roles)
-
-    def _credentials(self, token: str) -> Credentials:
-        role = {
-            "role": self.role,
-            "country_code": self.party.country_code,
-            "party_id": self.party.party_id,
-            "business_details": {"name": self.name},
-        }
-        url = f"{self.public_url}/ocpi/versions"
-        return Credentials.model_validate({"token": token, "url": url, "roles": [role]})
-
-    def _client(self) -> PartnerClient:
-        link = self.state.link
-        if link is None:
-            raise PeerError("not registered with the hub")
-        return PartnerClient(
-            self.http, link.endpoints, link.token_out, now=self.clock.now, our_party=self.party, peer_party=None
-        )
-
-    def _location(self, location_id: str | None) -> Json:
-        return self.state.locations[location_id] if location_id else next(iter(self.state.locations.values()))
-
-    def _now(self) -> str:
-        return format_datetime(self.clock.now())
-
-
-def _energy_price(tariff: Json | None) -> Decimal:
-    for element in (tariff or {}).get("elements", []):
-        for component in element["price_components"]:
-            if component["type"] == "ENERGY":
-                return Decimal(str(component["price"]))
-    return Decimal(0)
-
-
-def _object(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}
+def _object_id(module: str, body: Json) -> str:
+    return str(body["uid" if module == "tokens" else "id"])

@@ -5,19 +5,37 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ocpi.endpoint import Interface
+from ocpi.headers import Party
 
 Json = dict[str, Any]
+
+MODULES = ("locations", "tariffs", "tokens", "sessions", "cdrs")
+"""The modules whose objects a partner keeps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """A message that came in, in the order of arrival."""
+    """A message that came in, in the order of arrival: what it was, from whom and to whom (`CC*PID`)."""
 
     verb: str
     module: str
     path: tuple[str, ...]
     body: Json | None
     correlation_id: str
+    sender: Party | None = None
+    receiver: Party | None = None
+
+    def as_json(self) -> Json:
+        """The message for the control API."""
+        return {
+            "verb": self.verb,
+            "module": self.module,
+            "path": list(self.path),
+            "body": self.body,
+            "correlation_id": self.correlation_id,
+            "from": str(self.sender) if self.sender else None,
+            "to": str(self.receiver) if self.receiver else None,
+        }
 
 
 @dataclass(slots=True)
@@ -40,6 +58,8 @@ class State:
     tokens: dict[str, Json] = field(default_factory=dict)
     sessions: dict[str, Json] = field(default_factory=dict)
     cdrs: dict[str, Json] = field(default_factory=dict)
+    clients: dict[str, Json] = field(default_factory=dict)
+    """Who takes part, as the hub's client info says, by `CC*PID*ROLE`."""
     results: dict[str, Json] = field(default_factory=dict)
     """CommandResults by the id in our `response_url`."""
     pushed: list[Pushed] = field(default_factory=list)
@@ -47,10 +67,21 @@ class State:
     """How often a token of ours was asked about."""
     asked_under: list[str] = field(default_factory=list)
     """The correlation ids of these questions."""
+    allowed: dict[str, str] = field(default_factory=dict)
+    """The answer to give about a token, by uid, where its `valid` does not say enough: `NO_CREDIT`, …"""
+    failures: list[str] = field(default_factory=list)
+    """What could not be told to the hub, and why."""
     registration_tokens: set[str] = field(default_factory=set)
     link: Link | None = None
     online: bool = True
     authorize_delay_s: float = 0.0
+
+    def objects(self, module: str) -> dict[str, Json]:
+        """The objects of a module by id. Raises `KeyError` for a module whose objects are not kept."""
+        if module not in MODULES:
+            raise KeyError(module)
+        found: dict[str, Json] = getattr(self, module)
+        return found
 
     def as_json(self) -> Json:
         """What the control API shows: everything but the secrets."""
@@ -58,15 +89,10 @@ class State:
             "online": self.online,
             "registered": self.link is not None,
             "hub_roles": self.link.roles if self.link else [],
-            "locations": self.locations,
-            "tariffs": self.tariffs,
-            "tokens": self.tokens,
-            "sessions": self.sessions,
-            "cdrs": self.cdrs,
+            **{module: self.objects(module) for module in MODULES},
+            "clients": self.clients,
             "results": self.results,
             "authorizations": self.authorizations,
-            "pushed": [
-                {"verb": each.verb, "module": each.module, "path": list(each.path), "body": each.body}
-                for each in self.pushed
-            ],
+            "failures": self.failures,
+            "pushed": [each.as_json() for each in self.pushed],
         }

@@ -66,15 +66,15 @@ class Tab:
                 await asyncio.sleep(0.1)
             return value
 
-    async def screenshot(self, path: Path, *, width: int, height: int, dark: bool = False) -> None:
-        """Write what the page looks like as PNG."""
+    async def screenshot(self, *, width: int, height: int, dark: bool = False) -> bytes:
+        """What the page looks like, as PNG."""
         await self.command(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         await self.command("Emulation.setEmulatedMedia", features=[scheme])
         await asyncio.sleep(1)
-        path.write_bytes(b64decode((await self.command("Page.captureScreenshot"))["data"]))
+        return b64decode((await self.command("Page.captureScreenshot"))["data"])
 
     def _note(self, told: Json) -> None:
         if told["method"] == "Log.entryAdded" and told["params"]["entry"]["level"] == "error":

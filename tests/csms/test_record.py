@@ -86,6 +86,21 @@ def test_one_stray_low_reading_is_not_counted_when_the_register_returns() -> Non
     assert Review.REGISTER_FELL in record.review
 
 
+def test_samples_in_another_unit_than_the_registers_are_not_counted() -> None:
+    samples = [meter(60 * number, 50 + number // 4) for number in range(1, 9)]
+    record = reduce([start(50_000), *samples, end(52_000, 600)])
+    assert record.energy_wh == 2000
+    assert record.review == {Review.REGISTER_FELL}
+
+
+def test_a_jump_without_a_clock_is_measured_against_any_vehicle() -> None:
+    record = reduce(
+        [start(0, None, received=0), meter(None, 5_000_000, received=60), meter(None, 5_000_300, received=99)]
+    )
+    assert record.energy_wh == 300
+    assert record.review == {Review.REGISTER_JUMPED, Review.CLOCK_UNSURE}
+
+
 def test_a_jump_that_no_charger_can_deliver_is_no_energy() -> None:
     record = reduce([start(0), meter(10, 800_000), meter(70, 800_500)])
     assert record.energy_wh == 500

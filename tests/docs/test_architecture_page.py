@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 PAGE = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text()
-NAMES = sorted({name for name in re.findall(r"`((?:kit|ocpi|auth|csms|hub|simulators)(?:\.\w+)+)`", PAGE) if not name.endswith(".py")})
+FOUND = re.findall(r"`((?:kit|ocpi|auth|csms|hub|simulators)(?:\.\w+)+)`", PAGE)
+NAMES = sorted({name for name in FOUND if not name.endswith(".py")})
 PATHS = sorted(set(re.findall(r"`((?:kit|ocpi|auth|csms|hub|tests|simulators)(?:/[\w.]+)+)`", PAGE)))
 
 

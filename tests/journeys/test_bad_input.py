@@ -2,37 +2,23 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import update
-from sqlmodel import col, select
-from starlette.responses import RedirectResponse
+from sqlmodel import select
 
-from auth.keys import create_key, new_key
-from auth.subjects import OperatorRole
-from auth.tables import ApiKey
 from hub.starts.tables import Start
-from kit import log
-from tests.journeys.network import LOCATION, PARTNER_TOKEN, TARIFF, Json, Network, eventually
+from tests.journeys.network import PARTNER_TOKEN, TARIFF, Json, Network, eventually
 from tests.journeys.peers import (
     STAMP,
     Ocpi,
     addressed,
     cdr_of,
-    cdr_token,
     credentials,
-    hub_with,
     session_of,
     stamped_location,
-    stranger,
-    trap,
 )
 
 pytestmark = pytest.mark.anyio
@@ -133,10 +119,7 @@ async def test_times_are_utc_with_or_without_a_z(two: Two, name: str) -> None:
         await caller.send(*WRITES[ROOTS[name]])
     for text in ("2026-01-01T00:00:00+02:00", "2026-01-01", "1767225600", "2026-13-01T00:00:00Z", "yesterday"):
         assert await caller.code(method, path, {**body, "last_updated": text}) == (200, 2001), text
-    assert await caller.code(method, path, {**body, "last_updated": "2026-01-01T00:00:00"}) in {
-        (201, 1000),
-        (200, 1000),
-    }
+    assert (await caller.code(method, path, {**body, "last_updated": "2026-01-01T00:00:00"}))[1] == 1000
 
 
 @pytest.mark.parametrize("name", [name for name in WRITES if WRITES[name][0] == "PUT" and name != "credentials"])
@@ -157,13 +140,16 @@ async def test_the_party_and_the_id_in_the_url_count(two: Two, name: str) -> Non
 
 async def test_a_role_that_was_not_registered_for_may_not_be_played(two: Two) -> None:
     """The invitation is bound to roles: an eMSP brings no chargers and no bills, a CPO no tokens."""
+    to_us = addressed(to="NL*PLB")
     for name in ("location", "tariff", "session"):
         method, path, body = WRITES[name]
-        claimed = {**body, "country_code": "DE", "party_id": "EMS"}
-        assert await two.emsp.code(method, path.replace("BE/CPO", "DE/EMS"), claimed) == (404, 2000), name
+        own_path, claimed = path.replace("BE/CPO", "DE/EMS"), {**body, "country_code": "DE", "party_id": "EMS"}
+        assert await two.emsp.code(method, own_path, claimed, headers=to_us) == (404, 2000), name
+        assert (await two.emsp.code(method, own_path, claimed))[1] in (2000, 2001), name
     assert await two.emsp.code("POST", "receiver/cdrs", cdr_of("DE*EMS", "C1", "NL*PLB")) == (200, 2001)
     token = {**TOKEN, **OWNED}
-    assert await two.cpo.code("PUT", f"receiver/tokens/BE/CPO/{TOKEN['uid']}", token) == (404, 2000)
+    assert await two.cpo.code("PUT", f"receiver/tokens/BE/CPO/{TOKEN['uid']}", token, headers=to_us) == (404, 2000)
+    assert await two.cpo.code("PUT", f"receiver/tokens/BE/CPO/{TOKEN['uid']}", token) == (200, 2001)
     assert await two.emsp.code("POST", "sender/tokens/04AA/authorize") == (200, 2000)
     assert (await two.network.get("/cdrs"))["total"] == (await two.network.get("/sessions"))["total"] == 0
 
@@ -187,7 +173,7 @@ async def test_a_patch_of_what_is_not_there_is_404(two: Two, method: str, path: 
 
 @pytest.mark.parametrize("name", ["location", "evse", "connector", "session", "token"])
 async def test_a_patch_needs_last_updated_and_keeps_the_identity(two: Two, name: str) -> None:
-    method, path, body = WRITES[name]
+    _, path, body = WRITES[name]
     caller = two.caller_of(module_of(path))
     await caller.send(*WRITES[ROOTS.get(name, name)])
     assert await caller.code("PATCH", path, {"x": 1}) == (200, 2001)
@@ -243,10 +229,8 @@ async def test_a_cdr_is_taken_once_and_never_changed(two: Two) -> None:
 async def test_a_number_beyond_reason_is_refused(two: Two, number: float) -> None:
     session = session_of("BE*CPO", "S1", "DE*EMS", kwh=number)
     assert await two.cpo.code("PUT", "receiver/sessions/BE/CPO/S1", session) == (200, 2001)
-    assert await two.cpo.code("POST", "receiver/cdrs", cdr_of("BE*CPO", "C", "DE*EMS", total_energy=number)) == (
-        200,
-        2001,
-    )
+    body = cdr_of("BE*CPO", "C1", "DE*EMS", total_energy=number)
+    assert await two.cpo.code("POST", "receiver/cdrs", body) == (200, 2001)
     period = {"start_date_time": STAMP, "dimensions": [{"type": "ENERGY", "volume": number}]}
     body = cdr_of("BE*CPO", "C2", "DE*EMS", charging_periods=[period], tariffs=[TARIFF_BODY])
     assert await two.cpo.code("POST", "receiver/cdrs", body) == (200, 2001)
@@ -288,7 +272,7 @@ async def test_no_json_makes_the_hub_fail(two: Two) -> None:
         ("GET", "receiver/locations/BE/CPO/..%2f..%2fcredentials", 404),
         ("GET", "receiver/locations/BE/CPO/%C3%9F%C3%9F", 404),
         ("DELETE", "receiver/locations/BE/CPO/L1", 405),
-        ("BREW", "sender/locations", 405),
+        ("OPTIONS", "sender/locations", 405),
         ("GET", "receiver/commands/START_SESSION", 405),
         ("POST", "receiver/commands/DANCE", 404),
     ],
@@ -302,7 +286,7 @@ async def test_a_url_that_nobody_knows_is_answered_by_an_envelope(
     assert "x-evil" not in answer.headers
 
 
-@pytest.mark.parametrize("query", ["limit=x", "offset=-1", "limit=99999999999", "date_from=yesterday", "date_to=%00"])
+@pytest.mark.parametrize("query", ["limit=x", "offset=-1", "limit=1e3", "date_from=yesterday", "date_to=%00"])
 async def test_a_query_that_cannot_be_read_is_told(two: Two, query: str) -> None:
     assert await two.emsp.code("GET", f"sender/locations?{query}") == (200, 2001)
 
@@ -373,108 +357,6 @@ async def test_a_body_without_end_is_cut_off(two: Two) -> None:
     assert await two.cpo.code("GET", "sender/locations") == (200, 1000), "the hub is well"
 
 
-# The partner is on 127.0.0.1, which is allowed here; 127.0.0.2 stands for our own network.
-
-
-@pytest.fixture
-async def guarded(tmp_path: Path, migrated_database_url: str) -> AsyncIterator[Network]:
-    only = ["127.0.0.1/32"]
-    async with hub_with(tmp_path, migrated_database_url, egress_private_networks=only) as network:
-        yield network
-
-
-async def dead_letters(network: Network, count: int) -> Any:
-    async def gone() -> Any:
-        jobs = (await network.get("/deliveries"))["dead_letters"]
-        return jobs if len(jobs) >= count else None
-
-    return await eventually(gone)
-
-
-@pytest.mark.parametrize("command", ["START_SESSION", "STOP_SESSION", "UNLOCK_CONNECTOR"])
-async def test_no_response_url_leads_into_a_private_network(guarded: Network, command: str) -> None:
-    await guarded.publish()
-    partner = await guarded.partner("EMSP", "DE*EMS")
-    emsp = Ocpi.of(guarded, partner)
-    partner.state.tokens[TOKEN["uid"]] = TOKEN
-    station = await guarded.station()
-    async with trap("127.0.0.2") as (port, caught), stranger() as hop:
-        hop.replies["/"] = lambda _: RedirectResponse(f"http://127.0.0.2:{port}/", 307)
-        if command == "STOP_SESSION":
-            await partner.start_session(TOKEN["uid"], "LOC1")
-
-            async def running() -> Any:
-                return next((each for each in partner.state.sessions.values() if each["status"] == "ACTIVE"), None)
-
-            session_id = (await eventually(running))["id"]
-        _, path, body = WRITES[command]
-        body = {**body, **({"session_id": session_id} if command == "STOP_SESSION" else {})}
-        for url in (f"http://127.0.0.2:{port}/r", f"{hop.url}/r", "http://a..b/", "http://127.0.0.1:99999/"):
-            answer = await emsp.send("POST", path, {**body, "response_url": url})
-            assert answer.json()["data"]["result"] in ("ACCEPTED", "REJECTED"), answer.text
-
-        async def tried() -> bool:
-            return any(seen.method == "POST" for seen in hop.seen)
-
-        await eventually(tried)
-        await asyncio.sleep(0.5)
-        assert caught == []
-    assert station is not None
-
-
-async def test_no_endpoint_of_a_partner_leads_into_a_private_network(guarded: Network) -> None:
-    async with (
-        trap("127.0.0.2") as (port, caught),
-        stranger() as other,
-        httpx.AsyncClient(trust_env=False) as http,
-    ):
-        inside = f"http://127.0.0.2:{port}/x"
-        versions = other.speaks(
-            {"RECEIVER/locations": inside, "RECEIVER/tariffs": f"{other.url}/hop", "SENDER/tokens": inside}
-        )
-        other.replies["/hop"] = lambda _: RedirectResponse(f"http://127.0.0.2:{port}/hop/", 308)
-        invitation = await guarded.send("POST", "/partners/invitations", {"name": "Partner"}, expect=201)
-        invitee = Ocpi.with_token(guarded, http, invitation["token"])
-        answer = await invitee.send("POST", "credentials", credentials(versions, "EMSP:DE*EMS"))
-        emsp = Ocpi.with_token(guarded, http, answer.json()["data"]["token"])
-        await guarded.publish()
-        station = await guarded.station()
-
-        assert await station.authorize("04NOBODY") == "Invalid"
-        cpo = Ocpi.of(guarded, await guarded.partner("CPO", "BE*CPO"))
-        forwarded = await cpo.code("PUT", "receiver/locations/BE/CPO/L1", LOCATION_BODY, headers=addressed(to="DE*EMS"))
-        assert forwarded == (200, 4003)
-
-        async def tried() -> bool:
-            rows = (await guarded.get("/deliveries"))["partners"]
-            return {row["module"] for row in rows if row["last_error"]} >= {"locations"} and any(
-                seen.path == "/hop/NL/PLB/STANDARD" for seen in other.seen
-            )
-
-        await eventually(tried)
-        assert caught == []
-        assert await emsp.code("GET", "sender/locations") == (200, 1000)
-
-
-async def test_a_start_with_the_same_key_is_one_start(network: Network) -> None:
-    await network.publish()
-    await network.send("POST", "/tokens", {"uid": "04AABBCCDD"}, expect=201)
-    station = await network.station(protocol="ocpp2.0.1")
-    body = {"token_uid": "04AABBCCDD", "station_id": "CS-1"}
-    key = {"Idempotency-Key": "start-0001"}
-
-    first = await network.send("POST", "/starts", body, expect=202, headers=key)
-    again = await asyncio.gather(*(network.api.post("/starts", json=body, headers=key) for _ in range(3)))
-    other = await network.api.post("/starts", json={**body, "evse_id": 1}, headers=key)
-
-    assert [answer.json() for answer in again] == [first] * 3
-    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
-    assert "04AABBCCDD" not in other.text
-    async with network.up.hub.db.read() as tx:
-        assert len(await tx.all(select(Start).where(col(Start.method) == "API"))) == 1
-    assert station is not None
-
-
 async def test_a_start_that_a_partner_sends_twice_is_one_start(network: Network) -> None:
     await network.publish()
     partner = await network.partner("EMSP", "DE*EMS")
@@ -508,9 +390,7 @@ async def test_a_start_with_somebody_elses_token_or_an_unknown_place_is_refused(
     _, path, body = WRITES["START_SESSION"]
     own = {**TOKEN, "country_code": "NL", "party_id": "PLB"}
     assert await two.emsp.code("POST", path, {**body, "token": own}) == (200, 2001)
-    assert await two.cpo.code("POST", path, {**body, "token": {**TOKEN, **OWNED}}) == (200, 2001), (
-        "a CPO has no drivers"
-    )
+    assert await two.cpo.code("POST", path, {**body, "token": {**TOKEN, **OWNED}}) == (200, 2001)
     assert await two.emsp.code("POST", path, {**body, "location_id": "NOWHERE"}) == (200, 2003)
     assert await two.emsp.code("POST", path, {**body, "evse_uid": "NONE"}) == (200, 2003)
     stopped = await two.emsp.send("POST", *WRITES["STOP_SESSION"][1:])
@@ -522,124 +402,3 @@ async def test_a_partner_that_was_shut_out_is_not_heard(two: Two) -> None:
     assert await two.emsp.code("DELETE", "credentials") == (200, 1000)
     for name in ("token", "START_SESSION"):
         assert await two.emsp.code(*WRITES[name]) == (401, 2000)
-
-
-OPERATOR_WRITES: dict[str, tuple[str, Json]] = {
-    "/partners/invitations": ("POST", {"name": "X"}),
-    "/partners": ("POST", {"versions_url": "http://127.0.0.1:9/v", "token": "secret-token-of-theirs"}),
-    "/tokens": ("POST", {"uid": "04DEADBEEF"}),
-    "/stations": ("POST", {"id": "CS-9"}),
-    "/starts": ("POST", {"token_uid": "04DEADBEEF", "station_id": "CS-9"}),
-    "/starts/none/stop": ("POST", {}),
-    "/sessions/none/release": ("POST", {}),
-    "/locations/LOC1": ("PUT", LOCATION),
-    "/tariffs/T1": ("PUT", TARIFF),
-    "/deliveries/dead-letters/1/replay": ("POST", {}),
-}
-OPERATOR_READS = ["/partners", "/deliveries", "/sessions", "/cdrs", "/tariffs", "/locations", "/stations", "/starts/x"]
-
-
-async def test_an_operator_needs_a_key_that_is_good_for_it(network: Network) -> None:
-    hub = network.up.hub
-    async with hub.db.tx() as tx:
-        viewer = await create_key(tx, hub.keys, name="viewer", role=OperatorRole.VIEWER)
-        revoked = await create_key(tx, hub.keys, name="revoked", role=OperatorRole.ADMIN)
-        await tx.execute(update(ApiKey).where(col(ApiKey.name) == "revoked").values(revoked_at=tx.now))
-    mistyped = viewer[:-1] + ("0" if viewer[-1] != "0" else "1")
-    strangers = [None, "", "plb_", "nonsense", mistyped, new_key(), revoked, "é"]
-
-    async def ask(method: str, path: str, key: str | None, body: Json | None = None) -> httpx.Response:
-        headers = [] if key is None else [(b"Authorization", b"Bearer " + key.encode("latin-1"))]
-        async with httpx.AsyncClient(trust_env=False) as http:
-            return await http.request(
-                method, f"{network.up.http_url}/api/operator/v1{path}", json=body, headers=headers
-            )
-
-    for path, (method, body) in OPERATOR_WRITES.items():
-        for key in strangers:
-            answer = await ask(method, path, key, body)
-            assert answer.status_code == 401, (path, key)
-            assert answer.headers["content-type"] == "application/problem+json"
-            assert key is None or len(key) < 5 or key not in answer.text
-            assert "DEADBEEF" not in answer.text
-            assert "secret-token" not in answer.text
-        answer = await ask(method, path, viewer, body)
-        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), path
-    for path in OPERATOR_READS:
-        assert (await ask("GET", path, None)).status_code == 401
-        assert (await ask("GET", path, viewer)).status_code in (200, 404), path
-
-
-@pytest.mark.parametrize("path", [path for path, (_, body) in OPERATOR_WRITES.items() if body and path[-1] != "1"])
-async def test_an_unknown_field_or_a_wrong_type_is_told_without_the_value(network: Network, path: str) -> None:
-    method, body = OPERATOR_WRITES[path]
-    for wrong in (
-        {**body, "unknown_field": "SECRETVALUE"},
-        {**body, next(iter(body)): {"SECRETVALUE": 1}},
-        ["SECRETVALUE"],
-    ):
-        answer = await network.api.request(method, path, json=wrong)
-        assert answer.status_code == 422, answer.text
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert "SECRETVALUE" not in answer.text.replace('"pointer":"/SECRETVALUE"', "")
-
-
-@pytest.mark.parametrize("path", ["/locations/LOC1", "/tariffs/T1"])
-async def test_an_object_of_the_operator_is_checked_like_a_partners(network: Network, path: str) -> None:
-    whole = LOCATION if "locations" in path else TARIFF
-    for field in whole:
-        answer = await network.api.put(path, json={**whole, field: {"SECRETVALUE": [1]}})
-        assert answer.status_code == 422, field
-        assert "SECRETVALUE" not in answer.text
-    for evses in (5, "text", [5], [None], [{"connectors": 5}], [{"connectors": [5]}], [{"connectors": {"a": 1}}]):
-        answer = await network.api.put("/locations/LOC1", json={**LOCATION, "evses": evses})
-        assert answer.status_code == 422, evses
-    for content in (b"{", b"[" * 10_000, b"\xff"):
-        answer = await network.api.put(path, content=content, headers={"Content-Type": "application/json"})
-        assert answer.status_code in (400, 422)
-        assert answer.headers["content-type"] == "application/problem+json"
-
-
-async def test_no_card_number_and_no_secret_is_ever_logged(network: Network, capfd: pytest.CaptureFixture[str]) -> None:
-    """A card is issued, tapped, refused, asked about, forwarded and billed; the partner is away in between."""
-    log.configure("debug", json=True)
-    card, own = "CAFE0042BABE77", "F00D0042F00D77"
-    await network.publish()
-    emsp = await network.partner("EMSP", "DE*EMS")
-    cpo = await network.partner("CPO", "BE*CPO", charging_s=0.1)
-    await cpo.push("locations", stamped_location(id="BE-1"))
-    token = {**TOKEN, "uid": card}
-    emsp.state.tokens[card] = token
-    await network.send("POST", "/tokens", {"uid": own}, expect=201)
-    stations = [await network.station(f"CS-{version[4:5]}", version) for version in ("ocpp1.6", "ocpp2.0.1")]
-    for station in stations:
-        await station.tap(card, seconds=0.2)
-        await station.tap(own, seconds=0.2)
-        await station.authorize(f"{card}X")
-    raw, raw_cpo = Ocpi.of(network, emsp), Ocpi.of(network, cpo)
-    await raw.send("PUT", f"receiver/tokens/DE/EMS/{card}", token)
-    await raw.send("PUT", f"receiver/tokens/DE/EMS/{card}", {**token, "valid": card})
-    await raw.send("PUT", f"receiver/tokens/DE/EMS/{card}OTHER", token)
-    await raw.send("PATCH", f"receiver/tokens/DE/EMS/{card}NONE", {"last_updated": LATER})
-    await raw.send("POST", "receiver/commands/START_SESSION", {**WRITES["START_SESSION"][2], "token": token})
-    for target in ("DE*EMS", "FR*XXX", None):
-        headers = addressed(to=target)
-        await raw_cpo.send("POST", f"sender/tokens/{card}/authorize", headers=headers)
-    await cpo.tap(card)
-    await cpo.tap(own)
-    await raw_cpo.send("PUT", "receiver/sessions/BE/CPO/S9", session_of("BE*CPO", "S9", "DE*EMS", kwh=card))
-    body = session_of("BE*CPO", "S9", "DE*EMS", cdr_token=cdr_token("DE*EMS", card))
-    await raw_cpo.send("PUT", "receiver/sessions/BE/CPO/S9", body)
-    emsp.state.online = cpo.state.online = False
-    await stations[0].authorize(card)
-    await network.send("POST", "/tokens", {"uid": f"{own}2"}, expect=201)
-    await network.api.post("/starts", json={"token_uid": own, "cpo": "BE*CPO", "location_id": "BE-1"})
-    await network.api.post("/starts", json={"token_uid": card * 9, "station_id": "CS-1"})
-    await network.api.get(f"/starts/{card}")
-    await asyncio.sleep(1.5)
-
-    logged = "".join(capfd.readouterr())
-
-    assert "http request" in logged, "the scenario is logged at all"
-    secrets = [card, own, cpo.state.link.token_out, cpo.state.link.token_in] if cpo.state.link else []
-    assert [secret for secret in secrets if secret.casefold() in logged.casefold()] == []

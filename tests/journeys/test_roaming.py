@@ -1,5 +1,6 @@
 """Journeys 2, 4 and 6: partners' drivers at our chargers, partners' objects through us, our drivers at theirs."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -109,6 +110,7 @@ async def prepare_partner_charger(network: Network) -> Any:
 
 async def test_our_driver_taps_at_a_partners_charger(network: Network) -> None:
     cpo = await prepare_partner_charger(network)
+    cpo.billing_error = Decimal("-0.5")
 
     tapped = await cpo.tap("04AABBCCDD", kwh="12.5")
 
