@@ -4,6 +4,9 @@
 PYTHON ?= python3
 ARGS ?=
 
+# Bytecode is kept, whatever the environment says: every process of the demo and of the tests would else compile all anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 PIP_OPTIONS := --quiet --disable-pip-version-check --no-input --no-warn-script-location --no-compile
@@ -43,21 +46,11 @@ openapi: $(INSTALLED) ## write the OpenAPI documents that openapi/ keeps
 	$(BIN)/plugbridge openapi
 
 migration: $(INSTALLED) ## draft the migration from the newest schema to the tables of the code; NAME="add widgets"
-	@$(BIN)/python -c "$$DRAFT_MIGRATION" "$(NAME)"
+	@$(BIN)/python -m hub.schema "$(NAME)"
 
 lock: $(INSTALLED) ## resolve pyproject.toml into requirements.lock; ARGS=--upgrade takes newer releases
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev \
 		--custom-compile-command "make lock" --output-file requirements.lock $(ARGS) pyproject.toml
-
-define DRAFT_MIGRATION
-import sys, tempfile
-from hub import schema
-from kit import migrate
-with tempfile.TemporaryDirectory() as folder:
-    migrate.upgrade(f"sqlite:///{folder}/t.db", schema.SCRIPTS)
-    print(migrate.write_revision(f"sqlite:///{folder}/t.db", schema.SCRIPTS, sys.argv[1]))
-endef
-export DRAFT_MIGRATION
 
 # An interpreter without ensurepip (some distributions take it out) still has a pip that can install into .venv from
 # outside. All output goes to stderr: what a verb prints is its own.

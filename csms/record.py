@@ -12,7 +12,7 @@ from csms.station import FactKind
 from csms.timeline import Point, TransactionEvent, points, telling_order
 from csms.transaction import MINOR, Period, Review, TransactionRecord
 
-__all__ = ["MINOR", "Period", "Review", "TransactionEvent", "TransactionRecord", "apply", "reduce"]
+__all__ = ["LATE_AFTER", "MINOR", "Period", "Review", "TransactionEvent", "TransactionRecord", "apply", "reduce"]
 
 
 def reduce(events: Iterable[TransactionEvent]) -> TransactionRecord:

@@ -6,13 +6,13 @@ Every method returns only when what it was given is stored, however long the dat
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
-from csms.backoffice import Authorization, AuthorizationStatus
+from csms.backoffice import Authorization
 from csms.bulk import Row
-from csms.documents import fact_document, record_document
 from csms.events import ConnectorStatusChanged, StationBooted, TransactionChanged
 from csms.record import TransactionEvent, TransactionRecord, apply, reduce
+from csms.rows import held_of, message_row, record_columns, station_row, verdict_columns
 from csms.state import Held, StationState, locate, same_token
 from csms.station import Booted, ChargingState, FactKind, StatusChanged, TransactionFact
 from csms.store import (
@@ -69,18 +69,18 @@ class Recorder:
         """The station is here, speaking this version."""
         now = self._clock.now()
         row = {"station_id": station_id, "protocol": protocol, "connected_at": now, "last_seen_at": now}
-        await self._writer.submit([(Op.STATION_CONNECTED, _station_row(row))])
+        await self._writer.submit([(Op.STATION_CONNECTED, station_row(row))])
 
     async def disconnected(self, station_id: str, last_seen_at: datetime) -> None:
         """The station is gone."""
         row = {"station_id": station_id, "disconnected_at": self._clock.now(), "last_seen_at": last_seen_at}
-        await self._writer.submit([(Op.STATION_DISCONNECTED, _station_row(row))])
+        await self._writer.submit([(Op.STATION_DISCONNECTED, station_row(row))])
 
     async def seen(self, stations: list[tuple[str, datetime]]) -> None:
         """When stations were last heard."""
         if stations:
             rows: list[tuple[Op, Row]] = [
-                (Op.STATION_SEEN, _station_row({"station_id": station_id, "last_seen_at": at}))
+                (Op.STATION_SEEN, station_row({"station_id": station_id, "last_seen_at": at}))
                 for station_id, at in stations
             ]
             await self._writer.submit(rows)
@@ -98,7 +98,7 @@ class Recorder:
             "booted_at": now,
             "last_seen_at": now,
         }
-        await self._writer.submit([(Op.STATION_BOOTED, _station_row(row))], (StationBooted(state.station_id),))
+        await self._writer.submit([(Op.STATION_BOOTED, station_row(row))], (StationBooted(state.station_id),))
 
     async def status(self, state: StationState, fact: StatusChanged) -> None:
         """A connector has a status; what has not changed is not written again."""
@@ -160,7 +160,7 @@ class Recorder:
         held = (state.transactions or {}).get(transaction_id)
         if held is None or not same_token(held.token, token):
             return
-        row = {"row_id": transaction_id, **_verdict_columns(verdict)}
+        row = {"row_id": transaction_id, **verdict_columns(verdict)}
         await self._writer.submit([(Op.TRANSACTION_AUTHORIZED, row)], (TransactionChanged(transaction_id),))
         held = (state.transactions or {}).get(transaction_id)
         if held is not None:
@@ -207,7 +207,7 @@ class Recorder:
             return plan, Recorded(held.id, known)
         if fact.opens:
             return plan, Recorded(await self._open(state, probe, verdict, plan), verdict)
-        plan.rows.append((Op.MESSAGE, _message_row(probe, None)))
+        plan.rows.append((Op.MESSAGE, message_row(probe, None)))
         return plan, Recorded(None)
 
     @staticmethod
@@ -227,7 +227,7 @@ class Recorder:
 
         row = await self._read(look)
         if row is not None:
-            state.hold(_held(row, None))
+            state.hold(held_of(row, None))
         elif fact.reference is not None:
             state.note_stranger(fact.reference)
 
@@ -257,10 +257,10 @@ class Recorder:
             "station_id": state.station_id,
             "reference": held.reference,
             "origin": origin,
-            **_verdict_columns(verdict),
-            **_record_columns(record),
+            **verdict_columns(verdict),
+            **record_columns(record),
         }
-        plan.rows += [(Op.TRANSACTION_OPENED, row), (Op.MESSAGE, _message_row(event, number))]
+        plan.rows += [(Op.TRANSACTION_OPENED, row), (Op.MESSAGE, message_row(event, number))]
         plan.events.append(TransactionChanged(number))
         plan.held.append(held)
         return number
@@ -285,16 +285,16 @@ class Recorder:
             before = reduce(past) if past else before
             after = reduce([*past, event])
         changed = before is None or _tells(before, after)
-        plan.rows.append((Op.MESSAGE, _message_row(event, held.id)))
+        plan.rows.append((Op.MESSAGE, message_row(event, held.id)))
         if changed:
-            plan.rows.append((Op.TRANSACTION_CHANGED, {"row_id": held.id, **_record_columns(after)}))
+            plan.rows.append((Op.TRANSACTION_CHANGED, {"row_id": held.id, **record_columns(after)}))
             plan.events.append(TransactionChanged(held.id))
         elif event.fact.readings and after.ended_at is None:
             plan.metered = held.id
         if not same_token(after.token, event.fact.token):
             verdict = None
         if verdict is not None:
-            plan.rows.append((Op.TRANSACTION_AUTHORIZED, {"row_id": held.id, **_verdict_columns(verdict)}))
+            plan.rows.append((Op.TRANSACTION_AUTHORIZED, {"row_id": held.id, **verdict_columns(verdict)}))
         plan.held.append(
             held._replace(
                 evse_id=after.evse_id,
@@ -310,7 +310,7 @@ class Recorder:
         """Keep what the database refuses as an orphan, so that the station need not send it forever."""
         log.error("csms fact set aside", station_id=state.station_id, kind=fact.kind, error=str(error))
         event = TransactionEvent(state.station_id, 0, self._clock.now(), fact)
-        await self._writer.submit([(Op.MESSAGE, _message_row(event, None))])
+        await self._writer.submit([(Op.MESSAGE, message_row(event, None))])
         return Recorded(None)
 
     async def _load(self, state: StationState) -> None:
@@ -318,7 +318,7 @@ class Recorder:
             rows = {row.id: row for row in await recent_transactions(tx, state.station_id, limit=_RECENT)}
             rows |= {row.id: row for row in await open_transactions(tx, state.station_id)}
             loaded = {
-                number: _held(row, None if row.ended_at is not None else reduce(await read_events(tx, number)))
+                number: held_of(row, None if row.ended_at is not None else reduce(await read_events(tx, number)))
                 for number, row in sorted(rows.items())
             }
         state.transactions = loaded
@@ -373,62 +373,3 @@ def _tells(before: TransactionRecord, after: TransactionRecord) -> bool:
         or before.started_at != after.started_at
         or before.evse_id != after.evse_id
     )
-
-
-def _held(row: Transaction, record: TransactionRecord | None) -> Held:
-    return Held(
-        id=row.id,
-        reference=row.reference,
-        origin=row.origin,
-        evse_id=row.evse_id,
-        token=row.token,
-        record=record,
-        ended=row.ended_at is not None,
-        authorization=_verdict_of(row),
-    )
-
-
-def _verdict_of(row: Transaction) -> Authorization | None:
-    if row.authorization_status is None:
-        return None
-    return Authorization(AuthorizationStatus(row.authorization_status), row.authorization_reference)
-
-
-def _verdict_columns(verdict: Authorization | None) -> dict[str, Any]:
-    return {
-        "authorization_status": None if verdict is None else verdict.status,
-        "authorization_reference": None if verdict is None else verdict.reference,
-    }
-
-
-def _record_columns(record: TransactionRecord) -> dict[str, Any]:
-    return {
-        "evse_id": record.evse_id,
-        "connector_id": record.connector_id,
-        "token": record.token,
-        "token_type": record.token_type,
-        "remote_start_id": record.remote_start_id,
-        "reservation_id": record.reservation_id,
-        "started_at": record.started_at,
-        "ended_at": record.ended_at,
-        "energy_wh": record.energy_wh,
-        "state": record.state,
-        "stop_reason": record.stop_reason,
-        "needs_review": record.needs_review,
-        "doc": record_document(record),
-    }
-
-
-def _message_row(event: TransactionEvent, transaction_id: int | None) -> Row:
-    return {
-        "station_id": event.station_id,
-        "transaction_id": transaction_id,
-        "key": event.fact.key,
-        "kind": event.fact.kind,
-        "received_at": event.received_at,
-        "doc": fact_document(event.fact),
-    }
-
-
-def _station_row(told: dict[str, Any]) -> Row:
-    return {"protocol": "", "vendor": "", "model": "", **told}

@@ -15,6 +15,8 @@ LARGEST_POWER_W = Decimal(4_000_000)
 """More than any charger delivers, megawatt charging included."""
 LARGEST_STEP_WH = Decimal(100_000)
 """Between two readings so much is believed at any speed: readings are rare, their times coarse and often wrong."""
+LARGEST_BATTERY_WH = Decimal(1_000_000)
+"""More than goes into any vehicle: the limit where the time between two readings is not known."""
 _SECONDS_AN_HOUR = Decimal(3600)
 
 
@@ -65,6 +67,6 @@ class Series(NamedTuple):
 
     def _impossible(self, step: Decimal, at: datetime | None) -> bool:
         if at is None or self.last_at is None or at <= self.last_at:
-            return step > LARGEST_STEP_WH
+            return step > LARGEST_BATTERY_WH
         seconds = Decimal(str((at - self.last_at).total_seconds()))
-        return step > LARGEST_POWER_W * seconds / _SECONDS_AN_HOUR + _SLACK_WH
+        return step > LARGEST_POWER_W * seconds / _SECONDS_AN_HOUR + LARGEST_STEP_WH

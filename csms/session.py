@@ -14,8 +14,9 @@ from typing import Any, Protocol, TypeVar
 from websockets.exceptions import ConnectionClosed
 
 from csms.backoffice import Admission, Authorization, AuthorizationStatus, AuthorizeRequest, Backoffice
+from csms.calls import Calls
 from csms.dialect import Dialect
-from csms.frames import Call, Failure, FrameError, Result, decode, encode_call, encode_error, encode_result
+from csms.frames import Call, FrameError, decode, encode_error, encode_result
 from csms.recorder import Recorder
 from csms.schemas import SchemaViolation
 from csms.state import StationState
@@ -115,13 +116,15 @@ class Session:
         self._idle: asyncio.Future[None] | None = None
         self._asking = 0
         self._heard = False
-        self._open = True
         self._ended = False
-        self._turn = asyncio.Lock()
-        self._waiting = 0
-        self._pending: tuple[str, asyncio.Future[Result | Failure | None]] | None = None
-        self._silent = 0
         self._bad = 0
+        self._calls = Calls(
+            dialect,
+            self._send,
+            self._give_up,
+            most_waiting=services.limits.waiting_calls,
+            most_silent=services.limits.silent_calls,
+        )
 
     async def run(self) -> None:
         """Read until the connection ends. What was read by then is still handled, its answers are lost."""
@@ -139,7 +142,7 @@ class Session:
                 if isinstance(frame, Call):
                     await self._on_call(frame)
                 else:
-                    self._on_answer(frame)
+                    self._calls.on_answer(frame)
         except ConnectionClosed:
             pass
         finally:
@@ -149,19 +152,30 @@ class Session:
 
     def detach(self) -> None:
         """The connection is lost or replaced: whoever waits for an answer is told at once."""
-        self._open = False
-        if self._pending is not None and not self._pending[1].done():
-            self._pending[1].set_result(None)
+        self._calls.end()
 
     async def close(self, code: int = GOING_AWAY, reason: str = "") -> None:
         """End the connection from our side."""
         self.detach()
         await self._socket.close(code, reason)
 
+    async def call(self, command: Command, timeout_s: float) -> CommandOutcome:
+        """Have the station do something; `timeout_s` covers the wait for earlier calls."""
+        reference = None
+        if isinstance(command, StopCharging):
+            reference = await self._recorder.reference(self.state, command.transaction_id)
+            if reference is None:
+                return CommandOutcome(CommandStatus.INVALID, "no such transaction at this station")
+        return await self._calls.call(command, reference, timeout_s)
+
     async def drained(self) -> None:
         """Return when everything that was read has been handled."""
         while self._tasks:
             await asyncio.wait(self._tasks)
+
+    def _give_up(self) -> None:
+        log.warning("csms connection closed", station_id=self.station_id, reason="calls are not answered")
+        self._spawn(self.close(NO_ANSWERS, "calls are not answered"))
 
     def take_heard(self) -> bool:
         """Whether anything came since this was last asked."""
@@ -169,8 +183,6 @@ class Session:
         if heard:
             self.last_seen_at = self._clock.now()
         return heard
-
-    # --- calls of the station
 
     async def _on_bad_frame(self, error: FrameError) -> None:
         self._bad += 1
@@ -318,87 +330,7 @@ class Session:
             await self._socket.send(data, text=True)
         except ConnectionClosed:
             # What was to be said is stored; the station will ask again over its next connection.
-            self._open = False
-
-    # --- our calls
-
-    async def call(self, command: Command, timeout_s: float) -> CommandOutcome:
-        """Ask the station; calls of ours go out one at a time, in the order in which they were asked for."""
-        if self._waiting >= self._limits.waiting_calls:
-            return CommandOutcome(CommandStatus.BUSY, "too many calls to this station wait")
-        request = await self._request(command)
-        if isinstance(request, CommandOutcome):
-            return request
-        self._waiting += 1
-        sent = False
-        try:
-            async with asyncio.timeout(timeout_s), self._turn:
-                sent = True
-                return await self._exchange(command, *request)
-        except TimeoutError:
-            return self._on_silence() if sent else CommandOutcome(CommandStatus.BUSY, "earlier calls took too long")
-        finally:
-            self._waiting -= 1
-
-    async def _request(self, command: Command) -> tuple[str, dict[str, Any]] | CommandOutcome:
-        reference = None
-        if isinstance(command, StopCharging):
-            reference = await self._recorder.reference(self.state, command.transaction_id)
-            if reference is None:
-                return CommandOutcome(CommandStatus.INVALID, "no such transaction at this station")
-        action, payload = self._dialect.request(command, reference)
-        schemas = self._dialect.schemas
-        try:
-            if action in schemas.actions and not schemas.is_strictly_valid_request(action, payload):
-                return CommandOutcome(CommandStatus.INVALID, f"the payload does not fit {action} of {self.protocol}")
-            encode_call("", action, payload)
-        except (TypeError, ValueError, RecursionError):
-            return CommandOutcome(CommandStatus.INVALID, "the payload cannot be written as JSON")
-        return action, payload
-
-    async def _exchange(self, command: Command, action: str, payload: dict[str, Any]) -> CommandOutcome:
-        if not self._open:
-            return CommandOutcome(CommandStatus.OFFLINE, "the station is not connected")
-        call_id = uuid7()
-        answered: asyncio.Future[Result | Failure | None] = asyncio.get_running_loop().create_future()
-        self._pending = (call_id, answered)
-        try:
-            await self._send(encode_call(call_id, action, payload))
-            if not self._open and not answered.done():
-                answered.set_result(None)
-            answer = await answered
-        finally:
-            self._pending = None
-        return self._outcome(command, action, answer)
-
-    def _outcome(self, command: Command, action: str, answer: Result | Failure | None) -> CommandOutcome:
-        if answer is None:
-            return CommandOutcome(CommandStatus.DISCONNECTED, "the connection ended before the answer")
-        self._silent = 0
-        if isinstance(answer, Failure):
-            unknown = answer.code in ("NotImplemented", "NotSupported")
-            status = CommandStatus.UNSUPPORTED if unknown else CommandStatus.FAILED
-            return CommandOutcome(status, f"{answer.code}: {answer.description}" if answer.description else answer.code)
-        if action in self._dialect.schemas.actions:
-            try:
-                self._dialect.schemas.check_response(action, answer.payload)
-            except SchemaViolation as violation:
-                return CommandOutcome(CommandStatus.FAILED, violation.description, answer.payload)
-        return self._dialect.outcome(command, answer.payload)
-
-    def _on_answer(self, frame: Result | Failure) -> None:
-        if self._pending is None or self._pending[0] != frame.id:
-            return  # too late, or never asked for
-        if not self._pending[1].done():
-            self._pending[1].set_result(frame)
-
-    def _on_silence(self) -> CommandOutcome:
-        """A station that no longer answers calls comes to its senses with a new connection, if at all."""
-        self._silent += 1
-        if self._silent >= self._limits.silent_calls and self._open:
-            log.warning("csms connection closed", station_id=self.station_id, reason="calls are not answered")
-            self._spawn(self.close(NO_ANSWERS, "calls are not answered"))
-        return CommandOutcome(CommandStatus.TIMED_OUT, "no answer in time")
+            self._calls.end()
 
 
 def _not_understood(call: Call, dialect: Dialect) -> bytes:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from csms.backoffice import Authorization
-from csms.record import TransactionRecord
+from csms.record import LATE_AFTER, Review, TransactionRecord
 from csms.station import ChargingState, ConnectorStatus, FactKind, StatusChanged, TransactionFact
 
 VERDICT_LIFETIME_S = 120.0
@@ -116,9 +116,7 @@ def _same_start(transactions: Iterable[Held], fact: TransactionFact, *, timely: 
 
 
 def _running_at(transactions: Iterable[Held], evse_id: int | None, at: datetime) -> Match | None:
-    running = [
-        held for held in transactions if not held.ended and (held.record is None or held.record.started_at <= at)
-    ]
+    running = [held for held in transactions if not held.ended and _had_started(held, at)]
     if evse_id:
         running = [held for held in running if held.evse_id == evse_id]
     elif len(running) != 1:
@@ -137,6 +135,12 @@ def _unnamed_end(transactions: Iterable[Held], fact: TransactionFact, *, timely:
         return Match(by_token[-1], guessed=len(by_token) > 1)
     # Without a clock the ends of two transactions may look alike: one that runs is more likely than one told again.
     return Match(running[0], guessed=True) if len(running) == 1 and repeated is None else repeated
+
+
+def _had_started(held: Held, at: datetime) -> bool:
+    """Whether a transaction had begun by then, as far as its start can be believed; stations cut off seconds."""
+    record = held.record
+    return record is None or Review.CLOCK_UNSURE in record.review or record.started_at <= at + LATE_AFTER
 
 
 def same_token(one: str | None, other: str | None) -> bool:

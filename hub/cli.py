@@ -143,8 +143,7 @@ def simulate_partner(
     from simulators.stdin import until_stdin_ends
 
     log.configure("warning", json=False)
-    options = {"role": role.upper(), "party": party, "name": name, "port": port, "charging_s": charging_s}
-    work = run_partner(announce=as_json, **options)
+    work = run_partner(role=role.upper(), party=party, name=name, port=port, charging_s=charging_s, announce=as_json)
     _run(until_stdin_ends(work) if until_eof else work)
 
 

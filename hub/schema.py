@@ -1,6 +1,6 @@
 """The schema of the whole application: where its migrations are and how they run.
 
-`python -m hub.schema "add drivers"` drafts the next migration: it compares the tables of the code with a database that
+`make migration NAME="add drivers"` drafts the next migration: it compares the tables of the code with a database that
 all present migrations have made.
 """
 

@@ -6,6 +6,7 @@ of their own, so the functions here are called from a thread or from the command
 
 import asyncio
 import re
+from io import StringIO
 from pathlib import Path
 
 from alembic import command
@@ -28,7 +29,7 @@ class BrokenReferences(RuntimeError):
 
 def configuration(url: str, scripts: Path) -> Config:
     """Alembic's configuration for a database URL and a folder of migration scripts."""
-    config = Config()
+    config = Config(stdout=StringIO())  # what alembic does is not what a command prints
     config.set_main_option("script_location", str(scripts))
     config.set_main_option("path_separator", "os")
     config.attributes["url"] = url

@@ -37,6 +37,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--db", choices=["sqlite", "postgresql"], default=default, help="the database to test on")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Two processes for each core (`-n auto`): half of the time a test waits for a socket."""
+    return 2 * (os.cpu_count() or 1)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that use a database."""

@@ -103,7 +103,7 @@ async def staged(narrator: Narrator, pace: Pace, *, http_port: int, ocpp_port: i
         async with up.hub.db.tx() as tx:
             key = await create_key(tx, up.hub.keys, name="demo", role=OperatorRole.ADMIN)
         doors = [Door(f"{up.http_url}/api/operator/v1", key=key)]
-        doors += [Door((await first_line(partner))["url"]) for partner in children[1:]]
+        doors += [Door((await first_line(partner))["control_url"]) for partner in children[1:]]
         for door in doors:
             stack.push_async_callback(door.close)
         fleet = Fleet(children[0])

@@ -30,6 +30,7 @@ def stretches(record: TransactionRecord, end: datetime) -> Sequence[Stretch]:
     if not borders or borders[0][0] > record.started_at:
         borders.insert(0, (record.started_at, record.energy_wh * 0, False))
     kept = [border for index, border in enumerate(borders) if index == 0 or border[2] != borders[index - 1][2]]
+    kept[0] = (record.started_at, record.energy_wh * 0, kept[0][2])  # what was read as it began belongs to it as well
     closing = [*kept[1:], (end, record.energy_wh, False)]
     return [
         Stretch(start, until, max(reached - energy, energy * 0), parked)

@@ -1,7 +1,7 @@
 """Attempts to charge, inside one transaction: note them, move them on, and match what happens at the plug to them."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -155,11 +155,13 @@ async def follow_transaction(tx: Tx, ring: KeyRing, event: TransactionChanged, *
     record = await read_record(tx, event.transaction_id)
     session = await by_transaction(tx, event.transaction_id)
     if session is None:
-        if record.token is not None and transaction.authorization_status is None and record.ended_at is None:
-            return  # the token is being asked about; the verdict is told by another event
+        if record.ended_at is None and not _is_claimed(record, transaction):
+            return  # whose it is comes with another event
         facts, start = await _begin(tx, ring, record, transaction, currency=currency, emsp=emsp)
     else:
         facts, start = sessions.facts_of(session), await _start_behind(tx, session)
+        if facts is not None and facts.doubt is not None and start is None:
+            facts, start = await _claim(tx, ring, facts, record, transaction, emsp=emsp)
     if facts is None:
         return
     if start is not None:
@@ -217,24 +219,38 @@ async def _begin(
     location = await locations.get(tx, place.country_code, place.party_id, place.location_id) if place else None
     if place is None or location is None:
         return None, None
-    start = await _start_of(tx, ring, record, transaction.authorization_reference)
-    token, auth_method, reference, doubt = await _driver(tx, ring, record, start, emsp)
     tariff = await _tariff(tx, place, location)
     facts = Facts(
         country_code=place.country_code,
         party_id=place.party_id,
         session_id=uuid7(),
-        cdr_token=token,
-        auth_method=auth_method,
-        authorization_reference=reference,
+        cdr_token={},
+        auth_method="WHITELIST",
+        authorization_reference=None,
         location=location,
         evse_uid=place.evse_uid,
         connector_id=place.connector_id,
         currency=tariff["currency"] if tariff else currency,
         tariff=tariff,
-        doubt=doubt,
     )
-    return facts, start
+    return await _claim(tx, ring, facts, record, transaction, emsp=emsp)
+
+
+async def _claim(
+    tx: Tx, ring: KeyRing, facts: Facts, record: TransactionRecord, transaction: Transaction, *, emsp: Party
+) -> tuple[Facts, Start | None]:
+    """The facts with whose session it is, as far as the record tells by now; and the attempt behind it."""
+    start = await _start_of(tx, ring, record, transaction.authorization_reference)
+    token, auth_method, reference, doubt = await _driver(tx, ring, record, start, emsp)
+    claimed = replace(facts, cdr_token=token, auth_method=auth_method, authorization_reference=reference, doubt=doubt)
+    return claimed, start
+
+
+def _is_claimed(record: TransactionRecord, transaction: Transaction) -> bool:
+    """Whether it is known by now whose a transaction is: a verdict on its token, or the command that started it."""
+    if record.remote_start_id is not None:
+        return True
+    return record.token is not None and transaction.authorization_status is not None
 
 
 async def _start_of(tx: Tx, ring: KeyRing, record: TransactionRecord, reference: str | None) -> Start | None:

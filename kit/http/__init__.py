@@ -9,6 +9,7 @@ identifiers. Redirects are not followed, cookies not kept, proxies and `.netrc` 
 
 import ssl
 from collections.abc import Sequence
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import aiohttp
@@ -47,7 +48,7 @@ class Egress:
         self.connect_timeout_s = min(connect_timeout_s, timeout_s)
         self.max_bytes = max_bytes
         self.user_agent = user_agent
-        self._ssl_context = ssl_context or httpx.create_ssl_context(trust_env=False)
+        self._ssl_context = ssl_context or _public_authorities()
 
     def client(self, *, timeout_s: float | None = None, max_bytes: int | None = None) -> httpx.AsyncClient:
         """A new httpx client, to be closed by whoever asked for it.
@@ -85,3 +86,9 @@ class Egress:
             trace_configs=[guarded_traces()],
             trust_env=False,
         )
+
+
+@cache
+def _public_authorities() -> ssl.SSLContext:
+    """Who may vouch for a server; reading them all takes longer than a request."""
+    return httpx.create_ssl_context(trust_env=False)

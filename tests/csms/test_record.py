@@ -87,8 +87,8 @@ def test_one_stray_low_reading_is_not_counted_when_the_register_returns() -> Non
 
 
 def test_samples_in_another_unit_than_the_registers_are_not_counted() -> None:
-    samples = [meter(60 * number, 50 + number // 4) for number in range(1, 9)]
-    record = reduce([start(50_000), *samples, end(52_000, 600)])
+    samples = [meter(60 * number, 50_000 + number // 4) for number in range(1, 9)]
+    record = reduce([start(50_000_000), *samples, end(50_002_000, 600)])
     assert record.energy_wh == 2000
     assert record.review == {Review.REGISTER_FELL}
 

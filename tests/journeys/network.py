@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol
 
 import httpx
+from typing_extensions import TypeVar
 
 from auth.keys import create_key
 from auth.subjects import OperatorRole
@@ -69,11 +70,23 @@ PARTNER_TOKEN: Json = {
 }
 
 
+class Where(Protocol):
+    """A hub that can be reached, in this process or in another one."""
+
+    @property
+    def http_url(self) -> str: ...
+    @property
+    def ocpp_url(self) -> str: ...
+
+
+UpT = TypeVar("UpT", bound=Where, default=Running)
+
+
 @dataclass
-class Network:
+class Network(Generic[UpT]):
     """A hub under test and whoever takes part."""
 
-    up: Running
+    up: UpT
     api: httpx.AsyncClient
     stack: AsyncExitStack
 

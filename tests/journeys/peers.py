@@ -132,7 +132,7 @@ def success(data: Any = None, *, status: int = 200, code: int = 1000) -> Respons
 @asynccontextmanager
 async def stranger(host: str = "127.0.0.1") -> AsyncIterator[Stranger]:
     """A server that is up when the block is entered."""
-    listener = socket.socket()
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind((host, 0))
     made = Stranger(f"http://{host}:{listener.getsockname()[1]}")
     server = uvicorn.Server(uvicorn.Config(made, log_config=None, access_log=False, timeout_graceful_shutdown=1))

@@ -92,6 +92,7 @@ def test_each_journey_is_played_once_and_proved(demo: Demo) -> None:
     assert list(demo.directory.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_demo_that_is_ended_says_so_and_leaves_nothing(demo: Demo, number: signal.Signals) -> None:
     demo.wait_for(4)
@@ -103,6 +104,7 @@ def test_a_demo_that_is_ended_says_so_and_leaves_nothing(demo: Demo, number: sig
     assert list(demo.directory.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_no_process_outlives_a_demo_that_is_killed(demo: Demo) -> None:
     demo.wait_for(4)
     demo.process.kill()

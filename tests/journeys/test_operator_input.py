@@ -1,6 +1,7 @@
 """The operator API: who may use it, and what it answers to input that is wrong or comes twice."""
 
 import asyncio
+import contextlib
 
 import httpx
 import pytest
@@ -11,7 +12,7 @@ from auth.keys import create_key, new_key
 from auth.subjects import OperatorRole
 from auth.tables import ApiKey
 from hub.starts.tables import Start
-from tests.journeys.network import LOCATION, TARIFF, Json, Network
+from tests.journeys.network import LOCATION, TARIFF, Json, Network, eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -105,3 +106,29 @@ async def test_an_object_of_the_operator_is_checked_like_a_partners(network: Net
         answer = await network.api.put(path, content=content, headers={"Content-Type": "application/json"})
         assert answer.status_code in (400, 422)
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("protocol", ["ocpp1.6", "ocpp2.0.1"])
+async def test_a_session_that_nobody_allowed_is_billed_when_an_operator_says_so(
+    network: Network, protocol: str
+) -> None:
+    await network.publish()
+    station = await network.station(protocol=protocol)
+    with contextlib.suppress(KeyError):
+        await station.charge("04NOBODY", seconds=0.3)
+
+    async def held() -> Json | None:
+        items = (await network.get("/sessions"))["items"]
+        return items[0] if items and items[0]["status"] == "COMPLETED" else None
+
+    session = await eventually(held)
+    assert session["review"] == "nobody has authorized this token"
+    assert (await network.get("/cdrs"))["total"] == 0
+
+    released = await network.send("POST", f"/sessions/{session['id']}/release", None)
+
+    assert released["review"] is None
+    [cdr] = (await network.get("/cdrs"))["items"]
+    assert (cdr["session_id"], cdr["kwh"]) == (session["id"], session["kwh"])
+    await network.send("POST", f"/sessions/{session['id']}/release", None, expect=409)
+    await network.send("POST", "/sessions/none/release", None, expect=404)

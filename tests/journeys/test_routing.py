@@ -280,3 +280,28 @@ async def test_a_list_of_the_hub_holds_what_all_partners_have(pair: Between) -> 
     for headers in ({}, addressed(to="NL*PLH"), addressed(to="NL*PLB")):
         answer = await pair.emsp.send("GET", "sender/locations", headers=headers)
         assert [location["id"] for location in answer.json()["data"]] == ["LOC1", "L1"]
+
+
+async def test_a_platform_of_several_parties_is_addressed_as_the_one_that_an_object_is_for(
+    network: Network, receiver: Stranger, http: httpx.AsyncClient
+) -> None:
+    receiver.replies["/receiver"] = lambda _: success()
+    versions = receiver.speaks(
+        {f"RECEIVER/{module}": f"{receiver.url}/receiver/{module}" for module in ("locations", "tokens")}
+    )
+    invitation = await network.send("POST", "/partners/invitations", {"name": "Both"}, expect=201)
+    invitee = Ocpi.with_token(network, http, invitation["token"])
+    both = credentials(versions, "CPO:DE*CPO", "EMSP:DE*EMS")
+    assert await invitee.code("POST", "credentials", both) == (200, 1000)
+    await network.publish()
+    await network.send("POST", "/tokens", {"uid": "04AABBCCDD"}, expect=201)
+
+    async def told() -> dict[str, str]:
+        found = {
+            seen.path.split("/")[2]: read_addresses(seen.headers)["to"]
+            for seen in receiver.seen
+            if seen.method == "PUT"
+        }
+        return found if len(found) == 2 else {}
+
+    assert await eventually(told) == {"locations": "DE*EMS", "tokens": "DE*CPO"}

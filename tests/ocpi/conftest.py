@@ -23,7 +23,7 @@ Serve = Callable[[ASGIApp], AbstractAsyncContextManager[str]]
 @asynccontextmanager
 async def serve_app(app: ASGIApp) -> AsyncIterator[str]:
     """Run an application on a free port; yields its URL."""
-    listener = socket.socket()
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
     config.load()

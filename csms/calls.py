@@ -1,0 +1,117 @@
+"""Our calls to one station: one at a time, in order, with an outcome whatever happens."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from csms.dialect import Dialect
+from csms.frames import Failure, Result, encode_call
+from csms.schemas import SchemaViolation
+from csms.station import Command, CommandOutcome, CommandStatus
+from kit.ids import uuid7
+
+Answer = Result | Failure | None
+"""What came back; None when the connection ended."""
+
+
+class Calls:
+    """The calling side of a connection.
+
+    `send` writes a frame, `give_up` ends the connection after so many calls in a row that were not answered.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        send: Callable[[bytes], Awaitable[None]],
+        give_up: Callable[[], None],
+        *,
+        most_waiting: int,
+        most_silent: int,
+    ) -> None:
+        self._dialect = dialect
+        self._send = send
+        self._give_up = give_up
+        self._most_waiting = most_waiting
+        self._most_silent = most_silent
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+        self._silent = 0
+        self._open = True
+        self._pending: tuple[str, asyncio.Future[Answer]] | None = None
+
+    async def call(self, command: Command, reference: str | None, timeout_s: float) -> CommandOutcome:
+        """Ask the station; `reference` is its name of the transaction of a StopCharging."""
+        if self._waiting >= self._most_waiting:
+            return CommandOutcome(CommandStatus.BUSY, "too many calls to this station wait")
+        request = self._request(command, reference)
+        if isinstance(request, CommandOutcome):
+            return request
+        self._waiting += 1
+        sent = False
+        try:
+            async with asyncio.timeout(timeout_s), self._turn:
+                sent = True
+                return await self._exchange(command, *request)
+        except TimeoutError:
+            return self._on_silence() if sent else CommandOutcome(CommandStatus.BUSY, "earlier calls took too long")
+        finally:
+            self._waiting -= 1
+
+    def on_answer(self, frame: Result | Failure) -> None:
+        """An answer has come. What is too late, or was never asked for, is ignored."""
+        if self._pending is not None and self._pending[0] == frame.id and not self._pending[1].done():
+            self._pending[1].set_result(frame)
+
+    def end(self) -> None:
+        """The connection is lost: whoever waits is told at once, and nothing is sent any more."""
+        self._open = False
+        if self._pending is not None and not self._pending[1].done():
+            self._pending[1].set_result(None)
+
+    def _request(self, command: Command, reference: str | None) -> tuple[str, dict[str, Any]] | CommandOutcome:
+        action, payload = self._dialect.request(command, reference)
+        schemas = self._dialect.schemas
+        try:
+            if action in schemas.actions and not schemas.is_strictly_valid_request(action, payload):
+                reason = f"the payload does not fit {action} of {self._dialect.subprotocol}"
+                return CommandOutcome(CommandStatus.INVALID, reason)
+            encode_call("", action, payload)
+        except (TypeError, ValueError, RecursionError):
+            return CommandOutcome(CommandStatus.INVALID, "the payload cannot be written as JSON")
+        return action, payload
+
+    async def _exchange(self, command: Command, action: str, payload: dict[str, Any]) -> CommandOutcome:
+        if not self._open:
+            return CommandOutcome(CommandStatus.OFFLINE, "the station is not connected")
+        call_id = uuid7()
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._pending = (call_id, answered)
+        try:
+            await self._send(encode_call(call_id, action, payload))
+            answer = await answered
+        finally:
+            self._pending = None
+        if answer is None:
+            return CommandOutcome(CommandStatus.DISCONNECTED, "the connection ended before the answer")
+        self._silent = 0
+        return self._outcome(command, action, answer)
+
+    def _outcome(self, command: Command, action: str, answer: Result | Failure) -> CommandOutcome:
+        if isinstance(answer, Failure):
+            unknown = answer.code in ("NotImplemented", "NotSupported")
+            status = CommandStatus.UNSUPPORTED if unknown else CommandStatus.FAILED
+            return CommandOutcome(status, f"{answer.code}: {answer.description}" if answer.description else answer.code)
+        if action in self._dialect.schemas.actions:
+            try:
+                self._dialect.schemas.check_response(action, answer.payload)
+            except SchemaViolation as violation:
+                return CommandOutcome(CommandStatus.FAILED, violation.description, answer.payload)
+        return self._dialect.outcome(command, answer.payload)
+
+    def _on_silence(self) -> CommandOutcome:
+        """A station that no longer answers calls comes to its senses with a new connection, if at all."""
+        self._silent += 1
+        if self._silent >= self._most_silent and self._open:
+            self._give_up()
+        return CommandOutcome(CommandStatus.TIMED_OUT, "no answer in time")
