@@ -146,6 +146,23 @@ def migrated_database_url(databases: Databases, migrated_template: str, tmp_path
 
 
 @pytest.fixture(scope="session")
+def postgresql(databases: Databases) -> Iterator[Databases]:
+    """Databases of PostgreSQL, whatever the others are."""
+    if isinstance(databases, PostgresqlDatabases):
+        yield databases
+    else:
+        with postgres_server(durable=False) as server:
+            yield PostgresqlDatabases(make_url(server.url()))
+
+
+@pytest.fixture
+def postgresql_url(postgresql: Databases, tmp_path: Path) -> Iterator[str]:
+    """An empty database of the test's own on PostgreSQL."""
+    with postgresql.new(tmp_path) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def start_nats(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[..., tuple[subprocess.Popen[bytes], str]]]:

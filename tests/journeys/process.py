@@ -74,7 +74,7 @@ class HubProcess:
         db = Database(self.database_url, clock=SystemClock())
         try:
             async with db.tx() as tx:
-                keys = KeyRing.load_or_create(self.directory / "keys")
+                keys = KeyRing.load_or_create(Path(self._environment()["PLUGBRIDGE_KEYS_FILE"]))
                 return await create_key(tx, keys, name="test", role=OperatorRole.ADMIN)
         finally:
             await db.close()
