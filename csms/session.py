@@ -18,7 +18,7 @@ from csms.calls import Calls
 from csms.dialect import Dialect
 from csms.frames import Call, FrameError, decode, encode_error, encode_result
 from csms.recorder import Recorder
-from csms.schemas import SchemaViolation
+from csms.schemas import Fault, SchemaViolation
 from csms.state import StationState
 from csms.station import (
     AuthorizeAsked,
@@ -28,6 +28,7 @@ from csms.station import (
     CommandStatus,
     FactKind,
     PlainlyAnswered,
+    StationFact,
     StatusChanged,
     StopCharging,
     TokenType,
@@ -253,10 +254,7 @@ class Session:
                 await self._send(encode_result(call.id, answer))
 
     async def _handle(self, call: Call) -> dict[str, Any] | None:
-        dialect = self._dialect
-        if dialect.schemas.check_request(call.action, call.payload):
-            log.debug("csms schema violation", station_id=self.station_id, action=call.action)
-        fact = dialect.fact(call.action, call.payload)
+        dialect, fact = self._dialect, self._read(call)
         match fact:
             case TransactionFact():
                 return await self._record(call, fact)
@@ -272,6 +270,18 @@ class Session:
                 return dialect.boot_answer(self._clock.now(), self._admission.heartbeat_interval_s)
             case PlainlyAnswered():
                 return dict(fact.answer)
+
+    def _read(self, call: Call) -> StationFact:
+        """What a call says. Raises `SchemaViolation`."""
+        violations = self._dialect.schemas.check_request(call.action, call.payload)
+        if not violations:
+            return self._dialect.fact(call.action, call.payload)
+        log.debug("csms schema violation", station_id=self.station_id, action=call.action)
+        try:
+            return self._dialect.fact(call.action, call.payload)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # Only the first violations are judged; beyond them there may be one that is not harmless.
+            raise SchemaViolation(Fault.UNREADABLE, "the payload cannot be understood") from None
 
     async def _record(self, call: Call, fact: TransactionFact) -> dict[str, Any] | None:
         """Store a fact, then answer: at once when the verdict on its token is there, later when it takes its time."""

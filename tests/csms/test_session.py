@@ -79,6 +79,16 @@ async def test_payloads_that_cannot_be_understood_are_refused_in_the_words_of_th
     assert (await new.frame("Authorize", {"idToken": 5}))[2] == "TypeConstraintViolation"
 
 
+@pytest.mark.parametrize(("protocol", "place"), [("ocpp1.6", "connectorId"), ("ocpp2.0.1", "evseId")])
+@pytest.mark.parametrize("last", [5, {}, {"timestamp": "2026-05-01T10:00:00Z", "sampledValue": [{}, 5]}])
+async def test_a_fault_behind_many_harmless_violations_is_a_fault(world, protocol: str, place: str, last: Any) -> None:
+    point = await world.point(protocol=protocol)
+    odd = {"timestamp": "2026-05-01T10:00:00Z", "sampledValue": [{"value": 1, "measurand": "Odd"}]}
+    answer = await point.frame("MeterValues", {place: 1, "meterValue": [*[odd] * 50, last]})
+    assert answer[2] in ("FormationViolation", "FormatViolation")
+    assert await point.call("MeterValues", {place: 1, "meterValue": [odd] * 50}) == {}
+
+
 async def test_what_is_not_handled_here_is_answered_plainly(world) -> None:
     old, new = await world.point("A"), await world.point("B", "ocpp2.0.1")
     assert await old.call("DataTransfer", {"vendorId": "v"}) == {"status": "UnknownVendorId"}
