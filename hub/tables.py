@@ -7,6 +7,7 @@ import csms.tables
 import hub.locations.tables
 import hub.parties.changes
 import hub.parties.outbox
+import hub.parties.pulls
 import hub.parties.tables
 import hub.sessions.tables
 import hub.starts.tables

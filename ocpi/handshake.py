@@ -6,7 +6,7 @@ it raises are those that the POST must answer with. Nothing is stored here, so n
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import httpx
@@ -24,7 +24,7 @@ ModelT = TypeVar("ModelT", bound=OcpiModel)
 
 CREDENTIALS = "credentials"
 
-_UNAUTHORIZED = 401
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class Discovery:
     endpoints: Mapping[tuple[str, Interface], str]
     versions: Sequence[str]
     encode_token: bool = True
+    found: Mapping[str, bool | int] = field(default_factory=dict, compare=False)
+    """What else its answers showed of its ways: `bad_token_status`, `slash_after_list`."""
 
     @property
     def credentials_url(self) -> str:
@@ -85,6 +87,7 @@ async def discover(
         endpoints=endpoints,
         versions=list(offered),
         encode_token=encode_token,
+        found=knock.found,
     )
 
 
@@ -143,6 +146,7 @@ class _Knock:
     token: str
     now: Clock
     timeout_s: float
+    found: dict[str, bool | int] = field(default_factory=dict)
 
     async def request(self, verb: Verb, url: str, encode_token: bool, body: bytes | None = None) -> Reply:
         headers = write_headers(MessageHeaders(new_id(), new_id()))
@@ -155,6 +159,8 @@ class _Knock:
             content=body,
             timeout_s=self.timeout_s,
         )
+        if reply.mended_slash is not None:
+            self.found["slash_after_list"] = reply.mended_slash
         return reply.envelope
 
 
@@ -164,8 +170,9 @@ async def _versions(knock: _Knock, url: str, encode_token: bool | None) -> tuple
     try:
         return True, await knock.request(Verb.GET, url, True)
     except PeerRefused as error:
-        if error.http_status != _UNAUTHORIZED:
+        if error.http_status not in (_UNAUTHORIZED, _FORBIDDEN):
             raise UnusableClientApi(str(error)) from error
+        knock.found["bad_token_status"] = error.http_status
     except PeerError as error:
         raise UnusableClientApi(str(error)) from error
     return False, await _get(knock, url, False)

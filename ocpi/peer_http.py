@@ -26,16 +26,31 @@ _SAME_METHOD_REDIRECTS = frozenset({307, 308})
 
 @dataclass(frozen=True, slots=True)
 class PeerReply:
-    """A successful answer of a peer: the envelope, the HTTP status and the headers."""
+    """A successful answer of a peer: the envelope, the HTTP status and the headers.
+
+    `omits_data`: the envelope had no data at all. `mended_slash` is set when a redirect was followed: True when it added the slash at the end, False when it took one.
+    `size` counts the bytes of the body.
+    """
 
     envelope: Reply
     http_status: int
     headers: httpx.Headers
+    mended_slash: bool | None = None
+    size: int = 0
+    omits_data: bool = False
 
 
-def child_url(url: str, *segments: str) -> str:
-    """A URL below an endpoint: joined with exactly one slash, each segment escaped."""
-    return "/".join((url.rstrip("/"), *(quote(segment, safe="") for segment in segments))) if segments else url
+def child_url(url: str, *segments: str, slash: bool = False) -> str:
+    """A URL below an endpoint: joined with exactly one slash, each segment escaped; `slash` adds one at the end."""
+    if not segments:
+        return url
+    return "/".join((url.rstrip("/"), *(quote(segment, safe="") for segment in segments))) + ("/" if slash else "")
+
+
+def with_slash(url: str) -> str:
+    """The URL with a slash at the end of its path."""
+    path, mark, query = url.partition("?")
+    return f"{path.rstrip('/')}/{mark}{query}"
 
 
 async def exchange(
@@ -59,14 +74,15 @@ async def exchange(
     try:
         async with asyncio.timeout(timeout_s):
             response, raw = await _send(http, method, url, sent, content, max_bytes)
-            target = _slash_redirect(url, response)
+            target = slash_redirect(url, response.status_code, response.headers.get("location"))
             if target is not None:
                 response, raw = await _send(http, method, target, sent, content, max_bytes)
     except (TimeoutError, httpx.TimeoutException):
         raise PeerUnreachable("the peer did not answer in time", timed_out=True) from None
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:  # Unicode: a host's name
         raise PeerUnreachable(f"the peer could not be reached ({type(error).__name__})") from None
-    return _judge(response, raw, now)
+    mended = None if target is None else urlsplit(target).path.endswith("/")
+    return _judge(response, raw, now, mended)
 
 
 async def _send(
@@ -92,10 +108,9 @@ async def _send(
         await response.aclose()
 
 
-def _slash_redirect(url: str, response: httpx.Response) -> str | None:
-    """Where a redirect leads that does nothing but mend the slash at the end of a path."""
-    location = response.headers.get("location")
-    if response.status_code not in _SAME_METHOD_REDIRECTS or location is None:
+def slash_redirect(url: str, http_status: int, location: str | None) -> str | None:
+    """Where a redirect leads that keeps the method and does nothing but mend the slash at the end of a path."""
+    if http_status not in _SAME_METHOD_REDIRECTS or location is None:
         return None
     target = absolute_url(url, location)
     if target is None or not same_origin(target, url):
@@ -103,7 +118,7 @@ def _slash_redirect(url: str, response: httpx.Response) -> str | None:
     return target if urlsplit(target).path.rstrip("/") == urlsplit(url).path.rstrip("/") else None
 
 
-def _judge(response: httpx.Response, raw: bytes, now: datetime) -> PeerReply:
+def _judge(response: httpx.Response, raw: bytes, now: datetime, mended_slash: bool | None) -> PeerReply:
     http_status = response.status_code
     reply = parse_envelope(raw) if raw.strip() else None
     status_code = reply.status_code if reply is not None else None
@@ -125,7 +140,7 @@ def _judge(response: httpx.Response, raw: bytes, now: datetime) -> PeerReply:
         reply = Reply(data=None, status_code=SUCCESS)
     if reply is None or not 200 <= http_status < 300:
         raise PeerUnintelligible(f"the peer answered HTTP {http_status} without an envelope", http_status=http_status)
-    return PeerReply(reply, http_status, response.headers)
+    return PeerReply(reply, http_status, response.headers, mended_slash, len(raw), omits_data=reply.data is None)
 
 
 def _retry_after_s(header: str | None, now: datetime) -> float | None:

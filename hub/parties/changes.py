@@ -9,10 +9,11 @@ transaction that still runs.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Index, delete, literal, select, text, tuple_
+from sqlalchemy import Index, delete, insert, literal, select, text, tuple_
 from sqlmodel import Field, SQLModel, col
 
 from kit.db import BigInt
@@ -90,31 +91,23 @@ class Position:
 
 async def mark(tx: Tx, change: Marked) -> None:
     """Write the change with the open transaction, in place of the object's earlier one; wakes the senders after it."""
-    await tx.execute(
-        delete(Change).where(
-            col(Change.module) == change.module,
-            col(Change.country_code) == change.country_code,
-            col(Change.party_id) == change.party_id,
-            col(Change.object_id) == change.object_id,
-        )
-    )
+    await mark_many(tx, [change])
+
+
+async def mark_many(tx: Tx, many: Sequence[Marked], *, are_new: bool = False) -> None:
+    """`mark` for many objects of one module; `are_new` when none of them can have an earlier change."""
+    if not many:
+        return
+    table: Any = Change.__table__  # type: ignore[attr-defined]
+    if not are_new:
+        columns = (table.c.country_code, table.c.party_id, table.c.object_id)
+        keys = [(change.country_code, change.party_id, change.object_id) for change in many]
+        await tx.execute(delete(table).where(table.c.module == many[0].module, tuple_(*columns).in_(keys)))
     xid = 0
     if tx.db.dialect == "postgresql":
         xid = (await tx.execute(text("SELECT pg_current_xact_id()::text::bigint"))).scalar_one()
-    tx.add(
-        Change(
-            xid=xid,
-            module=change.module,
-            country_code=change.country_code,
-            party_id=change.party_id,
-            object_id=change.object_id,
-            origin=change.origin,
-            audience=change.audience,
-            removed=change.removed,
-            correlation_id=correlation_id.get(),
-            at=tx.now,
-        )
-    )
+    shared = {"xid": xid, "correlation_id": correlation_id.get(), "at": tx.now}
+    await tx.execute(insert(table), [{**asdict(change), **shared} for change in many])
     tx.ring("changes")
 
 

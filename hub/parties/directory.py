@@ -5,13 +5,14 @@ The snapshot is read again when the `parties` doorbell rings (here or in another
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import orjson
 from sqlalchemy import select
 
-from hub.parties.tables import CONNECTED, OFFLINE, PartyRow, Platform, PlatformToken
+from hub.parties.quirks import Quirks
+from hub.parties.tables import CONNECTED, OFFLINE, PartyBehind, PartyRow, Platform, PlatformToken
 from kit.crypto import KeyRing
 from kit.tx import Database
 
@@ -51,7 +52,15 @@ class Peer:
     parties: tuple[PartyEntry, ...]
     credentials_token: str | None
     """Encrypted; see `hub.parties.clients`."""
-    encode_token: bool
+    quirks: Quirks = field(default_factory=Quirks)
+    behind: tuple[PartyEntry, ...] = ()
+    """The parties that this partner, a hub, can reach for us."""
+    last_seen_at: datetime | None = None
+
+    @property
+    def encode_token(self) -> bool:
+        """False for partners that expect the token without Base64."""
+        return self.quirks.flag("encode_token")
 
     @property
     def is_connected(self) -> bool:
@@ -85,6 +94,8 @@ class Snapshot:
     parties: tuple[PartyEntry, ...]
     tokens: Mapping[str, KnownToken]
     read_at_s: float
+    behind: tuple[PartyEntry, ...] = ()
+    """Parties with no home here, each at the partner hub that reaches it."""
 
     def homes(self, country_code: str, party_id: str) -> list[PartyEntry]:
         """Every role of a party; empty for a party nobody knows."""
@@ -142,17 +153,24 @@ class Directory:
             platforms = await tx.all(select(Platform))
             rows = await tx.all(select(PartyRow))
             tokens = await tx.all(select(PlatformToken))
+            reachable = await tx.all(select(PartyBehind))
         parties = tuple(_entry(row) for row in rows)
-        peers = {platform.id: _peer(platform, parties) for platform in platforms}
+        homes = {party.key for party in parties}
+        behind = tuple(entry for entry in map(_entry_behind, reachable) if entry.key not in homes)
+        peers = {platform.id: _peer(platform, parties, behind) for platform in platforms}
         known = {row.digest: KnownToken(row.platform_id, row.registers, row.valid_until) for row in tokens}
-        return Snapshot(peers, parties, known, read_at_s)
+        return Snapshot(peers, parties, known, read_at_s, behind)
 
 
 def _entry(row: PartyRow) -> PartyEntry:
     return PartyEntry(row.country_code, row.party_id, row.role, row.platform_id, row.business_name, row.last_updated)
 
 
-def _peer(platform: Platform, parties: Sequence[PartyEntry]) -> Peer:
+def _entry_behind(row: PartyBehind) -> PartyEntry:
+    return PartyEntry(row.country_code, row.party_id, row.role, row.platform_id, "", row.last_updated)
+
+
+def _peer(platform: Platform, parties: Sequence[PartyEntry], behind: Sequence[PartyEntry]) -> Peer:
     return Peer(
         id=platform.id,
         name=platform.name,
@@ -162,5 +180,7 @@ def _peer(platform: Platform, parties: Sequence[PartyEntry]) -> Peer:
         endpoints=orjson.loads(platform.endpoints),
         parties=tuple(party for party in parties if party.platform_id == platform.id),
         credentials_token=platform.credentials_token,
-        encode_token=platform.encode_token,
+        quirks=Quirks.of_json(orjson.loads(platform.quirks)),
+        behind=tuple(party for party in behind if party.platform_id == platform.id),
+        last_seen_at=platform.last_seen_at,
     )

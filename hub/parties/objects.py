@@ -4,12 +4,13 @@ A row keeps the object's JSON as the bytes that go out, beside the few columns t
 tongue. A change is marked in the change log by the same transaction, so no room can forget to tell the partners.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
 import orjson
-from sqlalchemy import LargeBinary, Select, and_, func, or_, select
+from sqlalchemy import LargeBinary, Select, and_, bindparam, func, insert, or_, select, tuple_, update
 from sqlmodel import Field, SQLModel, col
 
 from hub.parties import changes
@@ -35,6 +36,8 @@ class OcpiObject(SQLModel):
     audience: str | None = Field(default=None, max_length=6)
     """`CC*PID` of the one party besides its owner that may see it; null for all who may charge there."""
     last_updated: datetime = Field(index=True)
+    seen_at: datetime | None = None
+    """When its owner last showed that it has it; null once it was missing from the owner's own list."""
     doc: bytes = Field(sa_type=LargeBinary)
 
     @property
@@ -130,6 +133,32 @@ class Kept(Generic[ObjectT]):
     is_changed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """An object to be kept: its key and whole new state, the one party that may see it, and its promoted columns."""
+
+    key: ObjectKey
+    body: Json
+    audience: str | None = None
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOne:
+    """What became of one object of many: the id of its row, and what was found about it.
+
+    `is_bumped` when nothing but a `last_updated` is other than it was, `is_stale` when the content is other and
+    `last_updated` is not: both are habits of partners.
+    """
+
+    keeping: Keeping
+    row_id: int
+    is_new: bool = False
+    is_changed: bool = False
+    is_bumped: bool = False
+    is_stale: bool = False
+
+
 async def keep(
     tx: Tx,
     model: type[ObjectT],
@@ -146,30 +175,122 @@ async def keep(
     late messages must not take an object back in time. `platform_id` is where the object came from (None: our own),
     `audience` the one party that may see it, `columns` the promoted columns of this room.
     """
-    row = await find(tx, model, key)
-    changed_at, doc = parse_datetime(body["last_updated"]), orjson.dumps(body)
-    if row is not None:
-        if changed_at < row.last_updated or row.doc == doc:
-            return Kept(row, is_new=False, is_changed=False)
-        row.doc, row.last_updated, row.audience, row.platform_id = doc, changed_at, audience, platform_id
-        for name, value in columns.items():
-            setattr(row, name, value)
-        is_new = False
-    else:
-        row = model(
-            country_code=key.country_code,
-            party_id=key.party_id,
-            object_id=key.object_id,
-            platform_id=platform_id,
-            audience=audience,
-            last_updated=changed_at,
-            doc=doc,
-            **columns,
+    [kept] = await keep_many(tx, model, [Keeping(key, body, audience, columns)], platform_id=platform_id)
+    row = await tx.first(select(model).where(col(model.id) == kept.row_id).execution_options(populate_existing=True))
+    assert row is not None  # noqa: S101 - it was written by this transaction
+    return Kept(row, is_new=kept.is_new, is_changed=kept.is_changed)
+
+
+async def keep_many(
+    tx: Tx, model: type[OcpiObject], many: Sequence[Keeping], *, platform_id: str | None
+) -> list[KeptOne]:
+    """`keep` for a page of objects, in a few statements however many they are; of one that comes twice the last counts.
+
+    A state whose only news is its `last_updated` is stored and not told to anybody.
+    """
+    wanted = {keeping.key: keeping for keeping in many}
+    await tx.flush()
+    known = await _stored(tx, model, list(wanted))
+    news = [_judged(keeping, known.get(key)) for key, keeping in wanted.items()]
+    await _write(tx, model, news, platform_id=platform_id)
+    unwritten = [known[each.key][0] for each in news if not each.is_new and not each.row_id]
+    if unwritten and platform_id is not None:
+        await tx.execute(update(model).where(col(model.id).in_(unwritten)).values(seen_at=tx.now))
+    ids = await _stored(tx, model, [each.key for each in news if each.is_new])
+    changed = [each for each in news if each.is_changed]
+    marks = [_marked(model, each.key, platform_id, each.keeping.audience) for each in changed]
+    await changes.mark_many(tx, marks, are_new=all(each.is_new for each in changed))
+    if changed or any(each.is_bumped for each in news):
+        tx.ring(model.module)
+    return [each.told(ids[each.key][0] if each.is_new else known[each.key][0]) for each in news]
+
+
+_Stored = tuple[int, datetime, datetime | None, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    keeping: Keeping
+    doc: bytes
+    changed_at: datetime
+    is_new: bool = False
+    is_changed: bool = False
+    is_bumped: bool = False
+    is_stale: bool = False
+    row_id: int = 0
+
+    @property
+    def key(self) -> ObjectKey:
+        return self.keeping.key
+
+    def told(self, row_id: int) -> KeptOne:
+        return KeptOne(self.keeping, row_id, self.is_new, self.is_changed, self.is_bumped, self.is_stale)
+
+
+async def _stored(tx: Tx, model: type[OcpiObject], keys: Sequence[ObjectKey]) -> dict[ObjectKey, _Stored]:
+    if not keys:
+        return {}
+    columns = (col(model.country_code), col(model.party_id), col(model.object_id))
+    found = await tx.execute(
+        select(*columns, col(model.id), col(model.last_updated), col(model.seen_at), col(model.doc)).where(
+            tuple_(*columns).in_([(key.country_code, key.party_id, key.object_id) for key in keys])
         )
-        tx.add(row)
-        is_new = True
-    await mark(tx, model, key, origin=platform_id, audience=audience)
-    return Kept(row, is_new=is_new, is_changed=True)
+    )
+    return {ObjectKey(row[0], row[1], row[2]): (row[3], row[4], row[5], row[6]) for row in found}
+
+
+def _judged(keeping: Keeping, stored: _Stored | None) -> _News:
+    changed_at, doc = parse_datetime(keeping.body["last_updated"]), orjson.dumps(keeping.body)
+    if stored is None:
+        return _News(keeping, doc, changed_at, is_new=True, is_changed=True)
+    row_id, last_updated, seen_at, stored_doc = stored
+    is_late = changed_at < last_updated and seen_at is not None  # what we held for gone comes back with any time
+    if is_late or stored_doc == doc:
+        return _News(keeping, doc, changed_at)
+    before, after = orjson.loads(stored_doc), orjson.loads(doc)
+    if before == after:
+        return _News(keeping, doc, changed_at)
+    if _undated(before) == _undated(after):
+        return _News(keeping, doc, changed_at, is_bumped=True, row_id=row_id)
+    return _News(keeping, doc, changed_at, is_changed=True, is_stale=changed_at == last_updated, row_id=row_id)
+
+
+def _undated(value: Any) -> Any:
+    """JSON without the times of its last changes, at any depth."""
+    if isinstance(value, dict):
+        return {name: _undated(each) for name, each in value.items() if name != "last_updated"}
+    return [_undated(each) for each in value] if isinstance(value, list) else value
+
+
+async def _write(tx: Tx, model: type[OcpiObject], news: Sequence[_News], *, platform_id: str | None) -> None:
+    """The one place where rows of objects are inserted and updated."""
+    table: Any = model.__table__  # type: ignore[attr-defined]
+    fresh = [_row(each, platform_id, tx.now) for each in news if each.is_new]
+    if fresh:
+        await tx.execute(insert(table), fresh)
+    by_columns: dict[tuple[str, ...], list[Json]] = {}
+    for each in news:
+        if each.row_id:
+            row = _row(each, platform_id, tx.now)
+            by_columns.setdefault(tuple(row), []).append({**row, "row_id": each.row_id})
+    for names, rows in by_columns.items():
+        values: Any = {name: bindparam(name) for name in names if name not in ("country_code", "party_id", "object_id")}
+        await tx.execute(update(table).where(table.c.id == bindparam("row_id")).values(values), rows)
+
+
+def _row(each: _News, platform_id: str | None, now: datetime) -> Json:
+    key = each.key
+    return {
+        "country_code": key.country_code,
+        "party_id": key.party_id,
+        "object_id": key.object_id,
+        "platform_id": platform_id,
+        "audience": each.keeping.audience,
+        "last_updated": each.changed_at,
+        "seen_at": now,
+        "doc": each.doc,
+        **each.keeping.columns,
+    }
 
 
 async def forget(tx: Tx, model: type[OcpiObject], key: ObjectKey, *, platform_id: str | None) -> bool:
@@ -192,7 +313,11 @@ async def mark(
     removed: bool = False,
 ) -> None:
     """Tell the change log, and the list pages that are held in memory, that the object changed."""
-    await changes.mark(
-        tx, changes.Marked(model.module, key.country_code, key.party_id, key.object_id, origin, audience, removed)
-    )
+    await changes.mark(tx, _marked(model, key, origin, audience, removed=removed))
     tx.ring(model.module)
+
+
+def _marked(
+    model: type[OcpiObject], key: ObjectKey, origin: str | None, audience: str | None, *, removed: bool = False
+) -> changes.Marked:
+    return changes.Marked(model.module, key.country_code, key.party_id, key.object_id, origin, audience, removed)

@@ -7,7 +7,7 @@ leaves nothing half written. A partner may play only the roles that its invitati
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -19,6 +19,7 @@ from hub.parties.changes import Cursor
 from hub.parties.clients import SECRET_PURPOSE
 from hub.parties.delivery import AUDIENCE_ROLES, open_cursors
 from hub.parties.directory import DOORBELL, TOKEN_PURPOSE
+from hub.parties.quirks import Quirks
 from hub.parties.tables import (
     CONNECTED,
     INVITED,
@@ -174,7 +175,8 @@ class Registrar:
         platform.status, platform.version = CONNECTED, discovery.version
         platform.versions_url, platform.endpoints = theirs.url, orjson.dumps(endpoints)
         platform.credentials_token = self.keys.encrypt(SECRET_PURPOSE, theirs.token.encode())
-        platform.encode_token, platform.last_seen_at = discovery.encode_token, tx.now
+        platform.last_seen_at = tx.now
+        platform.quirks = _learned(platform, discovery, tx.now)
         await _settle_parties(tx, platform, theirs)
         await open_cursors(tx, platform.id, list(AUDIENCE_ROLES))
         tx.ring(DOORBELL)
@@ -242,6 +244,14 @@ async def _home_elsewhere(tx: Tx, country_code: str, party_id: str, platform_id:
         select(PartyRow).where(col(PartyRow.country_code) == country_code, col(PartyRow.party_id) == party_id)
     )
     return any(row.platform_id != platform_id for row in rows)
+
+
+def _learned(platform: Platform, discovery: Discovery, now: datetime) -> bytes:
+    """The partner's profile with what the handshake showed."""
+    quirks = Quirks.of_json(orjson.loads(platform.quirks)).learned("encode_token", discovery.encode_token, now)
+    for name, value in discovery.found.items():
+        quirks = quirks.learned(name, value, now)
+    return orjson.dumps(quirks.as_json())
 
 
 async def _locked(tx: Tx, platform_id: str) -> Platform:

@@ -31,8 +31,8 @@ class Platform(SQLModel, table=True):
     """JSON object: `"SENDER/locations"` to URL, as the partner's version details gave them."""
     credentials_token: str | None = None
     """The token that we present to this partner, encrypted."""
-    encode_token: bool = True
-    """False for partners that expect the token without base64."""
+    quirks: bytes = Field(default=b"{}", sa_type=LargeBinary)
+    """JSON: what was learned of the partner's ways and what an operator has said of them; see `hub.parties.quirks`."""
     last_seen_at: datetime | None = None
     created_at: datetime
 
@@ -61,6 +61,21 @@ class PartyRow(SQLModel, table=True):
     role: str = Field(primary_key=True, max_length=16)
     platform_id: str | None = Field(default=None, max_length=36, foreign_key="platform.id", index=True)
     business_name: str = Field(max_length=100)
+    last_updated: datetime
+
+
+class PartyBehind(SQLModel, table=True):
+    """A party that a partner hub can reach for us, as the hub says (OCPI's hubclientinfo)."""
+
+    __tablename__ = "party_behind"
+
+    country_code: str = Field(primary_key=True, max_length=2)
+    party_id: str = Field(primary_key=True, max_length=3)
+    role: str = Field(primary_key=True, max_length=16)
+    platform_id: str = Field(max_length=36, foreign_key="platform.id", index=True)
+    """The hub's platform."""
+    status: str = Field(max_length=16)
+    """CONNECTED, OFFLINE, PLANNED or SUSPENDED."""
     last_updated: datetime
 
 

@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("platform_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
         sa.Column("audience", sqlmodel.sql.sqltypes.AutoString(length=6), nullable=True),
         sa.Column("last_updated", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("seen_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("doc", sa.LargeBinary(), nullable=False),
         sa.Column("session_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
         sa.Column("energy_wh", kit.db.EnergyWh(), nullable=False),
@@ -206,6 +207,7 @@ def upgrade() -> None:
         sa.Column("platform_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
         sa.Column("audience", sqlmodel.sql.sqltypes.AutoString(length=6), nullable=True),
         sa.Column("last_updated", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("seen_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("doc", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_location")),
         sa.UniqueConstraint(
@@ -226,7 +228,7 @@ def upgrade() -> None:
         sa.Column("versions_url", sqlmodel.sql.sqltypes.AutoString(length=255), nullable=True),
         sa.Column("endpoints", sa.LargeBinary(), nullable=False),
         sa.Column("credentials_token", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
-        sa.Column("encode_token", sa.Boolean(), nullable=False),
+        sa.Column("quirks", sa.LargeBinary(), nullable=False),
         sa.Column("last_seen_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_platform")),
@@ -240,6 +242,7 @@ def upgrade() -> None:
         sa.Column("platform_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
         sa.Column("audience", sqlmodel.sql.sqltypes.AutoString(length=6), nullable=True),
         sa.Column("last_updated", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("seen_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("doc", sa.LargeBinary(), nullable=False),
         sa.Column("status", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=False),
         sa.Column("started_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
@@ -315,6 +318,7 @@ def upgrade() -> None:
         sa.Column("platform_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
         sa.Column("audience", sqlmodel.sql.sqltypes.AutoString(length=6), nullable=True),
         sa.Column("last_updated", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("seen_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("doc", sa.LargeBinary(), nullable=False),
         sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tariff")),
@@ -335,6 +339,7 @@ def upgrade() -> None:
         sa.Column("platform_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
         sa.Column("audience", sqlmodel.sql.sqltypes.AutoString(length=6), nullable=True),
         sa.Column("last_updated", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("seen_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("doc", sa.LargeBinary(), nullable=False),
         sa.Column("uid_digest", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_token")),
@@ -404,6 +409,20 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_party_platform_id"), ["platform_id"], unique=False)
 
     op.create_table(
+        "party_behind",
+        sa.Column("country_code", sqlmodel.sql.sqltypes.AutoString(length=2), nullable=False),
+        sa.Column("party_id", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("role", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=False),
+        sa.Column("platform_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("status", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=False),
+        sa.Column("last_updated", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["platform_id"], ["platform.id"], name=op.f("fk_party_behind_platform_id")),
+        sa.PrimaryKeyConstraint("country_code", "party_id", "role", name=op.f("pk_party_behind")),
+    )
+    with op.batch_alter_table("party_behind", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_party_behind_platform_id"), ["platform_id"], unique=False)
+
+    op.create_table(
         "platform_token",
         sa.Column("digest", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
         sa.Column("platform_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
@@ -416,6 +435,34 @@ def upgrade() -> None:
     with op.batch_alter_table("platform_token", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_platform_token_platform_id"), ["platform_id"], unique=False)
 
+    op.create_table(
+        "pull_state",
+        sa.Column("platform_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("module", sqlmodel.sql.sqltypes.AutoString(length=24), nullable=False),
+        sa.Column("wanted", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=True),
+        sa.Column("wanted_since", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("running", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=True),
+        sa.Column("started_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("date_from", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("next_url", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=True),
+        sa.Column("pages", sa.Integer(), nullable=False),
+        sa.Column("received_bytes", sa.Integer(), nullable=False),
+        sa.Column("stored", sa.Integer(), nullable=False),
+        sa.Column("skipped", sa.Integer(), nullable=False),
+        sa.Column("removed", sa.Integer(), nullable=False),
+        sa.Column("leased_by", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("leased_until", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("served_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("retry_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("last_error", sqlmodel.sql.sqltypes.AutoString(length=500), nullable=True),
+        sa.Column("last_full_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("last_delta_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["platform_id"], ["platform.id"], name=op.f("fk_pull_state_platform_id")),
+        sa.PrimaryKeyConstraint("platform_id", "module", name=op.f("pk_pull_state")),
+    )
     op.create_table(
         "station_evse",
         sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
@@ -435,10 +482,15 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_station_evse_evse_uid"))
 
     op.drop_table("station_evse")
+    op.drop_table("pull_state")
     with op.batch_alter_table("platform_token", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_platform_token_platform_id"))
 
     op.drop_table("platform_token")
+    with op.batch_alter_table("party_behind", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_party_behind_platform_id"))
+
+    op.drop_table("party_behind")
     with op.batch_alter_table("party", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_party_platform_id"))
 
