@@ -12,8 +12,16 @@ from ocpi.endpoint import Interface, Verb
 from ocpi.envelope import unwrapped
 from ocpi.errors import EndpointMissing, PeerUnintelligible
 from ocpi.headers import MessageHeaders, Party, authorization, new_id, write_headers
-from ocpi.paging import LINK, TOTAL_COUNT, Page, crawl, same_origin, whole_number, with_query
-from ocpi.peer_http import DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT_S, PeerReply, child_url, exchange
+from ocpi.crawl import crawl
+from ocpi.paging import LIMIT, LINK, TOTAL_COUNT, Page, same_origin, whole_number, with_query
+from ocpi.peer_http import (
+    DEFAULT_MAX_ANSWER_BYTES,
+    DEFAULT_TIMEOUT_S,
+    PeerReply,
+    child_url,
+    exchange,
+    with_slash,
+)
 from ocpi.registry import CONFIGURATION_MODULES
 from ocpi.types import Clock, JsonObject, JsonValue, OcpiModel
 from ocpi.validation import findings, joined
@@ -25,7 +33,8 @@ class PartnerClient:
     """Calls to the platform of one peer, in one version.
 
     `endpoints` are the peer's, by module and by the side that the peer implements; `our_party` and `peer_party` are the
-    addresses of a message unless a call names others. The HTTP client is the caller's, who also closes it.
+    addresses of a message unless a call names others. `slash_after_list` and `slash_after_child` are for peers whose
+    URLs end with a slash; `on_reply` is told of each answer. The HTTP client is the caller's, who also closes it.
     """
 
     def __init__(
@@ -41,6 +50,9 @@ class PartnerClient:
         timeout_s: float = DEFAULT_TIMEOUT_S,
         max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
         make_id: Callable[[], str] = new_id,
+        slash_after_list: bool = False,
+        slash_after_child: bool = False,
+        on_reply: Callable[[str, PeerReply], None] | None = None,
     ) -> None:
         self._http = http
         self._endpoints = dict(endpoints)
@@ -51,13 +63,18 @@ class PartnerClient:
         self._timeout_s = timeout_s
         self._max_answer_bytes = max_answer_bytes
         self._make_id = make_id
+        self._slash_after_list = slash_after_list
+        self._slash_after_child = slash_after_child
+        self._on_reply = on_reply
 
     def url(self, module: str, interface: Interface, *segments: str) -> str:
         """A URL of the peer. Raises EndpointMissing."""
         endpoint = self._endpoints.get((module, interface))
         if endpoint is None:
             raise EndpointMissing(f"the peer has no endpoint for {module} {interface}")
-        return child_url(endpoint, *segments)
+        if not segments and self._slash_after_list:
+            return with_slash(endpoint)
+        return child_url(endpoint, *segments, slash=self._slash_after_child)
 
     def headers(
         self,
@@ -86,7 +103,7 @@ class PartnerClient:
     ) -> PeerReply:
         """Any request, with the token and the routing headers. Raises PeerError."""
         message = headers or self.headers()
-        return await exchange(
+        reply = await exchange(
             self._http,
             verb.value,
             url,
@@ -96,6 +113,9 @@ class PartnerClient:
             timeout_s=self._timeout_s if timeout_s is None else timeout_s,
             max_bytes=self._max_answer_bytes,
         )
+        if self._on_reply is not None:
+            self._on_reply(url, reply)
+        return reply
 
     async def get(
         self,
@@ -189,21 +209,29 @@ class PartnerClient:
         correlation_id = correlation_id or self._make_id()
 
         async def fetch(url: str) -> Page[JsonValue]:
-            headers = self.headers(
-                routed=module not in CONFIGURATION_MODULES, to_party=to_party, correlation_id=correlation_id
-            )
-            reply = await self.request(Verb.GET, url, headers=headers)
-            data = reply.envelope.data
-            if data is not None and not isinstance(data, list):
-                raise PeerUnintelligible("the peer answered a list with something else")
-            return Page(
-                items=data or [],
-                total=whole_number(reply.headers.get(TOTAL_COUNT)),
-                link=reply.headers.get(LINK),
-            )
+            return await self.page(module, url, to_party=to_party, correlation_id=correlation_id)
 
         async for page in crawl(fetch, with_query(endpoint, **asked) if asked else endpoint, max_pages=max_pages):
             yield Page([item for item in page.items if isinstance(item, dict)], page.total, page.link)
+
+    async def page(
+        self, module: str, url: str, *, to_party: Party | None = None, correlation_id: str | None = None
+    ) -> Page[JsonValue]:
+        """One page of a list, by its URL. Raises PeerError."""
+        routed = module not in CONFIGURATION_MODULES
+        headers = self.headers(routed=routed, to_party=to_party, correlation_id=correlation_id)
+        reply = await self.request(Verb.GET, url, headers=headers)
+        data = reply.envelope.data
+        if data is not None and not isinstance(data, list):
+            raise PeerUnintelligible("the peer answered a list with something else")
+        return Page(
+            items=data or [],
+            total=whole_number(reply.headers.get(TOTAL_COUNT)),
+            link=reply.headers.get(LINK),
+            cap=whole_number(reply.headers.get(LIMIT)),
+            size=reply.size,
+            omits_data=reply.omits_data,
+        )
 
     async def items(
         self,

@@ -1,18 +1,18 @@
 """Pagination (transport and format, section Pagination): both sides of a list.
 
-A server parses the query and writes `Link`, `X-Total-Count` and `X-Limit`. A client crawls: it follows `Link` where it
-can be trusted, and counts by itself where it cannot, because peers are known to send links that lead nowhere.
+A server parses the query and writes `Link`, `X-Total-Count` and `X-Limit`. How a client reads a list from beginning
+to end stands in `ocpi.crawl`.
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
-from urllib.parse import parse_qsl, quote, urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from ocpi.datetimes import parse_datetime
-from ocpi.errors import InvalidParameters, PeerRefused, PeerUnintelligible
+from ocpi.errors import InvalidParameters
 
 LINK = "Link"
 TOTAL_COUNT = "X-Total-Count"
@@ -139,71 +139,14 @@ def whole_number(text: str | None) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[ItemT]):
-    """One page as a client received it; `link` is the raw `Link` header."""
+    """One page as a client received it; `link` is the raw `Link` header.
+
+    `cap` is the most that the server says it returns at once, `size` the bytes of the answer.
+    """
 
     items: Sequence[ItemT]
     total: int | None = None
     link: str | None = None
-
-
-async def crawl(
-    fetch: Callable[[str], Awaitable[Page[ItemT]]], url: str, *, max_pages: int = 10_000
-) -> AsyncIterator[Page[ItemT]]:
-    """All pages of a list, from `url` on.
-
-    Follows `Link` within the origin of `url` and never to a page that was read before; where the link is missing, leads
-    elsewhere or to nothing, the next page is reckoned from the number of objects received. When the total shrinks on
-    the way, an object that moved to an earlier page may have been missed: the crawl steps back by as many, so that an
-    object may come twice but none is lost. Raises PeerUnintelligible for a list that does not end: more than
-    `max_pages` pages, or the same page again.
-    """
-    offset = whole_number(dict(parse_qsl(urlsplit(url).query)).get("offset")) or 0
-    asked, visited = url, {url}
-    reckoned: str | None = None
-    previous: Page[ItemT] | None = None
-    for _ in range(max_pages):
-        try:
-            page = await fetch(asked)
-        except (PeerRefused, PeerUnintelligible):
-            if reckoned is None or reckoned in visited:
-                raise
-            asked = reckoned
-            visited.add(asked)
-            page = await fetch(asked)
-        if previous is not None:
-            missed = _shrunk(previous, page)
-            if missed:
-                offset = max(0, offset - missed)
-                asked, reckoned, previous = with_query(url, offset=offset), None, page
-                visited.add(asked)
-                continue
-            if asked == reckoned and page.items and list(page.items) == list(previous.items):
-                raise PeerUnintelligible("a list that sends the same page for another offset")
-        yield page
-        previous = page
-        offset += len(page.items)
-        reckoned = with_query(url, offset=offset)
-        following = _following(url, page, reckoned, offset, visited)
-        if following is None:
-            return
-        asked = following
-        visited.add(asked)
-    raise PeerUnintelligible(f"a list of more than {max_pages} pages")
-
-
-def _shrunk(previous: Page[ItemT], page: Page[ItemT]) -> int:
-    """By how many objects the whole list shrank between two pages."""
-    if previous.total is None or page.total is None:
-        return 0
-    return max(0, previous.total - page.total)
-
-
-def _following(url: str, page: Page[ItemT], reckoned: str, offset: int, visited: set[str]) -> str | None:
-    link = next_link(page.link)
-    target = absolute_url(url, link) if link is not None else None
-    if target is not None and same_origin(target, url) and target not in visited:
-        return target
-    if not page.items or reckoned in visited:
-        return None
-    more = link is not None if page.total is None else offset < page.total
-    return reckoned if more else None
+    cap: int | None = None
+    size: int = 0
+    omits_data: bool = False

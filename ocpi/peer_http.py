@@ -28,8 +28,8 @@ _SAME_METHOD_REDIRECTS = frozenset({307, 308})
 class PeerReply:
     """A successful answer of a peer: the envelope, the HTTP status and the headers.
 
-    `omits_data`: the envelope had no data at all. `mended_slash` is set when a redirect was followed: True when it added the slash at the end, False when it took one.
-    `size` counts the bytes of the body.
+    `mended_slash` is set when a redirect was followed: True when it added the slash at the end, False when it took one.
+    `size` counts the bytes of the body; `omits_data` tells that the envelope held no data.
     """
 
     envelope: Reply

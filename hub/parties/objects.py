@@ -231,12 +231,12 @@ async def _stored(tx: Tx, model: type[OcpiObject], keys: Sequence[ObjectKey]) ->
     if not keys:
         return {}
     columns = (col(model.country_code), col(model.party_id), col(model.object_id))
-    found = await tx.execute(
+    found: Any = await tx.execute(
         select(*columns, col(model.id), col(model.last_updated), col(model.seen_at), col(model.doc)).where(
             tuple_(*columns).in_([(key.country_code, key.party_id, key.object_id) for key in keys])
         )
     )
-    return {ObjectKey(row[0], row[1], row[2]): (row[3], row[4], row[5], row[6]) for row in found}
+    return {ObjectKey(*row[:3]): tuple(row[3:]) for row in found}
 
 
 def _judged(keeping: Keeping, stored: _Stored | None) -> _News:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ocpi.crawl import crawl
 from ocpi.errors import InvalidParameters, PeerRefused, PeerUnintelligible
 from ocpi.paging import (
     Page,
     PageQuery,
-    crawl,
     next_link,
     page_headers,
     parse_page_query,
