@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from csms.backoffice import Authorization
-from csms.bulk import Row
 from csms.events import ConnectorStatusChanged, StationBooted, TransactionChanged
 from csms.record import TransactionEvent, TransactionRecord, apply, reduce
 from csms.rows import held_of, message_row, record_columns, station_row, verdict_columns
@@ -24,6 +23,7 @@ from csms.store import (
 )
 from csms.tables import Transaction
 from csms.writer import Conflict, Op, Unstorable, Writer
+from kit.bulk import Row
 from kit.clock import Clock
 from kit.log import get
 from kit.tx import Database, Event, Tx

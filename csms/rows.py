@@ -3,11 +3,11 @@
 from typing import Any
 
 from csms.backoffice import Authorization, AuthorizationStatus
-from csms.bulk import Row
 from csms.documents import fact_document, record_document
 from csms.record import TransactionEvent, TransactionRecord
 from csms.state import Held
 from csms.tables import Transaction
+from kit.bulk import Row
 
 
 def held_of(row: Transaction, record: TransactionRecord | None) -> Held:

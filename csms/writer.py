@@ -17,9 +17,9 @@ from sqlalchemy import Connection, Executable, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csms.bulk import Bulk, Row, execute_bulk
 from csms.store import reserve_numbers, upsert
 from csms.tables import Connector, Station, Transaction, TransactionMessage
+from kit.bulk import Bulk, Row, execute_bulk
 from kit.clock import Clock
 from kit.log import get
 from kit.tx import Database, Event

@@ -16,11 +16,12 @@ import aiohttp
 import httpx
 
 from kit.http.aiohttp_connector import GuardedConnector, guarded_traces
+from kit.http.exchange import Exchanged, Watch
 from kit.http.guard import EgressPolicy, EgressRefused, Network, Resolve, ResponseTooLarge, parse_networks, resolve
 from kit.http.httpx_transport import GuardedTransport
 from kit.http.limits import limited_response
 
-__all__ = ["Egress", "EgressRefused", "ResponseTooLarge"]
+__all__ = ["Egress", "EgressRefused", "Exchanged", "ResponseTooLarge", "Watch"]
 
 
 class Egress:
@@ -28,6 +29,7 @@ class Egress:
 
     `allow_private` lists networks (`10.0.0.0/8`) that may be called although they are not public, by plain HTTP too;
     `allow_http` allows plain HTTP to everybody. `timeout_s` bounds a whole exchange, `max_bytes` an unpacked body.
+    `watch` is told of each exchange with all that was said in it.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Egress:
         user_agent: str = "plugbridge",
         ssl_context: ssl.SSLContext | None = None,
         resolve: Resolve = resolve,
+        watch: Watch | None = None,
     ) -> None:
         networks = parse_networks([str(network) for network in allow_private])
         self.policy = EgressPolicy(networks, allow_http, resolve)
@@ -48,6 +51,7 @@ class Egress:
         self.connect_timeout_s = min(connect_timeout_s, timeout_s)
         self.max_bytes = max_bytes
         self.user_agent = user_agent
+        self._watch = watch
         self._ssl_context = ssl_context or _public_authorities()
 
     def client(self, *, timeout_s: float | None = None, max_bytes: int | None = None) -> httpx.AsyncClient:
@@ -59,7 +63,9 @@ class Egress:
         timeout_s = timeout_s or self.timeout_s
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
         return httpx.AsyncClient(
-            transport=GuardedTransport(self.policy, self._ssl_context, timeout_s, max_bytes or self.max_bytes),
+            transport=GuardedTransport(
+                self.policy, self._ssl_context, timeout_s, max_bytes or self.max_bytes, watch=self._watch
+            ),
             timeout=httpx.Timeout(timeout_s, connect=min(self.connect_timeout_s, timeout_s)),
             headers={"User-Agent": self.user_agent, "Accept-Encoding": "gzip, deflate"},
             cookies=no_cookies,
@@ -83,7 +89,7 @@ class Egress:
             auto_decompress=not raw,
             cookie_jar=aiohttp.DummyCookieJar(),
             response_class=limited_response(self.max_bytes),
-            trace_configs=[guarded_traces()],
+            trace_configs=[guarded_traces(self._watch)],
             trust_env=False,
         )
 

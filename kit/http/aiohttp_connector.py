@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+from functools import partial
 from types import SimpleNamespace
 
 import aiohttp
@@ -12,8 +13,9 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
 from kit.guard import forbid_in_tx
-from kit.http.exchange import log_exchange, plain_http
+from kit.http.exchange import Exchanged, Watch, log_exchange, plain_http
 from kit.http.guard import EgressPolicy, EgressRefused
+from kit.http.limits import WatchedResponse
 
 
 class GuardedConnector(aiohttp.TCPConnector):
@@ -66,8 +68,11 @@ class _GuardedResolver(AbstractResolver):
         """Nothing is held."""
 
 
-def guarded_traces() -> aiohttp.TraceConfig:
-    """The guard before aiohttp takes the userinfo out of the URL, the refusal of redirects, and the log line."""
+def guarded_traces(watch: Watch | None = None) -> aiohttp.TraceConfig:
+    """The guard before aiohttp takes the userinfo out of the URL, the refusal of redirects, the log line, the watch.
+
+    An answer is watched when `LimitedResponse.read` has read it; one that nobody reads is not.
+    """
 
     async def on_start(
         _: aiohttp.ClientSession, context: SimpleNamespace, request: aiohttp.TraceRequestStartParams
@@ -76,18 +81,34 @@ def guarded_traces() -> aiohttp.TraceConfig:
         if request.url.raw_user is not None or request.url.raw_password is not None:
             raise EgressRefused("credentials in the URL")
         context.started = asyncio.get_running_loop().time()
+        if watch is not None:
+            context.seen = Exchanged(
+                request.method, str(request.url), request.headers, b"", context.started, context.started
+            )
+
+    async def on_chunk(
+        _: aiohttp.ClientSession, context: SimpleNamespace, request: aiohttp.TraceRequestChunkSentParams
+    ) -> None:
+        seen: Exchanged = context.seen
+        seen.body = seen.body + request.chunk if seen.body else bytes(request.chunk)
 
     async def on_end(
         _: aiohttp.ClientSession, context: SimpleNamespace, request: aiohttp.TraceRequestEndParams
     ) -> None:
-        url = request.url
-        log_exchange(request.method, url.raw_host, url.raw_path, request.response.status, context.started)
+        url, response = request.url, request.response
+        log_exchange(request.method, url.raw_host, url.raw_path, response.status, context.started)
+        if watch is not None and isinstance(response, WatchedResponse):
+            seen: Exchanged = context.seen
+            seen.status, seen.answer_headers = response.status, response.headers
+            response.when_read = partial(_read, watch, seen)
 
     async def on_exception(
         _: aiohttp.ClientSession, context: SimpleNamespace, request: aiohttp.TraceRequestExceptionParams
     ) -> None:
         name = type(request.exception).__name__
         log_exchange(request.method, request.url.raw_host, request.url.raw_path, name, context.started)
+        if watch is not None:
+            _ended(watch, context.seen, name)
 
     async def on_redirect(
         _: aiohttp.ClientSession, _context: SimpleNamespace, request: aiohttp.TraceRequestRedirectParams
@@ -97,7 +118,19 @@ def guarded_traces() -> aiohttp.TraceConfig:
 
     traces = aiohttp.TraceConfig()
     traces.on_request_start.append(on_start)
+    if watch is not None:
+        traces.on_request_chunk_sent.append(on_chunk)
     traces.on_request_end.append(on_end)
     traces.on_request_exception.append(on_exception)
     traces.on_request_redirect.append(on_redirect)
     return traces
+
+
+def _read(watch: Watch, seen: Exchanged, answer: bytes, error: str | None) -> None:
+    seen.answer = answer
+    _ended(watch, seen, error)
+
+
+def _ended(watch: Watch, seen: Exchanged, error: str | None) -> None:
+    seen.ended, seen.error = asyncio.get_running_loop().time(), error
+    watch(seen)

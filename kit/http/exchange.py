@@ -1,8 +1,10 @@
-"""What the two kinds of client share: the flag for plain HTTP, and the log line of an exchange."""
+"""What the two kinds of client share: the flag for plain HTTP, the log line of an exchange, and who may watch it."""
 
 import asyncio
 import logging
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 
 from kit.log import get
 from kit.redact import redact_path
@@ -11,6 +13,30 @@ plain_http: ContextVar[bool] = ContextVar("plain_http", default=True)
 """Whether the request that is being connected goes without TLS; the strict answer where nobody said."""
 
 log = get("kit.http")
+
+
+@dataclass(slots=True)
+class Exchanged:
+    """One exchange as it went: the request, and the answer or the name of the error that came instead.
+
+    Header names are in any case; `answer` is the unpacked body as far as it was read; times are those of the loop.
+    It holds credentials: it is for watchers that know what to leave out.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    started: float
+    ended: float
+    status: int | None = None
+    answer_headers: Mapping[str, str] = field(default_factory=dict)
+    answer: bytes = b""
+    error: str | None = None
+
+
+Watch = Callable[[Exchanged], None]
+"""Told of each exchange once it is over, in the task that asked for it. Must be quick and must not raise."""
 
 
 def log_exchange(method: str, host: str | None, path: str, outcome: int | str, started: float) -> None:

@@ -3,12 +3,13 @@
 import asyncio
 import ssl
 from collections.abc import Iterable
+from functools import partial
 
 import httpcore
 import httpx
 
 from kit.guard import forbid_in_tx
-from kit.http.exchange import log_exchange, plain_http
+from kit.http.exchange import Exchanged, Watch, log_exchange, plain_http
 from kit.http.guard import EgressPolicy, EgressRefused, ResponseTooLarge
 from kit.http.limits import bounded
 
@@ -16,7 +17,15 @@ from kit.http.limits import bounded
 class GuardedTransport(httpx.AsyncHTTPTransport):
     """Judges, bounds and logs each exchange, each hop of a redirect too."""
 
-    def __init__(self, policy: EgressPolicy, ssl_context: ssl.SSLContext, timeout_s: float, max_bytes: int) -> None:
+    def __init__(
+        self,
+        policy: EgressPolicy,
+        ssl_context: ssl.SSLContext,
+        timeout_s: float,
+        max_bytes: int,
+        *,
+        watch: Watch | None = None,
+    ) -> None:
         super().__init__(verify=ssl_context, trust_env=False)
         # httpx offers no argument for it; its own pool is unused and holds nothing yet.
         self._pool = httpcore.AsyncConnectionPool(
@@ -29,6 +38,7 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
         self._policy = policy
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
+        self._watch = watch
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One exchange: judged, bounded, logged."""
@@ -38,6 +48,7 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
             response = await self._exchange(request, started)
         except Exception as error:
             log_exchange(request.method, request.url.host, request.url.path, type(error).__name__, started)
+            self._tell(request, started, None, b"", type(error).__name__)
             raise
         log_exchange(request.method, request.url.host, request.url.path, response.status_code, started)
         return response
@@ -60,10 +71,37 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
             announced = response.headers.get("content-length", "")
             if request.method != "HEAD" and announced.isdecimal() and int(announced) > self._max_bytes:
                 raise ResponseTooLarge(f"more than {self._max_bytes} bytes")
-            return bounded(response, max_bytes=self._max_bytes, deadline=deadline)
+            on_end = None if self._watch is None else partial(self._tell, request, started, response)
+            return bounded(response, max_bytes=self._max_bytes, deadline=deadline, on_end=on_end)
         except Exception:
             await response.aclose()
             raise
+
+    def _tell(
+        self, request: httpx.Request, started: float, response: httpx.Response | None, answer: bytes, error: str | None
+    ) -> None:
+        if self._watch is None:
+            return
+        seen = Exchanged(
+            method=request.method,
+            url=str(request.url),
+            headers=request.headers,
+            body=_sent(request),
+            started=started,
+            ended=asyncio.get_running_loop().time(),
+            answer=answer,
+            error=error,
+        )
+        if response is not None:
+            seen.status, seen.answer_headers = response.status_code, response.headers
+        self._watch(seen)
+
+
+def _sent(request: httpx.Request) -> bytes:
+    try:
+        return request.content
+    except httpx.RequestNotRead:  # it was made of a stream, which nobody keeps
+        return b""
 
 
 class _GuardedBackend(httpcore.AsyncNetworkBackend):

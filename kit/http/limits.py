@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import aiohttp
 import httpx
@@ -12,7 +12,13 @@ from kit.http.guard import ResponseTooLarge
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 
-def bounded(response: httpx.Response, *, max_bytes: int, deadline: float) -> httpx.Response:
+Ended = Callable[[bytes, str | None], None]
+"""Told once of a body: as far as it was read, and the name of the error that ended it."""
+
+
+def bounded(
+    response: httpx.Response, *, max_bytes: int, deadline: float, on_end: Ended | None = None
+) -> httpx.Response:
     """The response with its body decompressed, counted, and ended at the loop time `deadline`.
 
     The decompression is done here because a small body may unpack to gigabytes.
@@ -27,8 +33,36 @@ def bounded(response: httpx.Response, *, max_bytes: int, deadline: float) -> htt
         del headers["content-encoding"]
         headers.pop("content-length", None)
     assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101  (narrows for the type checker)
-    stream = _BoundedStream(response.stream, packed=packed, max_bytes=max_bytes, deadline=deadline)
+    stream: httpx.AsyncByteStream = _BoundedStream(
+        response.stream, packed=packed, max_bytes=max_bytes, deadline=deadline
+    )
+    if on_end is not None:
+        stream = _WatchedStream(stream, on_end)
     return httpx.Response(response.status_code, headers=headers, stream=stream, extensions=response.extensions)
+
+
+class _WatchedStream(httpx.AsyncByteStream):
+    def __init__(self, stream: httpx.AsyncByteStream, on_end: Ended) -> None:
+        self._stream = stream
+        self._on_end = on_end
+        self._error: str | None = None
+        self._read = bytearray()
+        self._told = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._stream:
+                self._read += chunk
+                yield chunk
+        except Exception as error:
+            self._error = type(error).__name__
+            raise
+
+    async def aclose(self) -> None:
+        if not self._told:
+            self._told = True
+            self._on_end(bytes(self._read), self._error)
+        await self._stream.aclose()
 
 
 class _BoundedStream(httpx.AsyncByteStream):
@@ -76,13 +110,25 @@ class _BoundedStream(httpx.AsyncByteStream):
             raise httpx.DecodingError("the answer ends too early")
 
 
+class WatchedResponse(aiohttp.ClientResponse):
+    """An answer that tells when it was read: its body as far as it came, and the name of the error that ended it."""
+
+    when_read: Callable[[bytes, str | None], None] | None = None
+
+    def tell(self, body: bytes, error: str | None) -> None:
+        """Tell it, once."""
+        told, self.when_read = self.when_read, None
+        if told is not None:
+            told(body, error)
+
+
 def limited_response(max_bytes: int) -> type[aiohttp.ClientResponse]:
     """The response class of an aiohttp session whose `read`, `text` and `json` stop at so many bytes.
 
     Whoever reads `content` piece by piece counts for himself.
     """
 
-    class LimitedResponse(aiohttp.ClientResponse):
+    class LimitedResponse(WatchedResponse):
         async def read(self) -> bytes:
             """The whole body. Raises `ResponseTooLarge`."""
             if self._body is None:
@@ -94,10 +140,12 @@ def limited_response(max_bytes: int) -> type[aiohttp.ClientResponse]:
                         body += chunk
                         if len(body) > max_bytes:
                             raise ResponseTooLarge(f"more than {max_bytes} bytes")
-                except BaseException:
+                except BaseException as error:
                     self.close()
+                    self.tell(bytes(body[:max_bytes]), type(error).__name__)
                     raise
                 self._body = bytes(body)
+                self.tell(self._body, None)
             return await super().read()
 
     return LimitedResponse
