@@ -33,8 +33,13 @@ from hub.parties.clients import Clients
 from hub.parties.delivery import Deliverer
 from hub.parties.directory import Directory
 from hub.parties.forward import Forwarder
+from hub.parties.gate import Gate
+from hub.parties.message_log import MessageLog
+from hub.parties.message_log_api import router as messages_router
+from hub.parties.message_log_replay import Replayer
 from hub.parties.ocpi import PartyHandlers
 from hub.parties.outbox import Source, put_source
+from hub.parties.presented import Presented
 from hub.parties.registration import Registrar
 from hub.sessions import api as sessions_api
 from hub.sessions.live import LiveSessions
@@ -65,7 +70,7 @@ from kit.jobs import Worker
 from kit.problems import CorrelationMiddleware, install_problem_handlers
 from kit.reactions import Reactions
 from kit.tx import Database, Tx
-from ocpi.call import Handler
+from ocpi.call import Authenticate, Handler
 from ocpi.endpoint import HandlerKey
 from ocpi.server import build_router
 
@@ -89,6 +94,7 @@ class Hub:
     registrar: Registrar
     clients: Clients
     forwarder: Forwarder
+    messages: MessageLog
     starter: Starter
     link: Link
     csms: CentralSystem
@@ -147,13 +153,27 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
     db = Database(settings.database_url, clock=clock, reactions=facts)
     bus = await buses.connect(settings.bus_url)
     await db.doorbells.join(bus)
+    stations_here = Registry(bus)
+    figures = Figures(db, keys, stations_here)
+    directory, presented = Directory(db, keys), Presented(keys)
+    messages = MessageLog(
+        db,
+        keys,
+        directory,
+        presented,
+        body_bytes=settings.message_body_bytes,
+        queue_bytes=settings.message_queue_bytes,
+        on_drop=figures.messages_dropped,
+    )
     egress = Egress(
-        settings.egress_private_networks, timeout_s=settings.egress_timeout_s, max_bytes=settings.egress_max_bytes
+        settings.egress_private_networks,
+        timeout_s=settings.egress_timeout_s,
+        max_bytes=settings.egress_max_bytes,
+        watch=messages.sent,
     )
     http = egress.client()
     roles = own_roles(settings)
-    directory = Directory(db, keys)
-    clients = Clients(http, keys, clock, sender=settings.hub_party, timeout_s=settings.egress_timeout_s)
+    clients = Clients(http, presented, clock, sender=settings.hub_party, timeout_s=settings.egress_timeout_s)
     registrar = Registrar(
         db=db,
         keys=keys,
@@ -164,7 +184,6 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         old_token_grace=timedelta(seconds=settings.old_token_grace_s),
     )
     authorizer = Authorizer(db, keys, directory, clients, deadline_s=settings.authorize_deadline_s)
-    stations_here = Registry(bus)
     link = Link(stations_here, bus)
     starter = Starter(
         db=db,
@@ -186,7 +205,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         clients=clients,
         sources=sources,
     )
-    schedule.wire(facts, starter=starter)
+    schedule.wire(facts, settings=settings, starter=starter)
     live_sessions = LiveSessions(db, clock, interval_s=settings.session_update_interval_s)
     csms = CentralSystem(
         db,
@@ -225,6 +244,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         registrar=registrar,
         clients=clients,
         forwarder=forwarder,
+        messages=messages,
         starter=starter,
         link=link,
         csms=csms,
@@ -232,7 +252,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         deliverer=Deliverer(db, directory, sources, clients.deliver),
         live_sessions=live_sessions,
         live_board=LiveBoard(db, max_viewers=settings.live_page_max_viewers),
-        figures=Figures(db, keys, stations_here),
+        figures=figures,
         ocpi_handlers=handlers,
     )
 
@@ -246,25 +266,38 @@ def http_app(hub: Hub, *, operator_api: bool = True, ocpi_api: bool = True) -> A
     app = json_app(hub, operator_api=operator_api)
     if not ocpi_api:
         return app
-    ocpi = Router(
-        build_router(
-            VERSION,
-            hub.ocpi_handlers,
-            Callers(hub.db, hub.directory).authenticate,
-            now=hub.clock.now,
-            public_url=hub.public_url,
-            base_path=OCPI,
-            intercept=hub.forwarder.intercept,
-            max_body_bytes=hub.settings.ocpi_max_body_bytes,
-            on_failure=hub.figures.ocpi_failed,
-        )
-    )
+    ocpi = ocpi_app(hub, Callers(hub.db, hub.directory).authenticate, gate=ocpi_gate(hub))
 
     async def doors(scope: Scope, receive: Receive, send: Send) -> None:
         is_ocpi = scope["type"] == "http" and scope["path"].startswith(f"{OCPI}/")
         await (ocpi if is_ocpi else app)(scope, receive, send)
 
     return doors
+
+
+def ocpi_app(hub: Hub, authenticate: Authenticate, *, gate: Gate | None = None) -> ASGIApp:
+    """The OCPI endpoints, behind whatever tells who calls."""
+    return Router(
+        build_router(
+            VERSION,
+            hub.ocpi_handlers,
+            authenticate,
+            now=hub.clock.now,
+            public_url=hub.public_url,
+            base_path=OCPI,
+            intercept=hub.forwarder.intercept,
+            max_body_bytes=hub.settings.ocpi_max_body_bytes,
+            on_failure=hub.figures.ocpi_failed,
+            on_served=hub.messages.received,
+            gate=gate,
+        )
+    )
+
+
+def ocpi_gate(hub: Hub) -> Gate:
+    """The bounds on what one partner asks for."""
+    settings = hub.settings
+    return Gate(hub.clock.monotonic, per_second=settings.ocpi_requests_per_s, at_once=settings.ocpi_requests_at_once)
 
 
 def json_app(hub: Hub, *, operator_api: bool = True) -> FastAPI:
@@ -292,6 +325,9 @@ def add_operator_api(app: FastAPI, hub: Hub) -> None:
         tariffs_api.router(db, cpo_parties=settings.cpo_parties),
         tokens_api.router(db, hub.keys, emsp_parties=settings.emsp_parties, issuer=settings.operator_name),
         parties_api.router(db, hub.registrar, hub.directory),
+        messages_router(
+            db, hub.keys, hub.messages, Replayer(hub.directory, hub.clients, lambda who: ocpi_app(hub, who))
+        ),
         starts_api.router(db, hub.starter, Idempotency(db, hub.keys), cpo_parties=settings.cpo_parties),
         sessions_api.router(db),
     ):

@@ -28,6 +28,9 @@ class Figures:
         self._failures = self.metrics.counter(
             "plugbridge_ocpi_failures_total", "OCPI calls that ended in an error.", {"code": _CODES}
         )
+        self._dropped = self.metrics.counter(
+            "plugbridge_messages_dropped_total", "OCPI messages that the message log had no room for."
+        )
         self._connected = self.metrics.gauge(
             "plugbridge_stations_connected", "Stations whose socket this process holds."
         )
@@ -47,6 +50,10 @@ class Figures:
             correlation_id=failure.correlation_id,
             exc_info=None if failure.expected else failure.error,
         )
+
+    def messages_dropped(self, count: int) -> None:
+        """Count messages that were not logged."""
+        self._dropped.inc(count)
 
     async def on_scrape(self, request: Request) -> None:
         """Only for holders of an operator's key, a viewer's will do. Brings the gauges up to date."""

@@ -2,22 +2,27 @@
 
 every 30 s   starts that waited for a session past their time are closed
 every 60 s   idempotency keys past their time are forgotten
+every 5 min  messages past their time are deleted from the message log
 """
 
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from hub.parties.message_log import forgetter
+from hub.settings import Settings
 from hub.starts.flows import Starter
 from kit.idempotency import forget_expired
 from kit.reactions import Reactions
 from kit.tx import Database
 
 
-def wire(reactions: Reactions, *, starter: Starter) -> None:
+def wire(reactions: Reactions, *, settings: Settings, starter: Starter) -> None:
     """Register every schedule."""
     reactions.every("starts.expire", timedelta(seconds=30), starter.expire)
     reactions.every("idempotency.forget", timedelta(seconds=60), _forget_keys)
+    messages, contents = timedelta(days=settings.message_log_days), timedelta(days=settings.message_content_days)
+    reactions.every("messages.forget", timedelta(minutes=5), forgetter(messages, contents))
 
 
 async def _forget_keys(db: Database, payload: Mapping[str, Any]) -> None:

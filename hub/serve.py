@@ -55,6 +55,7 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
     # `_serve` is `serve` without uvicorn's own signal handlers: the caller decides when the process ends.
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S))
     http = asyncio.create_task(server._serve(sockets=[listener]))
+    logging = asyncio.create_task(hub.messages.run())
     workers: list[asyncio.Task[None]] = []
     try:
         if ServerRole.CSMS in roles:
@@ -77,6 +78,8 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
         for worker in workers:
             worker.cancel()
         await asyncio.gather(http, *workers, return_exceptions=True)
+        logging.cancel()  # last: what the others said on their way out is logged
+        await asyncio.gather(logging, return_exceptions=True)
         await hub.close()
         listener.close()
 

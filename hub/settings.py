@@ -77,6 +77,23 @@ class Settings(BaseSettings):
     egress_max_bytes: int = Field(8 * 2**20, gt=0, description="Largest answer that is read from a partner.")
     ocpi_max_body_bytes: int = Field(2 * 2**20, gt=0, description="Largest OCPI request body that is read.")
     ocpi_page_limit: int = Field(100, ge=1, le=1000, description="Most objects in one page of an OCPI list.")
+    ocpi_requests_per_s: float = Field(
+        500.0, ge=0, description="Requests that one partner may send each second, with bursts of 5 s; 0 for any number."
+    )
+    ocpi_requests_at_once: int = Field(
+        100, ge=0, description="Requests of one partner that may be under way in a process; 0 for any number."
+    )
+    http_header_timeout_s: float = Field(10.0, gt=0, description="Longest wait for the head of an HTTP request.")
+    http_request_timeout_s: float = Field(60.0, gt=0, description="Longest wait for a whole HTTP request.")
+    http_header_bytes: int = Field(64 * 2**10, ge=1024, description="Largest head of an HTTP request.")
+    message_log_days: float = Field(30.0, gt=0, description="How long the masked OCPI messages are kept.")
+    message_content_days: float = Field(7.0, gt=0, description="How long the exact, encrypted messages are kept.")
+    message_body_bytes: int = Field(
+        16 * 2**10, ge=256, description="Bytes of each body that the message log keeps; it says where it cut."
+    )
+    message_queue_bytes: int = Field(
+        64 * 2**20, gt=0, description="Memory for messages that wait to be logged; more are dropped and counted."
+    )
     old_token_grace_s: int = Field(300, ge=0, description="How long a replaced credentials token stays good.")
 
     authorize_deadline_s: float = Field(4.0, gt=0, description="Longest wait for an eMSP's real-time authorization.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from starlette.responses import Response
 
@@ -116,6 +116,14 @@ Authenticate = Callable[[Mapping[str, str], str], Awaitable[object]]
 The module is `versions` for the versions list and the version details.
 """
 
+
+class Gate(Protocol):
+    """Bounds what one caller may ask for at a time. `enter` raises TooManyRequests; `leave` follows each `enter`."""
+
+    def enter(self, caller: object) -> None: ...
+    def leave(self, caller: object) -> None: ...
+
+
 Intercept = Callable[[Call], Awaitable[Answer | ListAnswer | Response | None]]
 """Sees each authenticated call first; what it returns is the answer, None leaves the call to the handler."""
 
@@ -139,3 +147,29 @@ class Failure:
 
 OnFailure = Callable[[Failure], None]
 """Told about each call that ended in an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One exchange with a peer, once it is answered: what came, byte for byte, and what went.
+
+    `target` is the path and query as they were sent; `key` is None when they led to no endpoint, `caller` when nobody
+    was authenticated. `http_headers` hold the token that was presented. Times are those of the event loop.
+    """
+
+    method: str
+    target: str
+    key: HandlerKey | None
+    path: Mapping[str, str]
+    caller: object
+    headers: MessageHeaders
+    http_headers: Mapping[str, str]
+    raw: bytes
+    http_status: int
+    answer: bytes
+    started: float
+    ended: float
+
+
+OnServed = Callable[[Served], None]
+"""Told about each exchange once its answer is on its way; must be quick."""

@@ -7,12 +7,12 @@ from typing import TypeVar
 import httpx
 from pydantic import ValidationError
 
+from ocpi.crawl import crawl
 from ocpi.datetimes import format_datetime
 from ocpi.endpoint import Interface, Verb
 from ocpi.envelope import unwrapped
 from ocpi.errors import EndpointMissing, PeerUnintelligible
 from ocpi.headers import MessageHeaders, Party, authorization, new_id, write_headers
-from ocpi.crawl import crawl
 from ocpi.paging import LIMIT, LINK, TOTAL_COUNT, Page, same_origin, whole_number, with_query
 from ocpi.peer_http import (
     DEFAULT_MAX_ANSWER_BYTES,

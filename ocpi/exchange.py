@@ -48,7 +48,10 @@ class Exchange:
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         self.message: MessageHeaders = read_ids(self.headers)
         self.key: HandlerKey | None = None
+        self.path: Mapping[str, str] = {}
         self.authenticated = False
+        self.caller: object = None
+        self.raw = b""
 
     @cached_property
     def query(self) -> dict[str, str]:
@@ -66,12 +69,17 @@ class Exchange:
         """Scheme and host as the peer used them."""
         return f"{self._scope['scheme']}://{self.headers.get('host', 'localhost')}"
 
+    @property
+    def target(self) -> str:
+        """Path and query as they were sent."""
+        raw: bytes | None = self._scope.get("raw_path")
+        path: str = raw.partition(b"?")[0].decode("latin-1") if raw is not None else self._scope["path"]
+        query: bytes = self._scope["query_string"]
+        return f"{path}?{query.decode('latin-1')}" if query else path
+
     def url(self, public_url: str | None) -> str:
         """The absolute URL that was asked for."""
-        raw: bytes | None = self._scope.get("raw_path")
-        path = raw.partition(b"?")[0].decode("latin-1") if raw is not None else self._scope["path"]
-        query: bytes = self._scope["query_string"]
-        return f"{public_url or self.origin}{path}" + (f"?{query.decode('latin-1')}" if query else "")
+        return f"{public_url or self.origin}{self.target}"
 
     def require(self, parameters: Sequence[Parameter]) -> None:
         """Check the parameters of the query. Raises InvalidParameters."""

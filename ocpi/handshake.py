@@ -60,13 +60,15 @@ async def discover(
     supported: Sequence[str] = VERSIONS,
     required: Collection[tuple[str, Interface]] = (),
     timeout_s: float = DEFAULT_TIMEOUT_S,
+    correlation_id: str | None = None,
 ) -> Discovery:
     """Fetch the versions and the details of the best common one, the last in `supported` that the platform has.
 
+    `correlation_id` ties the requests to what they are for.
     `encode_token` None tries Base64 first and, when the platform does not know the token so, the plain token.
     Raises UnusableClientApi, UnsupportedVersion, or MissingEndpoints when one that is `required` is not there.
     """
-    knock = _Knock(http, token, now, timeout_s)
+    knock = _Knock(http, token, now, timeout_s, correlation_id)
     encode_token, listed = await _versions(knock, versions_url, encode_token)
     offered = _offered(listed.data)
     version = next((each for each in reversed(supported) if each in offered), None)
@@ -99,13 +101,14 @@ async def register(
     *,
     now: Clock,
     timeout_s: float = DEFAULT_TIMEOUT_S,
+    correlation_id: str | None = None,
 ) -> ModelT:
     """POST our credentials and return the peer's, whose token is the one to use from now on.
 
     A platform that answers a second registration with success and a new token counts as registered anew.
     Raises PeerError; PeerRefused with HTTP 405 when the peer holds us for registered: `update` then.
     """
-    knock = _Knock(http, token, now, timeout_s)
+    knock = _Knock(http, token, now, timeout_s, correlation_id)
     return await _send_credentials(knock, Verb.POST, discovery, ours)
 
 
@@ -117,12 +120,13 @@ async def update(
     *,
     now: Clock,
     timeout_s: float = DEFAULT_TIMEOUT_S,
+    correlation_id: str | None = None,
 ) -> ModelT:
     """PUT our credentials, to change a token, the version or the endpoints, and return the peer's. Raises PeerError.
 
     When the answer is lost the peer may have changed its token or not: both must be tried.
     """
-    knock = _Knock(http, token, now, timeout_s)
+    knock = _Knock(http, token, now, timeout_s, correlation_id)
     return await _send_credentials(knock, Verb.PUT, discovery, ours)
 
 
@@ -146,10 +150,11 @@ class _Knock:
     token: str
     now: Clock
     timeout_s: float
+    correlation_id: str | None = None
     found: dict[str, bool | int] = field(default_factory=dict)
 
     async def request(self, verb: Verb, url: str, encode_token: bool, body: bytes | None = None) -> Reply:
-        headers = write_headers(MessageHeaders(new_id(), new_id()))
+        headers = write_headers(MessageHeaders(new_id(), self.correlation_id or new_id()))
         reply = await exchange(
             self.http,
             verb.value,

@@ -6,10 +6,11 @@
     *    {base}/{version}/{sender|receiver}/{module}/…
 
 Plain Starlette routes over ready bytes: a page of a list costs no parsing and no validation. Each request takes the
-same steps: find the endpoint, authenticate, read the addresses and the body, let `intercept` take it, check the body,
-call the handler, wrap its answer. Every error becomes an envelope.
+same steps: find the endpoint, authenticate, pass the gate, read the addresses and the body, let `intercept` take it,
+check the body, call the handler, wrap its answer. Every error becomes an envelope.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,19 @@ from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
 from ocpi.body import Disconnected, read_body, receive_body
-from ocpi.call import Answer, Authenticate, Call, Failure, Handler, Intercept, ListAnswer, OnFailure
+from ocpi.call import (
+    Answer,
+    Authenticate,
+    Call,
+    Failure,
+    Gate,
+    Handler,
+    Intercept,
+    ListAnswer,
+    OnFailure,
+    OnServed,
+    Served,
+)
 from ocpi.endpoint import Endpoint, HandlerKey, Interface, Verb
 from ocpi.errors import MethodNotAllowed, NotFound, OcpiError, ServerError
 from ocpi.exchange import Exchange, Rendered, render, render_error
@@ -35,10 +48,13 @@ __all__ = [
     "Authenticate",
     "Call",
     "Failure",
+    "Gate",
     "Handler",
     "Intercept",
     "ListAnswer",
     "OnFailure",
+    "OnServed",
+    "Served",
     "build_router",
     "version_details",
     "version_list",
@@ -63,6 +79,8 @@ def build_router(
     advertise: Collection[tuple[str, Interface]] = (),
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES,
     on_failure: OnFailure | None = None,
+    on_served: OnServed | None = None,
+    gate: Gate | None = None,
 ) -> list[BaseRoute]:
     """The routes of one version.
 
@@ -74,7 +92,16 @@ def build_router(
     unknown = [key for key in handlers if not any(key == endpoint.key for endpoint in ENDPOINTS[version])]
     if unknown:
         raise ValueError(f"OCPI {version} has no endpoint for {unknown}")
-    site = _Site(version, authenticate, now, public_url.rstrip("/") if public_url else None, base_path, on_failure)
+    site = _Site(
+        version,
+        authenticate,
+        now,
+        public_url.rstrip("/") if public_url else None,
+        base_path,
+        on_failure,
+        on_served,
+        gate,
+    )
     modules = _Modules(site, handlers, intercept, frozenset(advertise), max_body_bytes)
     routes: list[BaseRoute] = [_PrefixRoute(f"{base_path}/{version}", _App(site, modules.answer))]
     listed = (version,) if versions is None else tuple(versions)
@@ -112,9 +139,20 @@ class _Site:
     public_url: str | None
     base_path: str
     on_failure: OnFailure | None
+    on_served: OnServed | None
+    gate: Gate | None
 
     def base_url(self, exchange: Exchange) -> str:
         return (self.public_url or exchange.origin) + self.base_path
+
+    async def admit(self, exchange: Exchange, module: str) -> object:
+        """Who calls, once the gate has let the call in. Raises Unauthenticated, TooManyRequests."""
+        caller = await self.authenticate(exchange.headers, module)
+        exchange.authenticated = True
+        if self.gate is not None:
+            self.gate.enter(caller)
+        exchange.caller = caller
+        return caller
 
 
 class _PrefixRoute(BaseRoute):
@@ -151,23 +189,38 @@ class _App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, prefix: str) -> None:
         exchange = Exchange(scope)
+        started = asyncio.get_running_loop().time()
+        try:
+            answer = await self._answered(exchange, scope, receive, prefix)
+            if answer is None:
+                return
+            if isinstance(answer, Response):
+                for name, value in exchange.reply_ids().items():
+                    answer.headers.setdefault(name, value)
+                await answer(scope, receive, send)
+            else:
+                await answer.send(send)
+        finally:
+            if exchange.caller is not None and self._site.gate is not None:
+                self._site.gate.leave(exchange.caller)
+        if self._site.on_served is not None:
+            self._site.on_served(_served(exchange, answer, started))
+
+    async def _answered(
+        self, exchange: Exchange, scope: Scope, receive: Receive, prefix: str
+    ) -> Rendered | Response | None:
+        """The answer, whatever happens; None for a peer that went away."""
         try:
             segments = path_segments(scope, prefix)
             if segments is None:
                 raise NotFound
-            answer = await self._answer(exchange, segments, receive)
+            return await self._answer(exchange, segments, receive)
         except Disconnected:
-            return
+            return None
         except OcpiError as error:
-            answer = self._failed(exchange, error, error)
+            return self._failed(exchange, error, error)
         except Exception as error:  # a fault of ours is an answer too
-            answer = self._failed(exchange, error, None)
-        if isinstance(answer, Response):
-            for name, value in exchange.reply_ids().items():
-                answer.headers.setdefault(name, value)
-            await answer(scope, receive, send)
-        else:
-            await answer.send(send)
+            return self._failed(exchange, error, None)
 
     def _failed(self, exchange: Exchange, error: Exception, expected: OcpiError | None) -> Rendered:
         told = expected or ServerError()
@@ -189,6 +242,23 @@ class _App:
         return render_error(exchange, told, http_status=http_status, now=self._site.now())
 
 
+def _served(exchange: Exchange, answer: Rendered | Response, started: float) -> Served:
+    return Served(
+        method=exchange.method,
+        target=exchange.target,
+        key=exchange.key,
+        path=exchange.path,
+        caller=exchange.caller,
+        headers=exchange.message,
+        http_headers=exchange.headers,
+        raw=exchange.raw,
+        http_status=answer.status_code if isinstance(answer, Response) else answer.http_status,
+        answer=bytes(answer.body),
+        started=started,
+        ended=asyncio.get_running_loop().time(),
+    )
+
+
 class _Versions:
     """The list of versions."""
 
@@ -207,8 +277,7 @@ class _Versions:
 async def _only_get(site: _Site, exchange: Exchange) -> None:
     if exchange.method != Verb.GET:
         raise MethodNotAllowed(headers={"Allow": "GET"})
-    await site.authenticate(exchange.headers, VERSIONS)
-    exchange.authenticated = True
+    await site.admit(exchange, VERSIONS)
 
 
 class _Modules:
@@ -243,14 +312,13 @@ class _Modules:
         endpoint = resource.endpoint(exchange.method)
         if endpoint is None:
             raise self._not_allowed(resource)
-        exchange.key = endpoint.key
-        caller = await self._site.authenticate(exchange.headers, endpoint.module.identifier)
-        exchange.authenticated = True
+        exchange.key, exchange.path = endpoint.key, path
+        caller = await self._site.admit(exchange, endpoint.module.identifier)
         if endpoint.module.functional:
             exchange.message = with_addresses(exchange.message, exchange.headers)
         raw = b""
         if endpoint.verb in _BODY_VERBS:
-            raw = await receive_body(receive, exchange.headers, self._max_body_bytes)
+            raw = exchange.raw = await receive_body(receive, exchange.headers, self._max_body_bytes)
         if self._intercept is not None:
             taken = await self._intercept(self._call(exchange, endpoint, path, caller, raw, checked=False))
             if isinstance(taken, Response):

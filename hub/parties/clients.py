@@ -7,20 +7,18 @@ import httpx
 
 from hub.parties.directory import Peer
 from hub.parties.outbox import Outgoing, Refused, Unreachable
+from hub.parties.presented import Presented
 from hub.parties.routing import OPPOSITE_ROLES
 from kit.clock import Clock
-from kit.crypto import KeyRing
 from kit.guard import forbid_in_tx
 from kit.log import correlation_id
 from ocpi.client import PartnerClient
 from ocpi.endpoint import Interface, Verb
 from ocpi.errors import EndpointMissing, PeerError, PeerRefused, PeerUnreachable
-from ocpi.headers import Party, authorization
+from ocpi.headers import MessageHeaders, Party
 from ocpi.paging import with_query
 from ocpi.peer_http import PeerReply
 from ocpi.types import JsonValue
-
-SECRET_PURPOSE = "ocpi-credentials"  # noqa: S105 - the purpose of an encryption, not a secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class Clients:
     """Talks to partners' platforms; `sender` is who speaks when a call names nobody."""
 
     http: httpx.AsyncClient
-    keys: KeyRing
+    presented: Presented
     clock: Clock
     sender: str
     timeout_s: float
@@ -38,7 +36,7 @@ class Clients:
         return PartnerClient(
             self.http,
             {_endpoint(name): url for name, url in peer.endpoints.items()},
-            self._token(peer),
+            self.presented.token(peer),
             now=self.clock.now,
             encode_token=peer.encode_token,
             timeout_s=self.timeout_s,
@@ -46,7 +44,7 @@ class Clients:
 
     def authorization(self, peer: Peer) -> str:
         """The Authorization header that the partner expects of us. Raises `Refused` for one that has not registered."""
-        return authorization(self._token(peer), encode=peer.encode_token)
+        return self.presented.header(peer)
 
     async def request(
         self,
@@ -92,10 +90,13 @@ class Clients:
         except PeerError as error:
             raise _translated(error) from error
 
-    def _token(self, peer: Peer) -> str:
-        if peer.credentials_token is None or not peer.is_registered:
-            raise Refused("the partner is not registered")
-        return self.keys.decrypt(SECRET_PURPOSE, peer.credentials_token).decode()
+    async def repeat(self, peer: Peer, verb: Verb, url: str, body: bytes | None, message: MessageHeaders) -> PeerReply:
+        """Send what was sent before, under the partner's present token. Raises as `request` does."""
+        forbid_in_tx("a request to a partner")
+        try:
+            return await self.to(peer).request(verb, url, body=body, headers=message)
+        except PeerError as error:
+            raise _translated(error) from error
 
     async def _exchange(
         self,

@@ -16,9 +16,10 @@ from sqlalchemy import delete, select, update
 from sqlmodel import col
 
 from hub.parties.changes import Cursor
-from hub.parties.clients import SECRET_PURPOSE
 from hub.parties.delivery import AUDIENCE_ROLES, open_cursors
 from hub.parties.directory import DOORBELL, TOKEN_PURPOSE
+from hub.parties.message_log import addressee
+from hub.parties.presented import SECRET_PURPOSE
 from hub.parties.quirks import Quirks
 from hub.parties.tables import (
     CONNECTED,
@@ -33,6 +34,7 @@ from kit.clock import Clock
 from kit.crypto import KeyRing
 from kit.errors import Conflict, NotFound, UpstreamFailed
 from kit.ids import random_token
+from kit.log import correlation_id
 from kit.tx import Database, Tx
 from ocpi import handshake
 from ocpi.errors import ClientError, InvalidParameters, MethodNotAllowed, OcpiError, PeerError
@@ -82,7 +84,7 @@ class Registrar:
             platform = await tx.get(Platform, platform_id)
         if platform is None or platform.status != INVITED:
             raise MethodNotAllowed("you are registered already: use PUT")
-        discovery = await self._call_back(theirs)
+        discovery = await self._call_back(platform_id, theirs)
         token = random_token(TOKEN_BYTES)
         async with self.db.tx() as tx:
             platform = await _locked(tx, platform_id)
@@ -102,7 +104,7 @@ class Registrar:
             platform = await tx.get(Platform, platform_id)
         if platform is None or platform.status not in (CONNECTED, OFFLINE):
             raise MethodNotAllowed("you are not registered: use POST")
-        discovery = await self._call_back(theirs)
+        discovery = await self._call_back(platform_id, theirs)
         token = random_token(TOKEN_BYTES)
         async with self.db.tx() as tx:
             platform = await _locked(tx, platform_id)
@@ -148,10 +150,14 @@ class Registrar:
             await tx.flush()
             self._accept_token(tx, platform.id, token_b, registers=True)
             tx.ring(DOORBELL)
+        addressee.set(platform.id)
+        now, tie = self.clock.now, correlation_id.get()
         try:
-            discovery = await handshake.discover(self.http, versions_url, token_a, now=self.clock.now)
-            theirs = await handshake.register(self.http, discovery, token_a, self.ours(token_b), now=self.clock.now)
-            discovery = await self._call_back(theirs)
+            discovery = await handshake.discover(self.http, versions_url, token_a, now=now, correlation_id=tie)
+            theirs = await handshake.register(
+                self.http, discovery, token_a, self.ours(token_b), now=now, correlation_id=tie
+            )
+            discovery = await self._call_back(platform.id, theirs)
             async with self.db.tx() as tx:
                 row = await _locked(tx, platform.id)
                 await self._store_partner(tx, row, discovery, theirs)
@@ -166,9 +172,12 @@ class Registrar:
             raise
         return platform.id
 
-    async def _call_back(self, theirs: Credentials) -> Discovery:
+    async def _call_back(self, platform_id: str, theirs: Credentials) -> Discovery:
         """Fetch what the partner offers with the token that it gave us. Raises `OcpiError` 3001, 3002, 3003."""
-        return await handshake.discover(self.http, theirs.url, theirs.token, now=self.clock.now)
+        addressee.set(platform_id)
+        return await handshake.discover(
+            self.http, theirs.url, theirs.token, now=self.clock.now, correlation_id=correlation_id.get()
+        )
 
     async def _store_partner(self, tx: Tx, platform: Platform, discovery: Discovery, theirs: Credentials) -> None:
         endpoints = {f"{side}/{module}": url for (module, side), url in discovery.endpoints.items()}

@@ -219,6 +219,54 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_location_platform_id"), ["platform_id"], unique=False)
 
     op.create_table(
+        "ocpi_message",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=24), nullable=False),
+        sa.Column("at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("direction", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("platform_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("from_party", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=True),
+        sa.Column("to_party", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=True),
+        sa.Column("module", sqlmodel.sql.sqltypes.AutoString(length=24), nullable=True),
+        sa.Column("interface", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=True),
+        sa.Column("verb", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("http_status", sa.Integer(), nullable=True),
+        sa.Column("status_code", sa.Integer(), nullable=True),
+        sa.Column("error", sqlmodel.sql.sqltypes.AutoString(length=80), nullable=True),
+        sa.Column("duration_ms", sa.Integer(), nullable=False),
+        sa.Column("request_id", sqlmodel.sql.sqltypes.AutoString(length=255), nullable=True),
+        sa.Column("correlation_id", sqlmodel.sql.sqltypes.AutoString(length=255), nullable=True),
+        sa.Column("request_bytes", sa.Integer(), nullable=False),
+        sa.Column("response_bytes", sa.Integer(), nullable=False),
+        sa.Column("request_body", sa.Text(), nullable=True),
+        sa.Column("response_body", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ocpi_message")),
+    )
+    with op.batch_alter_table("ocpi_message", schema=None) as batch_op:
+        batch_op.create_index("ix_ocpi_message_correlation_id", ["correlation_id", "id"], unique=False)
+        batch_op.create_index("ix_ocpi_message_platform_id", ["platform_id", "id"], unique=False)
+
+    op.create_table(
+        "ocpi_message_access",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("message_id", sqlmodel.sql.sqltypes.AutoString(length=24), nullable=False),
+        sa.Column("action", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=False),
+        sa.Column("key_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("key_name", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=False),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(length=500), nullable=False),
+        sa.Column("at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ocpi_message_access")),
+    )
+    with op.batch_alter_table("ocpi_message_access", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_ocpi_message_access_message_id"), ["message_id"], unique=False)
+
+    op.create_table(
+        "ocpi_message_content",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=24), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ocpi_message_content")),
+    )
+    op.create_table(
         "platform",
         sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
         sa.Column("name", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=False),
@@ -525,6 +573,16 @@ def downgrade() -> None:
 
     op.drop_table("session")
     op.drop_table("platform")
+    op.drop_table("ocpi_message_content")
+    with op.batch_alter_table("ocpi_message_access", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_ocpi_message_access_message_id"))
+
+    op.drop_table("ocpi_message_access")
+    with op.batch_alter_table("ocpi_message", schema=None) as batch_op:
+        batch_op.drop_index("ix_ocpi_message_platform_id")
+        batch_op.drop_index("ix_ocpi_message_correlation_id")
+
+    op.drop_table("ocpi_message")
     with op.batch_alter_table("location", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_location_platform_id"))
         batch_op.drop_index(batch_op.f("ix_location_last_updated"))

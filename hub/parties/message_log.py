@@ -1,0 +1,255 @@
+"""The message log: everything that passes between us and partners over OCPI, written off the answer's path.
+
+Whoever serves or sends hands an exchange over and goes on; it waits in memory for a fraction of a second and is written
+with whatever else came meanwhile. The queue is bounded: what does not fit is dropped and counted, nobody waits. A
+graceful stop writes what waits; a process that dies loses its last batch.
+"""
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Insert, insert
+
+from hub.parties.callers import Caller
+from hub.parties.directory import Directory
+from hub.parties.message_log_rows import PARSED, Entry, Row, Writer, status_code_of
+from hub.parties.message_log_tables import IN, OUT, Message, MessageContent, first_id, forget
+from hub.parties.presented import Presented
+from kit.bulk import Bulk, execute_bulk
+from kit.crypto import KeyRing
+from kit.http import Exchanged
+from kit.log import correlation_id, get
+from kit.tx import Database
+from ocpi.call import Served
+from ocpi.headers import MessageHeaders, Party
+
+log = get(__name__)
+
+addressee: ContextVar[str | None] = ContextVar("addressee", default=None)
+"""The platform that requests go to which bear no credentials of a registered partner yet: the handshake sets it."""
+
+GATHER_S = 0.25
+"""So long is gathered for one commit; what a process that dies may lose."""
+BATCH = 200
+AT_A_TIME = 10
+"""Rows made in one go: others take their turn in between."""
+OVERHEAD_BYTES = 2_000
+"""What an exchange takes in memory besides its bodies."""
+RETRY_S = 1.0
+FAREWELL_S = 3.0
+FORGET_BATCH = 2_000
+WARN_EVERY_S = 10.0
+
+
+_MESSAGES, _CONTENTS = insert(Message), insert(MessageContent)
+
+
+class MessageLog:
+    """Takes exchanges and writes them. `on_drop` is told how many were dropped."""
+
+    def __init__(
+        self,
+        db: Database,
+        keys: KeyRing,
+        directory: Directory,
+        presented: Presented,
+        *,
+        body_bytes: int,
+        queue_bytes: int,
+        on_drop: Callable[[int], None] = lambda count: None,
+    ) -> None:
+        self._db = db
+        self._keys = keys
+        self._directory = directory
+        self._presented = presented
+        self._body_bytes = body_bytes
+        self._queue_bytes = queue_bytes
+        self._on_drop = on_drop
+        self._queue: deque[tuple[Entry, int]] = deque()
+        self._waiting_bytes = 0
+        self._came = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._process = secrets.token_hex(3)
+        self._count = 0
+        self._epoch: datetime | None = None
+        self._warned_at = -WARN_EVERY_S
+        self._bulks: dict[Insert, Bulk] = {}
+        self.dropped = 0
+
+    def received(self, served: Served) -> None:
+        """A partner's request and our answer."""
+        caller = served.caller
+        module, interface, _, level = served.key or (None, None, None, None)
+        answer = served.answer
+        is_page = len(answer) > self._body_bytes and level == "list" and served.method == "GET"
+        entry = Entry(
+            id="",
+            at=self._moment(served.started),
+            direction=IN,
+            platform_id=caller.peer.id if isinstance(caller, Caller) else None,
+            module=module,
+            interface=interface,
+            verb=served.method,
+            url=served.target,
+            message=served.headers,
+            headers=served.http_headers,
+            http_status=served.http_status,
+            error=None,
+            duration_s=served.ended - served.started,
+            request=self._kept(served.raw),
+            response=b"" if is_page else self._kept(answer),
+            request_bytes=len(served.raw),
+            response_bytes=len(answer),
+            status_code=status_code_of(answer),
+        )
+        self._put(entry)
+
+    def sent(self, exchanged: Exchanged) -> None:
+        """Our request to a partner and its answer. The partner is who the credentials are for."""
+        headers, answer = exchanged.headers, exchanged.answer
+        entry = Entry(
+            id="",
+            at=self._moment(exchanged.started),
+            direction=OUT,
+            platform_id=self._presented.owner(headers.get("Authorization")) or addressee.get(),
+            module=None,
+            interface=None,
+            verb=exchanged.method,
+            url=exchanged.url,
+            message=_message(headers),
+            headers=headers,
+            http_status=exchanged.status,
+            error=exchanged.error,
+            duration_s=exchanged.ended - exchanged.started,
+            request=self._kept(exchanged.body),
+            response=self._kept(answer),
+            request_bytes=len(exchanged.body),
+            response_bytes=len(answer),
+            response_headers=exchanged.answer_headers,
+            status_code=status_code_of(answer),
+        )
+        self._put(entry)
+
+    async def run(self) -> None:
+        """Write until cancelled; then write what waits, for as long as a farewell may take."""
+        try:
+            while True:
+                await self._came.wait()
+                await asyncio.sleep(GATHER_S)
+                self._came.clear()
+                try:
+                    await self.flush()
+                except Exception as error:
+                    log.error("messages_not_logged", waiting=len(self._queue), error=type(error).__name__)
+                    self._came.set()
+                    await asyncio.sleep(RETRY_S)
+        finally:
+            await self._farewell()
+
+    async def flush(self) -> None:
+        """Write everything that waits."""
+        async with self._writing:
+            while self._queue:
+                batch = [self._queue[place][0] for place in range(min(BATCH, len(self._queue)))]
+                await self._write(batch)
+                for _ in batch:
+                    self._waiting_bytes -= self._queue.popleft()[1]
+
+    async def _farewell(self) -> None:
+        with suppress(TimeoutError, Exception):
+            async with asyncio.timeout(FAREWELL_S):
+                await self.flush()
+        if self._queue:
+            self._drop(len(self._queue))
+
+    async def _write(self, batch: Sequence[Entry]) -> None:
+        writer = Writer(self._keys, await self._directory.snapshot(), self._body_bytes)
+        messages: list[Row] = []
+        contents: list[Row] = []
+        for place, entry in enumerate(batch):
+            try:
+                message, content = writer.rows(entry)
+            except Exception as error:  # one that cannot be put into a row must not keep the others out
+                log.error("message_not_loggable", error=type(error).__name__)
+                self._drop(1)
+                continue
+            messages.append(message)
+            contents.append(content)
+            if place % AT_A_TIME == AT_A_TIME - 1:
+                await asyncio.sleep(0)
+        if not messages:
+            return
+        async with self._db.tx() as tx:
+            connection = await tx.session.connection()
+            for statement, rows in ((_MESSAGES, messages), (_CONTENTS, contents)):
+                if self._db.dialect != "sqlite":
+                    await connection.execute(statement, rows)
+                    continue
+                bulk = self._bulks.get(statement)
+                if bulk is None:
+                    bulk = self._bulks[statement] = Bulk(statement, list(rows[0]), connection.dialect)
+                await execute_bulk(connection, bulk, rows)
+
+    def _put(self, entry: Entry) -> None:
+        size = len(entry.request) + len(entry.response) + OVERHEAD_BYTES
+        if self._waiting_bytes + size > self._queue_bytes:
+            return self._drop(1)
+        self._count = (self._count + 1) & 0xFFFF
+        entry.id = f"{first_id(entry.at)}{self._count:04x}{self._process}"
+        self._queue.append((entry, size))
+        self._waiting_bytes += size
+        self._came.set()
+
+    def _drop(self, count: int) -> None:
+        self.dropped += count
+        self._on_drop(count)
+        now = self._db.clock.monotonic()
+        if now - self._warned_at >= WARN_EVERY_S:
+            self._warned_at = now
+            log.warning("messages_dropped", dropped=self.dropped, waiting=len(self._queue))
+
+    def _kept(self, body: bytes) -> bytes:
+        most = self._body_bytes * PARSED
+        return body if len(body) <= most else body[: most + 1]
+
+    def _moment(self, loop_s: float) -> datetime:
+        """The time of day of a moment on the loop's clock, in the order of that clock as long as both run alike."""
+        now, loop_now_s = self._db.clock.now(), asyncio.get_running_loop().time()
+        epoch = now - timedelta(seconds=loop_now_s)
+        if self._epoch is None or abs(epoch - self._epoch) > timedelta(milliseconds=50):
+            self._epoch = epoch
+        return self._epoch + timedelta(seconds=loop_s)
+
+
+def forgetter(messages: timedelta, contents: timedelta) -> Callable[[Database, Mapping[str, Any]], Awaitable[None]]:
+    """The flow that deletes what is past its time, in batches, so that others can write in between."""
+
+    async def flow(db: Database, payload: Mapping[str, Any]) -> None:
+        for model, kept in ((Message, messages), (MessageContent, contents)):
+            deleted = FORGET_BATCH
+            while deleted == FORGET_BATCH:
+                async with db.tx() as tx:
+                    deleted = await forget(tx, model, tx.now - kept, FORGET_BATCH)
+
+    return flow
+
+
+def _message(headers: Mapping[str, str]) -> MessageHeaders:
+    return MessageHeaders(
+        headers.get("X-Request-ID", ""),
+        headers.get("X-Correlation-ID", "") or correlation_id.get() or "",
+        _party(headers, "to"),
+        _party(headers, "from"),
+    )
+
+
+def _party(headers: Mapping[str, str], direction: str) -> Party | None:
+    country_code = headers.get(f"OCPI-{direction}-country-code")
+    party_id = headers.get(f"OCPI-{direction}-party-id")
+    return Party(country_code, party_id) if country_code and party_id else None

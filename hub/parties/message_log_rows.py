@@ -1,0 +1,225 @@
+"""From an exchange to its rows: who, what, how it went, the masked bodies, the sealed bytes."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from hub.parties.directory import Peer, Snapshot
+from hub.parties.masking import Found, Masker, scrubbed
+from kit.crypto import KeyRing
+from ocpi.headers import MessageHeaders, Party
+
+CONTENT_PURPOSE = "ocpi-messages"
+DIGEST_PURPOSE = "ocpi-message-mask"
+PARSED = 4
+"""A body of up to so many times the limit is parsed, masked and then cut; of a longer one only the size is kept."""
+
+_STATUS_CODE = re.compile(rb'"status_code"\s*:\s*"?(\d{4})')
+_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
+_SIDE = re.compile(r"(.*?/(?:sender|receiver)/[a-z]+)(/.*)?")
+_WRITES = frozenset({"PUT", "PATCH", "DELETE"})
+
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Entry:
+    """One exchange as it waits to be written. `url` is the target of one that came in, the URL of one that went out."""
+
+    id: str
+    at: datetime
+    direction: str
+    platform_id: str | None
+    module: str | None
+    interface: str | None
+    verb: str
+    url: str
+    message: MessageHeaders
+    headers: Mapping[str, str]
+    http_status: int | None
+    error: str | None
+    duration_s: float
+    request: bytes
+    response: bytes
+    request_bytes: int
+    response_bytes: int
+    response_headers: Mapping[str, str] = field(default_factory=dict)
+    status_code: int | None = None
+
+
+def status_code_of(body: bytes) -> int | None:
+    """The OCPI status code of an answer, which stands at its end or its beginning."""
+    found = _STATUS_CODE.findall(body[-200:]) or _STATUS_CODE.findall(body[:200])
+    return int(found[-1]) if found else None
+
+
+class Writer:
+    """Makes rows of entries. One for each batch: it remembers what it has masked, for the same bytes come again."""
+
+    def __init__(self, keys: KeyRing, snapshot: Snapshot, limit: int) -> None:
+        self._keys = keys
+        self._snapshot = snapshot
+        self._limit = limit
+        self._masker = Masker(lambda text: keys.digest(DIGEST_PURPOSE, text)[:16])
+        self._known: dict[tuple[bytes, str | None], tuple[str, Found]] = {}
+
+    def rows(self, entry: Entry) -> tuple[Row, Row]:
+        """The searchable row and that of the exact bytes."""
+        prefix, rest, query, matched = self._place(entry)
+        found: Found = {}
+        path = prefix + self._masker.target(rest, query, entry.module, matched, found)
+        request, response = self._body(entry.request, entry, found), self._body(entry.response, entry, found)
+        message = entry.message
+        row: Row = {
+            "id": entry.id,
+            "at": entry.at,
+            "direction": entry.direction,
+            "platform_id": entry.platform_id,
+            "from_party": _key(message.from_party),
+            "to_party": _key(message.to_party),
+            "module": entry.module,
+            "interface": entry.interface,
+            "verb": entry.verb[:16],
+            "path": path[:1000],
+            "http_status": entry.http_status,
+            "status_code": entry.status_code or status_code_of(entry.response),
+            "error": entry.error,
+            "duration_ms": round(entry.duration_s * 1000),
+            "request_id": message.request_id,
+            "correlation_id": message.correlation_id,
+            "request_bytes": entry.request_bytes,
+            "response_bytes": entry.response_bytes,
+            "request_body": request,
+            "response_body": response,
+        }
+        if found:
+            for name in ("path", "request_id", "correlation_id", "request_body", "response_body"):
+                row[name] = row[name] and scrubbed(row[name], found)
+        row["request_body"] = _cut(row["request_body"], entry.request_bytes, self._limit)
+        row["response_body"] = _cut(row["response_body"], entry.response_bytes, self._limit)
+        return row, {"id": entry.id, "sealed": self._sealed(entry)}
+
+    def _place(self, entry: Entry) -> tuple[str, str, str, bool]:
+        """Where a message went: what leads to the endpoint, the path below it, the query; whether it is OCPI's path.
+
+        A request of ours gets its module and interface here, by the partner's endpoints.
+        """
+        path, _, query = entry.url.partition("?")
+        if entry.direction == "IN":
+            side = _SIDE.fullmatch(path) if entry.module else None
+            return (side[1], side[2] or "", query, True) if side else ("", path, query, False)
+        peer = self._snapshot.peers.get(entry.platform_id or "")
+        name, endpoint = _endpoint_of(peer, path, entry.verb)
+        site = path[: len(path) - len(urlsplit(path).path)]
+        if name is None:
+            # A handshake's messages are addressed to nobody; beside the endpoints lie only the URLs for results.
+            if entry.message.to_party is None:
+                entry.module = "versions" if entry.verb == "GET" else "credentials"
+            else:
+                entry.module, entry.interface = "commands", "SENDER"
+            return site, path[len(site) :], query, False
+        entry.interface, _, entry.module = name.partition("/")
+        return endpoint, path[len(endpoint) :], query, True
+
+    def _body(self, raw: bytes, entry: Entry, found: Found) -> str | None:
+        """A body as the searchable log has it; what is no JSON is not shown at all."""
+        if not raw:
+            return None
+        if len(raw) > self._limit * PARSED:
+            return _mark(len(raw), "not shown")
+        known = self._known.get((raw, entry.module))
+        if known is None:
+            text, masked = self._masked(raw, entry.module)
+            known = self._known[raw, entry.module] = text, masked
+        found.update(known[1])
+        return known[0]
+
+    def _masked(self, raw: bytes, module: str | None) -> tuple[str, Found]:
+        found: Found = {}
+        try:
+            value = orjson.loads(raw)
+        except (ValueError, RecursionError):
+            return _mark(len(raw), "not JSON"), found
+        return orjson.dumps(self._masker.body(value, module, found)).decode(), found
+
+    def _sealed(self, entry: Entry) -> str:
+        request, response = entry.request[: self._limit], entry.response[: self._limit]
+        head = {
+            "method": entry.verb,
+            "url": entry.url,
+            "headers": _open(entry.headers),
+            "response_headers": _open(entry.response_headers),
+            "request": len(request),
+            "request_cut": len(request) < entry.request_bytes,
+            "response_cut": len(response) < entry.response_bytes,
+        }
+        return self._keys.encrypt(CONTENT_PURPOSE, b"\n".join((orjson.dumps(head), request + response)))
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The exact bytes of a message. Credentials in headers are not kept."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    request: bytes
+    request_cut: bool
+    response_headers: Mapping[str, str]
+    response: bytes
+    response_cut: bool
+
+
+def opened(keys: KeyRing, sealed: str) -> Content:
+    """What was sealed. Raises `CannotDecrypt` when the key is no longer in the ring."""
+    head, _, bodies = keys.decrypt(CONTENT_PURPOSE, sealed).partition(b"\n")
+    told = orjson.loads(head)
+    return Content(
+        told["method"],
+        told["url"],
+        told["headers"],
+        bodies[: told["request"]],
+        told["request_cut"],
+        told["response_headers"],
+        bodies[told["request"] :],
+        told["response_cut"],
+    )
+
+
+def _endpoint_of(peer: Peer | None, url: str, verb: str) -> tuple[str | None, str]:
+    """The partner's endpoint that a URL lies under; of two at one URL the side that has such a verb."""
+    side = "RECEIVER" if verb in _WRITES else "SENDER"
+    best: tuple[int, bool, str, str] | None = None
+    for name, endpoint in (peer.endpoints if peer else {}).items():
+        endpoint = endpoint.rstrip("/")
+        if url == endpoint or url.startswith(endpoint + "/"):
+            candidate = (len(endpoint), name.startswith(side), name, endpoint)
+            best = candidate if best is None or candidate > best else best
+    return (best[2], best[3]) if best else (None, "")
+
+
+def _key(party: Party | None) -> str | None:
+    return party.key[:8] if party is not None else None
+
+
+def _open(headers: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name.lower(): value.encode("utf-8", "replace").decode()
+        for name, value in headers.items()
+        if name.lower() not in _SECRET_HEADERS
+    }
+
+
+def _mark(size: int, what: str) -> str:
+    return f"[{what}: {size} bytes]"
+
+
+def _cut(text: str | None, size: int, limit: int) -> str | None:
+    if text is None:
+        return _mark(size, "not shown") if size else None
+    return text if len(text) <= limit else f"{text[:limit]}…[cut: {size} bytes]"

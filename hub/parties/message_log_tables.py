@@ -1,0 +1,78 @@
+"""Rows of the message log: what may be searched, the exact bytes under encryption, and who looked at those."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import Index, Text, delete, select
+from sqlmodel import Field, SQLModel, col
+
+import kit.db  # noqa: F401 - sets the naming convention before the first table
+from kit.ids import uuid7
+from kit.tx import Tx
+
+IN, OUT = "IN", "OUT"
+
+
+class Message(SQLModel, table=True):
+    """One exchange with a partner, masked. Its id begins with the microsecond at which it began."""
+
+    __tablename__ = "ocpi_message"
+    __table_args__ = (
+        Index("ix_ocpi_message_correlation_id", "correlation_id", "id"),
+        Index("ix_ocpi_message_platform_id", "platform_id", "id"),
+    )
+
+    id: str = Field(primary_key=True, max_length=24)
+    at: datetime
+    direction: str = Field(max_length=3)
+    platform_id: str | None = Field(default=None, max_length=36)
+    from_party: str | None = Field(default=None, max_length=8)
+    to_party: str | None = Field(default=None, max_length=8)
+    module: str | None = Field(default=None, max_length=24)
+    interface: str | None = Field(default=None, max_length=8)
+    verb: str = Field(max_length=16)
+    path: str = Field(sa_type=Text)
+    http_status: int | None = None
+    status_code: int | None = None
+    error: str | None = Field(default=None, max_length=80)
+    duration_ms: int
+    request_id: str | None = Field(default=None, max_length=255)
+    correlation_id: str | None = Field(default=None, max_length=255)
+    request_bytes: int
+    response_bytes: int
+    request_body: str | None = Field(default=None, sa_type=Text)
+    response_body: str | None = Field(default=None, sa_type=Text)
+
+
+class MessageContent(SQLModel, table=True):
+    """The exact bytes of a message, encrypted."""
+
+    __tablename__ = "ocpi_message_content"
+
+    id: str = Field(primary_key=True, max_length=24)
+    sealed: str = Field(sa_type=Text)
+
+
+class MessageAccess(SQLModel, table=True):
+    """That somebody read the exact bytes of a message, or sent it again. Never deleted."""
+
+    __tablename__ = "ocpi_message_access"
+
+    id: str = Field(default_factory=uuid7, primary_key=True, max_length=36)
+    message_id: str = Field(max_length=24, index=True)
+    action: str = Field(max_length=16)
+    key_id: str = Field(max_length=36)
+    key_name: str = Field(max_length=100)
+    reason: str = Field(max_length=500)
+    at: datetime
+
+
+def first_id(moment: datetime) -> str:
+    """Where the ids of messages begin that began at this moment or later."""
+    return f"{max(0, round(moment.astimezone(UTC).timestamp() * 1_000_000)):014x}"
+
+
+async def forget(tx: Tx, model: type[Message] | type[MessageContent], before: datetime, limit: int) -> int:
+    """Delete so many of what began before a moment, the oldest first; how many there were."""
+    oldest = select(col(model.id)).where(col(model.id) < first_id(before)).order_by(col(model.id)).limit(limit)
+    deleted = await tx.execute(delete(model).where(col(model.id).in_(oldest)))
+    return deleted.rowcount
