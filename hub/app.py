@@ -27,6 +27,7 @@ from hub.figures import Figures
 from hub.locations import api as locations_api
 from hub.locations.ocpi import LocationHandlers
 from hub.locations.tables import Location
+from hub.parties import agreements_api
 from hub.parties import api as parties_api
 from hub.parties.callers import Callers
 from hub.parties.clients import Clients
@@ -155,7 +156,8 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
     await db.doorbells.join(bus)
     stations_here = Registry(bus)
     figures = Figures(db, keys, stations_here)
-    directory, presented = Directory(db, keys), Presented(keys)
+    presented = Presented(keys)
+    directory = Directory(db, keys, agreed_by_default=settings.agreement_default == "allow")
     messages = MessageLog(
         db,
         keys,
@@ -328,6 +330,7 @@ def add_operator_api(app: FastAPI, hub: Hub) -> None:
         messages_router(
             db, hub.keys, hub.messages, Replayer(hub.directory, hub.clients, lambda who: ocpi_app(hub, who))
         ),
+        agreements_api.router(db, hub.directory),
         starts_api.router(db, hub.starter, Idempotency(db, hub.keys), cpo_parties=settings.cpo_parties),
         sessions_api.router(db),
     ):

@@ -4,7 +4,7 @@ from datetime import timedelta
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic.functional_validators import BeforeValidator
@@ -96,6 +96,16 @@ class Settings(BaseSettings):
     )
     old_token_grace_s: int = Field(300, ge=0, description="How long a replaced credentials token stays good.")
 
+    agreement_default: Literal["allow", "deny"] = Field(
+        "allow", description="Whether a CPO and an eMSP that have agreed nothing may meet: allow or deny."
+    )
+    authorize_hedge_s: float = Field(
+        0.3, ge=0, description="Head start of the eMSP that allowed a card before, until all others are asked too."
+    )
+    authorize_route_days: int = Field(90, ge=1, description="How long it is remembered which eMSP allowed a card.")
+    authorize_misses_per_minute: int = Field(
+        120, ge=1, description="Cards that a partner may ask about in a minute without any of them being allowed."
+    )
     authorize_deadline_s: float = Field(4.0, gt=0, description="Longest wait for an eMSP's real-time authorization.")
     command_timeout_s: float = Field(30.0, gt=0, description="Longest wait for a station's answer to a command.")
     session_update_interval_s: float = Field(30.0, gt=0, description="How often a running session is told to partners.")

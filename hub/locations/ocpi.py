@@ -45,7 +45,7 @@ class LocationHandlers:
         """One location, EVSE or connector of ours, or of another partner that has a location with this id."""
         async with self._db.read() as tx:
             for row in await service.with_id(tx, call.path["location_id"]):
-                if caller(call).may_read("locations") and may_see(row, caller(call).viewer):
+                if caller(call).may_read("locations") and may_see(row, caller(call).viewer_of("locations")):
                     return _answer(_part(row.body(), call))
         raise NotFound("no such location")
 

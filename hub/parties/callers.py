@@ -1,8 +1,9 @@
 """Which platform is calling, and what it may speak for."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from hub.parties.agreements import Agreements
 from hub.parties.delivery import note_reached
 from hub.parties.directory import Directory, Peer
 from hub.parties.objects import Viewer
@@ -27,11 +28,19 @@ class Caller:
     peer: Peer
     token: str
     registers: bool
+    agreements: Agreements
 
     @property
     def viewer(self) -> Viewer:
-        """The platform as one who asks for objects."""
+        """The platform as one who asks for objects that have an audience."""
         return Viewer(self.peer.id, tuple(party.key for party in self.peer.parties))
+
+    def viewer_of(self, module: str) -> Viewer:
+        """The platform as one who asks for objects of a module: it sees whom its parties have an agreement with."""
+        if module not in OPPOSITE_ROLES:
+            return self.viewer
+        visible = self.agreements.visible_owners(module, self.peer.keys_with(OPPOSITE_ROLES[module]))
+        return replace(self.viewer, visible=visible)
 
     def may_read(self, module: str) -> bool:
         """Whether objects of a module are for one of the caller's roles; each object may have an audience besides."""
@@ -51,7 +60,8 @@ class Callers:
             known = await self._directory.token([candidate])
             if known is None:
                 continue
-            peer = (await self._directory.snapshot()).peers.get(known.platform_id)
+            snapshot = await self._directory.snapshot()
+            peer = snapshot.peers.get(known.platform_id)
             if peer is None or (known.registers and module not in REGISTRATION_MODULES):
                 break
             if not known.registers and not peer.is_registered:
@@ -59,7 +69,7 @@ class Callers:
             if peer.status == OFFLINE:
                 async with self._db.tx() as tx:  # it speaks, so it is back: what waits for it need not wait longer
                     await note_reached(tx, peer.id)
-            return Caller(peer, candidate, known.registers)
+            return Caller(peer, candidate, known.registers, snapshot.agreements)
         raise Unauthenticated
 
 

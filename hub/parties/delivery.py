@@ -18,11 +18,13 @@ from sqlalchemy import select, update
 from sqlmodel import col
 
 from hub.parties import changes
+from hub.parties.agreements import EVERYTHING, Agreements, Visible
 from hub.parties.changes import Change, Cursor, Position
 from hub.parties.directory import DOORBELL as PARTIES
 from hub.parties.directory import Directory, Peer
 from hub.parties.objects import ObjectKey
 from hub.parties.outbox import Outgoing, Refused, Sender, Source, Unreachable, remember_receipt, was_received
+from hub.parties.routing import OPPOSITE_ROLES
 from hub.parties.tables import CONNECTED, OFFLINE, Platform
 from kit.ids import uuid7
 from kit.jobs import GiveUp, Retry, backoff_s
@@ -179,6 +181,7 @@ class Deliverer:
     async def _read(self, lane: Lane, peer: Peer, after: Position) -> tuple[list[tuple[Change, Outgoing]], Position]:
         """The next objects for this partner in their present state, and the position that they lead to."""
         async with self._db.read() as tx:
+            visible = visible_to(peer, lane.module, await self._directory.agreements(tx))
             head = (await changes.heads(tx, [lane.module])).get(lane.module, after)
             found: Sequence[Change] = []
             if receives(peer, lane.module):
@@ -188,6 +191,8 @@ class Deliverer:
                 )
             batch = []
             for change in found:
+                if not visible.shows(f"{change.country_code}*{change.party_id}", change.object_id):
+                    continue
                 outgoing = await self._sources[lane.module](tx, key_of(change), removed=change.removed)
                 if outgoing is None:
                     continue
@@ -266,7 +271,8 @@ def redeliver(
         module, key = payload["module"], ObjectKey(*payload["key"])
         async with db.read() as tx:
             outgoing = await sources[module](tx, key, removed=False)
-        if outgoing is None:
+            visible = visible_to(peer, module, await directory.agreements(tx))
+        if outgoing is None or not visible.shows(f"{key.country_code}*{key.party_id}", key.object_id):
             return
         try:
             location = await send(peer, module, outgoing, to=payload["audience"])
@@ -286,6 +292,20 @@ async def open_cursors(tx: Tx, platform_id: str, modules: Sequence[str]) -> None
         if await tx.get(Cursor, (platform_id, module)) is None:
             head = heads.get(module, Position(0, 0))
             tx.add(Cursor(platform_id=platform_id, module=module, xid=head.xid, seq=head.seq))
+
+
+async def read_again(tx: Tx, platform_id: str, module: str) -> None:
+    """Let a partner's sender begin the log anew: an agreement shows the partner what it was not told before.
+
+    It gets every object of the module that it may see, in its present state. Whoever is at it loses the lease, so that
+    it cannot put the cursor back to where it was.
+    """
+    await tx.execute(
+        update(Cursor)
+        .where(*_is(Lane(platform_id, module)))
+        .values(xid=0, seq=0, leased_by=None, leased_until=None, retry_at=None)
+    )
+    tx.ring("changes")
 
 
 async def note_reached(tx: Tx, platform_id: str) -> None:
@@ -319,11 +339,20 @@ AUDIENCE_ROLES = {
     "tokens": ("CPO",),
 }
 """Which roles an object of a module is for."""
+SHARED_MODULES = frozenset(OPPOSITE_ROLES)
+"""What is told to all who have an agreement with the owner; the rest has one receiver, who is owed it."""
 
 
 def receives(peer: Peer, module: str) -> bool:
     """Whether a partner is to be told of a module: it has the role for it and a Receiver endpoint."""
     return f"RECEIVER/{module}" in peer.endpoints and peer.party_with(*AUDIENCE_ROLES[module]) is not None
+
+
+def visible_to(peer: Peer, module: str, agreements: Agreements) -> Visible:
+    """What of a module a partner may be told. What it got while an agreement held it keeps; it just hears no more."""
+    if module not in SHARED_MODULES:
+        return EVERYTHING
+    return agreements.visible_owners(module, peer.keys_with(AUDIENCE_ROLES[module]))
 
 
 def key_of(change: Change) -> ObjectKey:

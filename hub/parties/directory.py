@@ -4,17 +4,18 @@ The snapshot is read again when the `parties` doorbell rings (here or in another
 `REREAD_S`, should a ring have been lost.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import orjson
 from sqlalchemy import select
 
+from hub.parties.agreements import Agreements, Term
 from hub.parties.quirks import Quirks
-from hub.parties.tables import CONNECTED, OFFLINE, PartyBehind, PartyRow, Platform, PlatformToken
+from hub.parties.tables import CONNECTED, OFFLINE, AgreementRow, PartyBehind, PartyRow, Platform, PlatformToken
 from kit.crypto import KeyRing
-from kit.tx import Database
+from kit.tx import Database, Tx
 
 DOORBELL = "parties"
 REREAD_S = 30.0
@@ -76,6 +77,10 @@ class Peer:
         """The first party here with one of these roles."""
         return next((party for party in self.parties if party.role in roles), None)
 
+    def keys_with(self, roles: Collection[str]) -> tuple[str, ...]:
+        """`CC*PID` of each party here with one of these roles, in a fixed order."""
+        return tuple(sorted({party.key for party in self.parties if party.role in roles}))
+
 
 @dataclass(frozen=True, slots=True)
 class KnownToken:
@@ -96,6 +101,7 @@ class Snapshot:
     read_at_s: float
     behind: tuple[PartyEntry, ...] = ()
     """Parties with no home here, each at the partner hub that reaches it."""
+    agreements: Agreements = field(default_factory=Agreements)
 
     def homes(self, country_code: str, party_id: str) -> list[PartyEntry]:
         """Every role of a party; empty for a party nobody knows."""
@@ -115,11 +121,12 @@ class Snapshot:
 
 
 class Directory:
-    """The current snapshot, re-read when it is stale."""
+    """The current snapshot, re-read when it is stale. `agreed_by_default`: whether parties may meet without a term."""
 
-    def __init__(self, db: Database, keys: KeyRing) -> None:
+    def __init__(self, db: Database, keys: KeyRing, *, agreed_by_default: bool = True) -> None:
         self._db = db
         self._keys = keys
+        self._agreements = Agreements(default=agreed_by_default)
         self._snapshot: Snapshot | None = None
         self._rings = 0
         db.doorbells.listen(DOORBELL, self._forget)
@@ -143,6 +150,14 @@ class Directory:
                     return known
         return None
 
+    async def agreements(self, tx: Tx) -> Agreements:
+        """What is agreed as the transaction sees it, for those who must not go by a snapshot from a moment ago."""
+        rows = await tx.all(select(AgreementRow))
+        terms = frozenset(Term(row.cpo, row.emsp, row.allowed, row.module, row.object_id) for row in rows)
+        if terms != self._agreements.terms:  # the same terms keep what was worked out from them
+            self._agreements = Agreements(terms, default=self._agreements.default)
+        return self._agreements
+
     def _forget(self) -> None:
         self._rings += 1
         self._snapshot = None
@@ -154,12 +169,21 @@ class Directory:
             rows = await tx.all(select(PartyRow))
             tokens = await tx.all(select(PlatformToken))
             reachable = await tx.all(select(PartyBehind))
+            agreements = await self.agreements(tx)
         parties = tuple(_entry(row) for row in rows)
         homes = {party.key for party in parties}
         behind = tuple(entry for entry in map(_entry_behind, reachable) if entry.key not in homes)
-        peers = {platform.id: _peer(platform, parties, behind) for platform in platforms}
+        peers = peers_of(platforms, rows, behind)
         known = {row.digest: KnownToken(row.platform_id, row.registers, row.valid_until) for row in tokens}
-        return Snapshot(peers, parties, known, read_at_s, behind)
+        return Snapshot(peers, parties, known, read_at_s, behind, agreements)
+
+
+def peers_of(
+    platforms: Iterable[Platform], rows: Iterable[PartyRow], behind: Sequence[PartyEntry] = ()
+) -> dict[str, Peer]:
+    """Partners by id, from their rows and the parties that they reach for us."""
+    parties = tuple(_entry(row) for row in rows)
+    return {platform.id: _peer(platform, parties, behind) for platform in platforms}
 
 
 def _entry(row: PartyRow) -> PartyEntry:

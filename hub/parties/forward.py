@@ -86,7 +86,10 @@ class Forwarder:
 
     def _everybody(self, snapshot: Snapshot) -> Parties:
         if self._known is None or self._known[0] is not snapshot:
-            self._known = snapshot, Parties(tuple(_ref(entry, snapshot) for entry in snapshot.parties))
+            self._known = (
+                snapshot,
+                Parties(tuple(_ref(entry, snapshot) for entry in snapshot.parties), snapshot.agreements),
+            )
         return self._known[1]
 
     async def _forward(self, call: Call, peer: Peer, sender: Party, receiver: Party) -> Response:

@@ -77,7 +77,7 @@ class Replayer:
 
     async def _take_in(self, peer: Peer, message: Message, content: Content) -> Replayed:
         async def authenticate(headers: Mapping[str, str], module: str) -> Caller:
-            return Caller(peer, "", registers=False)
+            return Caller(peer, "", registers=False, agreements=(await self.directory.snapshot()).agreements)
 
         passed = {
             name: value

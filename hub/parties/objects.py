@@ -10,10 +10,24 @@ from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
 import orjson
-from sqlalchemy import LargeBinary, Select, and_, bindparam, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    LargeBinary,
+    Select,
+    and_,
+    bindparam,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlmodel import Field, SQLModel, col
 
 from hub.parties import changes
+from hub.parties.agreements import EVERYTHING, Visible
 from kit.db import BigInt
 from kit.tx import Tx
 from ocpi.datetimes import parse_datetime
@@ -75,6 +89,8 @@ class Viewer:
     platform_id: str
     parties: tuple[str, ...]
     """`CC*PID` of each."""
+    visible: Visible = EVERYTHING
+    """What its agreements let it see of others' objects, in the module that is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +116,28 @@ async def find(tx: Tx, model: type[ObjectT], key: ObjectKey) -> ObjectT | None:
 
 def may_see(row: OcpiObject, viewer: Viewer) -> bool:
     """Whether a partner may have the object: what it sent itself it has already."""
-    return row.audience is None or row.audience in viewer.parties or row.platform_id == viewer.platform_id
+    if row.platform_id == viewer.platform_id:
+        return True
+    is_for_it = row.audience is None or row.audience in viewer.parties
+    return is_for_it and viewer.visible.shows(f"{row.country_code}*{row.party_id}", row.object_id)
+
+
+def _seen(model: type[OcpiObject], visible: Visible) -> ColumnElement[bool]:
+    """`Visible.shows` as a condition."""
+    owner = tuple_(col(model.country_code), col(model.party_id))
+    owners = owner.in_([_split(each) for each in visible.owners])
+    object_key = tuple_(col(model.country_code), col(model.party_id), col(model.object_id))
+    seen: ColumnElement[bool] = not_(owners) if visible.others else owners
+    if visible.hidden:
+        seen = and_(seen, not_(object_key.in_([(*_split(each), object_id) for each, object_id in visible.hidden])))
+    if visible.shown:
+        seen = or_(seen, object_key.in_([(*_split(each), object_id) for each, object_id in visible.shown]))
+    return seen
+
+
+def _split(party: str) -> tuple[str, str]:
+    country_code, _, party_id = party.partition("*")
+    return country_code, party_id
 
 
 async def page(tx: Tx, model: type[OcpiObject], asked: PageFilter, viewer: Viewer | None) -> tuple[list[bytes], int]:
@@ -116,6 +153,8 @@ async def page(tx: Tx, model: type[OcpiObject], asked: PageFilter, viewer: Viewe
     if viewer is not None:
         conditions.append(or_(col(model.platform_id).is_(None), col(model.platform_id) != viewer.platform_id))
         conditions.append(or_(col(model.audience).is_(None), col(model.audience).in_(viewer.parties)))
+        if not viewer.visible.is_everything:
+            conditions.append(_seen(model, viewer.visible))
     where = and_(True, *conditions)
     docs: Select[bytes] = (
         select(col(model.doc)).where(where).order_by(col(model.id)).offset(asked.offset).limit(asked.limit)
@@ -172,8 +211,9 @@ async def keep(
     """Store an object's whole new state and mark the change.
 
     An older state than the stored one, or the same content again, is passed over: partners repeat themselves, and
-    late messages must not take an object back in time. `platform_id` is where the object came from (None: our own),
-    `audience` the one party that may see it, `columns` the promoted columns of this room.
+    late messages must not take an object back in time. Where nothing but `last_updated` has changed it is stored, and
+    told to nobody: some CPOs stamp all they have every night. `platform_id` is where the object came from (None: our
+    own), `audience` the one party that may see it, `columns` the promoted columns of this room.
     """
     [kept] = await keep_many(tx, model, [Keeping(key, body, audience, columns)], platform_id=platform_id)
     row = await tx.first(select(model).where(col(model.id) == kept.row_id).execution_options(populate_existing=True))

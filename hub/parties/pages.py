@@ -38,7 +38,7 @@ class ListPages:
         asked = PageFilter(query.offset, query.capped(self._limit), query.date_from, query.date_to)
         if not caller(call).may_read(self._model.module):
             return ListAnswer(total=0, limit=self._limit)
-        key = _Key(caller(call).viewer, asked)
+        key = _Key(caller(call).viewer_of(self._model.module), asked)
         known = self._pages.get(key)
         if known is not None:
             return known

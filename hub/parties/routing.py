@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from hub.parties.agreements import Agreements
 from ocpi.endpoint import Interface, Verb
 from ocpi.headers import Party
 
@@ -36,6 +37,8 @@ OWNER_ROLES: Mapping[str, frozenset[str]] = {
     "tokens": frozenset({"EMSP", "OTHER"}),
 }
 """The roles that may broadcast them."""
+
+CPO_OWNED = frozenset({"locations", "tariffs"})
 
 DRIVER_MODULES = frozenset({"cdrs", "sessions"})
 """Their objects concern the eMSP of one driver and nobody else."""
@@ -75,9 +78,13 @@ class PartyRef:
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """Everybody. Several references to one party, one for each role, count as one; a party has one home."""
+    """Everybody, and who may meet whom.
+
+    Several references to one party, one for each role, count as one; a party has one home.
+    """
 
     refs: tuple[PartyRef, ...]
+    agreements: Agreements = field(default_factory=Agreements)
     _by_party: dict[Party, PartyRef] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -180,15 +187,20 @@ def decide(request: RoutingRequest, parties: Parties) -> Decision:
     if request.receiver is None:
         return _open(request, parties)
     receiver = parties.find(request.receiver)
-    if receiver is None:
+    if receiver is None or not (receiver.is_hub or _have_agreement(request, receiver, parties)):
+        # One answer for both: whom you may not meet you cannot tell from who does not exist.
         return Refuse(UNKNOWN_RECEIVER, "OCPI-to: no such party here")
     if receiver.is_hub:
         return _to_hub(request, parties)
     return _direct(request, receiver, parties)
 
 
-def receivers(module: str, *, origin: str | None, parties: Parties, audience: Party | None = None) -> frozenset[str]:
+def receivers(
+    module: str, *, origin: str | None, parties: Parties, audience: Party | None = None, owner: Party | None = None
+) -> frozenset[str]:
     """The partner platforms that must get an object's change, whether they can be reached at the moment or not.
+
+    `owner` is the party whose object it is: only who has an agreement with it is told.
 
     `origin` is the platform that the object came from, which never gets it back; None for our own objects. `audience`
     is the one party that may see the object: the driver's eMSP for sessions and CDRs, which nobody gets without one.
@@ -203,7 +215,28 @@ def receivers(module: str, *, origin: str | None, parties: Parties, audience: Pa
         and ref.platform != origin
         and module in ref.receives
         and (ref.roles & roles if audience is None else ref.party == audience)
+        and (owner is None or module not in OPPOSITE_ROLES or _may_meet(module, True, owner, ref.party, parties))
     )
+
+
+def _have_agreement(request: RoutingRequest, receiver: PartyRef, parties: Parties) -> bool:
+    """Whether the sender, or any party of its platform when it names none, may meet the receiver.
+
+    Sessions and CDRs are of charging that was allowed when it began: they always reach whom they concern.
+    """
+    if request.module in DRIVER_MODULES:
+        return True
+    sender = _sender(request, parties)
+    senders = [sender] if sender is not None else [ref.party for ref in parties.on(request.platform)]
+    is_push = request.interface is Interface.RECEIVER
+    return any(_may_meet(request.module, is_push, each, receiver.party, parties) for each in senders)
+
+
+def _may_meet(module: str, is_push: bool, sender: Party, receiver: Party, parties: Parties) -> bool:
+    """The CPO is who pushes locations and tariffs, and who is pushed tokens and commands."""
+    is_from_cpo = (module in CPO_OWNED) is is_push
+    cpo, emsp = (sender, receiver) if is_from_cpo else (receiver, sender)
+    return parties.agreements.may_meet(cpo.key, emsp.key)
 
 
 def _speaks_for(platform: str | None, sender: Party, parties: Parties) -> bool:
@@ -267,8 +300,8 @@ def _resolved(request: RoutingRequest, subject: Subject, parties: Parties) -> De
     if request.resolved is None:
         return Resolve(subject)
     receiver = parties.find(request.resolved)
-    if receiver is None or receiver.is_hub:
-        return Local()
+    if receiver is None or receiver.is_hub or not _have_agreement(request, receiver, parties):
+        return Local()  # our handler says that it knows no such location, session or token
     return _direct(request, receiver, parties)
 
 
@@ -277,4 +310,4 @@ def _broadcast(request: RoutingRequest, parties: Parties) -> Decision:
     ref = parties.find(sender) if sender is not None else None
     if ref is not None and not ref.roles & OWNER_ROLES[request.module]:
         return Refuse(INVALID_PARAMETERS, "OCPI-from: a party of this role has no such objects to share")
-    return Broadcast(receivers(request.module, origin=request.platform, parties=parties))
+    return Broadcast(receivers(request.module, origin=request.platform, parties=parties, owner=sender))

@@ -111,3 +111,29 @@ class DeliveriesOut(BaseModel):
     partners: list[DeliveryOut]
     receipts: list[ReceiptOut]
     dead_letters: list[DeadLetterOut]
+
+
+class AgreementIn(BaseModel):
+    """What is agreed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    allowed: bool
+
+
+class AgreementOut(BaseModel):
+    """What a CPO and an eMSP have agreed, about everything or about one object."""
+
+    cpo: str = Field(description="CC*PID, or * for every CPO.")
+    emsp: str = Field(description="CC*PID, or * for every eMSP.")
+    module: str = Field(description="locations or tariffs for an exception of a single object, else empty.")
+    object_id: str = Field(description="The object's id in lower case, else empty.")
+    allowed: bool
+    updated_at: datetime
+
+
+class AgreementsOut(BaseModel):
+    """What is agreed, and what holds where nothing is."""
+
+    default: str = Field(description="allow or deny, as the deployment is set.")
+    items: list[AgreementOut]

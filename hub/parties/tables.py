@@ -1,4 +1,4 @@
-"""Rows of the parties room: platforms, the tokens that they present, and the parties that live on them."""
+"""Rows of the parties room: platforms, the tokens that they present, the parties on them, what those agreed."""
 
 from datetime import datetime
 
@@ -77,6 +77,20 @@ class PartyBehind(SQLModel, table=True):
     status: str = Field(max_length=16)
     """CONNECTED, OFFLINE, PLANNED or SUSPENDED."""
     last_updated: datetime
+
+
+class AgreementRow(SQLModel, table=True):
+    """A term between a CPO and an eMSP; see `hub.parties.agreements.Term`, whose words its columns use."""
+
+    __tablename__ = "agreement"
+
+    cpo: str = Field(primary_key=True, max_length=6)
+    emsp: str = Field(primary_key=True, max_length=6)
+    module: str = Field(default="", primary_key=True, max_length=24)
+    """Empty for an agreement about everything."""
+    object_id: str = Field(default="", primary_key=True, max_length=80)
+    allowed: bool
+    updated_at: datetime
 
 
 async def platforms(tx: Tx) -> list[Platform]:

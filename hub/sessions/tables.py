@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from sqlalchemy import LargeBinary, UniqueConstraint, select
-from sqlmodel import Field, col
+from sqlmodel import Field, SQLModel, col
 
 from hub.parties.objects import OcpiObject
 from kit.db import BigInt, DecimalText, EnergyWh
@@ -48,6 +48,17 @@ class Cdr(OcpiObject, table=True):
     """Excluding VAT, in the currency's main unit, as the CPO states it."""
     priced_cost: Decimal | None = Field(default=None, sa_type=DecimalText)
     """What we make of a partner's CDR with its own tariff; null when it names none."""
+
+
+class CdrDispute(SQLModel, table=True):
+    """Other content that a CPO sent under the id of a CDR that is stored: kept for a person, never put in its place."""
+
+    __tablename__ = "cdr_dispute"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInt)
+    cdr_id: int = Field(sa_type=BigInt, foreign_key="cdr.id", index=True)
+    doc: bytes = Field(sa_type=LargeBinary)
+    received_at: datetime
 
 
 async def own_session(tx: Tx, session_id: str) -> Session | None:

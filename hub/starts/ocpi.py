@@ -59,8 +59,12 @@ class CommandHandlers:
         if not speaks_as(caller(call), f"{token.country_code}*{token.party_id}".upper(), OWNERS["tokens"]):
             raise InvalidParameters("/token: that party does not live on your platform as an eMSP")
         sent: Json = orjson.loads(call.raw)
+        emsp = f"{token.country_code}*{token.party_id}".upper()
+        agreements = (await self._starter.directory.snapshot()).agreements
         async with self._db.tx() as tx:
             place, station_id, evse_id = await self._place(tx, command)
+            if not agreements.may_charge(f"{place.country_code}*{place.party_id}", emsp, place.location_id):
+                raise UnknownLocation("no such location, or no charger there")
             asked = Asked(
                 StartMethod.PARTNER,
                 token.uid,
@@ -98,12 +102,13 @@ class CommandHandlers:
         return self._response("UNKNOWN_SESSION")
 
     async def unlock(self, call: Call) -> Answer:
-        """UNLOCK_CONNECTOR of a charger of ours."""
+        """UNLOCK_CONNECTOR of a charger of ours, for who may charge there."""
         command = call.model(UnlockConnector)
+        visible = caller(call).viewer_of("locations").visible
         async with self._db.tx() as tx:
             for cpo in self._own_cpos:
                 evse = await by_evse_uid(tx, *_split(cpo), command.evse_uid)
-                if evse is not None:
+                if evse is not None and visible.shows(cpo, command.location_id):
                     self._enqueue(tx, call, command.response_url, cpo, evse, None)
                     return self._response("ACCEPTED")
         raise UnknownLocation("no such EVSE of ours")

@@ -1,9 +1,10 @@
 """Rows of the tokens room."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from sqlalchemy import UniqueConstraint, select
-from sqlmodel import Field, col
+from sqlmodel import Field, SQLModel, col
 
 from hub.parties.objects import OcpiObject
 from kit.crypto import KeyRing
@@ -20,6 +21,19 @@ class Token(OcpiObject, table=True):
 
     uid_digest: str = Field(max_length=64, index=True)
     """Keyed digest of the casefolded uid: what a tap is looked up by."""
+
+
+class TokenRoute(SQLModel, table=True):
+    """Which eMSP allowed a card that nobody has stored: it is asked first when the card comes again."""
+
+    __tablename__ = "token_route"
+
+    digest: str = Field(primary_key=True, max_length=64)
+    """Keyed digest of uid and type, as in `object_ids`; the uid itself is nowhere."""
+    country_code: str = Field(max_length=2)
+    party_id: str = Field(max_length=3)
+    last_success_at: datetime
+    expires_at: datetime = Field(index=True)
 
 
 def uid_digests(ring: KeyRing, uid: str) -> list[str]:

@@ -15,6 +15,16 @@ depends_on = None
 def upgrade() -> None:
     """Bring the schema to this revision."""
     op.create_table(
+        "agreement",
+        sa.Column("cpo", sqlmodel.sql.sqltypes.AutoString(length=6), nullable=False),
+        sa.Column("emsp", sqlmodel.sql.sqltypes.AutoString(length=6), nullable=False),
+        sa.Column("module", sqlmodel.sql.sqltypes.AutoString(length=24), nullable=False),
+        sa.Column("object_id", sqlmodel.sql.sqltypes.AutoString(length=80), nullable=False),
+        sa.Column("allowed", sa.Boolean(), nullable=False),
+        sa.Column("updated_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("cpo", "emsp", "module", "object_id", name=op.f("pk_agreement")),
+    )
+    op.create_table(
         "api_key",
         sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
         sa.Column("name", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=False),
@@ -401,6 +411,30 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_token_uid_digest"), ["uid_digest"], unique=False)
 
     op.create_table(
+        "token_route",
+        sa.Column("digest", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("country_code", sqlmodel.sql.sqltypes.AutoString(length=2), nullable=False),
+        sa.Column("party_id", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("last_success_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("expires_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_token_route")),
+    )
+    with op.batch_alter_table("token_route", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_token_route_expires_at"), ["expires_at"], unique=False)
+
+    op.create_table(
+        "cdr_dispute",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("cdr_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("doc", sa.LargeBinary(), nullable=False),
+        sa.Column("received_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["cdr_id"], ["cdr.id"], name=op.f("fk_cdr_dispute_cdr_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_cdr_dispute")),
+    )
+    with op.batch_alter_table("cdr_dispute", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_cdr_dispute_cdr_id"), ["cdr_id"], unique=False)
+
+    op.create_table(
         "delivery_cursor",
         sa.Column("platform_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
         sa.Column("module", sqlmodel.sql.sqltypes.AutoString(length=24), nullable=False),
@@ -549,6 +583,14 @@ def downgrade() -> None:
     op.drop_table("location_evse")
     op.drop_table("delivery_receipt")
     op.drop_table("delivery_cursor")
+    with op.batch_alter_table("cdr_dispute", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_cdr_dispute_cdr_id"))
+
+    op.drop_table("cdr_dispute")
+    with op.batch_alter_table("token_route", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_token_route_expires_at"))
+
+    op.drop_table("token_route")
     with op.batch_alter_table("token", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_token_uid_digest"))
         batch_op.drop_index(batch_op.f("ix_token_platform_id"))
@@ -630,3 +672,4 @@ def downgrade() -> None:
 
     op.drop_table("cdr")
     op.drop_table("api_key")
+    op.drop_table("agreement")
