@@ -130,21 +130,38 @@ def create_operator_key(
 
 @simulate.command("partner")
 def simulate_partner(
-    role: Annotated[str, typer.Option(help="CPO or EMSP.")] = "EMSP",
+    role: Annotated[str, typer.Option(help="cpo, emsp, hub, nsp or scsp.")] = "emsp",
     party: Annotated[str, typer.Option(help="As CC*PID.")] = "DE*SIM",
     name: Annotated[str, typer.Option(help="Business name.")] = "Simulated partner",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
     charging_s: Annotated[float, typer.Option(help="How long a session at this CPO's chargers lasts.")] = 1.0,
+    fault: Annotated[list[str] | None, typer.Option(help="A fault to have on, as slow=2; repeatable.")] = None,
+    samples: Annotated[int, typer.Option(help="How many sample objects of each module it has.")] = 0,
     until_eof: Annotated[bool, typer.Option("--until-eof", help="End when the standard input, a pipe, does.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a roaming partner; its control API is under /control."""
-    from simulators.partner.server import run_partner
+    """Run a roaming partner; its control API is under /control. docs/simulators.md lists the faults."""
+    from simulators.partner.faults.catalog import UnknownFault
+    from simulators.partner.server import ROLES, run_partner
     from simulators.stdin import until_stdin_ends
 
+    if role.upper() not in ROLES:
+        raise typer.BadParameter(f"roles are {', '.join(ROLES)}")
     log.configure("warning", json=False)
-    work = run_partner(role=role.upper(), party=party, name=name, port=port, charging_s=charging_s, announce=as_json)
-    _run(until_stdin_ends(work) if until_eof else work)
+    work = run_partner(
+        role=role.upper(),
+        party=party,
+        name=name,
+        port=port,
+        charging_s=charging_s,
+        announce=as_json,
+        faults=fault or [],
+        sample_count=samples,
+    )
+    try:
+        _run(until_stdin_ends(work) if until_eof else work)
+    except UnknownFault as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 @simulate.command("station")

@@ -9,7 +9,7 @@ from kit.ids import uuid7
 from ocpi.datetimes import format_datetime
 from ocpi.endpoint import Interface, Verb
 from ocpi.errors import PeerError, PeerRefused
-from ocpi.headers import MessageHeaders
+from ocpi.headers import MessageHeaders, Party, new_id
 from ocpi.types import JsonValue
 from simulators.partner import documents
 from simulators.partner.documents import Place
@@ -61,6 +61,8 @@ class Chargers:
         """
         try:
             result = self._result(command, body)
+            if result == "ACCEPTED":
+                self._reserve(command, body, asked)
             await self._post_result(body["response_url"], result, asked)
             if result == "ACCEPTED" and command == "START_SESSION":
                 place = self.place(body["location_id"], body.get("evse_uid"))
@@ -72,6 +74,16 @@ class Chargers:
                 await self._finish(session, place, Decimal(str(session["kwh"])))
         except PeerError as error:
             self.hub.state.failures.append(f"{command}: {error}")
+
+    async def withdraw(self, reservation_id: str) -> None:
+        """The CPO itself cancels a reservation: the result goes to the URL that RESERVE_NOW gave.
+
+        Raises `KeyError` for an unknown reservation, `PeerError`.
+        """
+        reserved = self.hub.state.reservations.pop(reservation_id)
+        from_party = reserved["asked_by"]
+        asked = MessageHeaders(new_id(), reserved["correlation_id"], from_party=_party(from_party))
+        await self._post_result(reserved["response_url"], "CANCELED_RESERVATION", asked)
 
     def place(self, location_id: str | None, evse_uid: str | None = None) -> Place:
         """An EVSE of ours, the first one when nothing is named. Raises `KeyError` when there is none."""
@@ -90,12 +102,25 @@ class Chargers:
 
     def _result(self, command: str, body: Json) -> str:
         """What the charger says to a command."""
-        if command != "START_SESSION":
+        if command == "CANCEL_RESERVATION":
+            known = body["reservation_id"] in self.hub.state.reservations
+            return "ACCEPTED" if known else "UNKNOWN_RESERVATION"
+        if command not in ("START_SESSION", "RESERVE_NOW"):
             return "ACCEPTED"
         evse_uid = self.place(body["location_id"], body.get("evse_uid")).evse["uid"]
         sessions = self.hub.state.sessions.values()
         occupied = any(each["status"] == "ACTIVE" and each["evse_uid"] == evse_uid for each in sessions)
         return "EVSE_OCCUPIED" if occupied else "ACCEPTED"
+
+    def _reserve(self, command: str, body: Json, asked: MessageHeaders) -> None:
+        """Note or forget a reservation; the same id again replaces it (commands, section ReserveNow)."""
+        reservations = self.hub.state.reservations
+        if command == "RESERVE_NOW":
+            asked_by = str(asked.from_party) if asked.from_party else None
+            noted = {**body, "asked_by": asked_by, "correlation_id": asked.correlation_id}
+            reservations[body["reservation_id"]] = noted
+        elif command == "CANCEL_RESERVATION":
+            reservations.pop(body["reservation_id"], None)
 
     async def _post_result(self, url: str, result: str, asked: MessageHeaders) -> None:
         client = self.hub.client()
@@ -151,3 +176,7 @@ class Chargers:
 
 def _object(value: JsonValue) -> Json:
     return value if isinstance(value, dict) else {}
+
+
+def _party(key: str | None) -> Party | None:
+    return Party(key[:2], key[3:]) if key else None

@@ -13,6 +13,13 @@
     POST /control/start-session      {"uid", "location_id", "evse_uid"?, "to"?}  → {"command_id"}
     POST /control/stop-session       {"session_id", "to"?}
     POST /control/unlock             {"location_id", "evse_uid", "connector_id", "to"?}
+    POST /control/reserve            {"uid", "location_id", "reservation_id", "evse_uid"?, "for_s"?, "to"?}
+    POST /control/cancel-reservation {"reservation_id", "to"?}
+    POST /control/withdraw           {"reservation_id"}              as the CPO, of its own accord
+    POST /control/set-profile        {"session_id", "profile", "to"?}    null clears it
+    POST /control/get-profile        {"session_id", "duration_s"?, "to"?}
+    POST /control/preferences        {"session_id", "preferences", "to"?}
+    POST /control/faults             {"on": ["slow=2"], "off": ["clock"]}  → what is on
     POST /control/settings           {"authorize_delay_s"?, "charging_s"?, "billing_error"?, "allowed"?}
     POST /control/offline            {"refuse"?, "for_s"?}
     POST /control/online             {} or {"online": false}
@@ -41,7 +48,12 @@ _MISUNDERSTOOD = (KeyError, ValueError, TypeError, InvalidOperation)
 
 def control_routes(partner: Partner) -> list[BaseRoute]:
     """The routes of the control API."""
-    orders = {**_connection_orders(partner), **_object_orders(partner), **_driver_orders(partner)}
+    orders = {
+        **_connection_orders(partner),
+        **_object_orders(partner),
+        **_driver_orders(partner),
+        **_profile_orders(partner),
+    }
 
     async def state(_: Request) -> Response:
         return JSONResponse(partner.state.as_json())
@@ -162,6 +174,25 @@ def _driver_orders(partner: Partner) -> dict[str, Order]:
         place = (asked["location_id"], asked["evse_uid"], asked["connector_id"])
         return {"command_id": await partner.unlock(*place, to=_party(asked.get("to")))}
 
+    async def reserve(_: Request, asked: Json) -> object:
+        command_id = await partner.reserve(
+            asked["uid"],
+            asked["location_id"],
+            asked["reservation_id"],
+            evse_uid=asked.get("evse_uid"),
+            for_s=float(asked.get("for_s", 900)),
+            to=_party(asked.get("to")),
+        )
+        return {"command_id": command_id}
+
+    async def cancel_reservation(_: Request, asked: Json) -> object:
+        to = _party(asked.get("to"))
+        return {"command_id": await partner.cancel_reservation(asked["reservation_id"], to=to)}
+
+    async def withdraw(_: Request, asked: Json) -> object:
+        await partner.chargers.withdraw(asked["reservation_id"])
+        return {"withdrawn": True}
+
     async def settings(_: Request, asked: Json) -> object:
         partner.state.authorize_delay_s = float(asked.get("authorize_delay_s", partner.state.authorize_delay_s))
         partner.charging_s = float(asked.get("charging_s", partner.charging_s))
@@ -174,8 +205,34 @@ def _driver_orders(partner: Partner) -> dict[str, Order]:
         "start-session": start_session,
         "stop-session": stop_session,
         "unlock": unlock,
+        "reserve": reserve,
+        "cancel-reservation": cancel_reservation,
+        "withdraw": withdraw,
         "settings": settings,
     }
+
+
+def _profile_orders(partner: Partner) -> dict[str, Order]:
+    async def set_profile(_: Request, asked: Json) -> object:
+        to = _party(asked.get("to"))
+        return {"command_id": await partner.asking.profile(asked["session_id"], asked["profile"], to=to)}
+
+    async def get_profile(_: Request, asked: Json) -> object:
+        duration_s, to = int(asked.get("duration_s", 3600)), _party(asked.get("to"))
+        return {"command_id": await partner.asking.active_profile(asked["session_id"], duration_s, to=to)}
+
+    async def preferences(_: Request, asked: Json) -> object:
+        to = _party(asked.get("to"))
+        return {"answer": await partner.asking.preferences(asked["session_id"], asked["preferences"], to=to)}
+
+    async def faults(_: Request, asked: Json) -> object:
+        for name in asked.get("off", []):
+            partner.faults.switch_off(name)
+        for setting in asked.get("on", []):
+            partner.faults.switch_on(setting)
+        return partner.faults.values
+
+    return {"set-profile": set_profile, "get-profile": get_profile, "preferences": preferences, "faults": faults}
 
 
 def _party(key: str | None) -> Party | None:

@@ -2,23 +2,22 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import cast
 
 import orjson
 
-from ocpi import patch
 from ocpi.call import Answer, Call, Handler
 from ocpi.endpoint import HandlerKey, Interface, Verb
 from ocpi.errors import MethodNotAllowed, NotFound, TokenNotFound, UnknownLocation
-from ocpi.types import JsonObject
+from ocpi.types import OcpiModel
 from ocpi.v221.cdrs import Cdr
 from ocpi.v221.commands import CommandResult
 from ocpi.v221.credentials import Credentials
-from ocpi.v221.locations import Evse, Location
+from ocpi.v221.locations import Location
 from ocpi.v221.sessions import Session
 from ocpi.v221.tariffs import Tariff
 from ocpi.v221.tokens import Token
 from simulators.partner.partner import Partner
+from simulators.partner.places import LocationShelf
 from simulators.partner.shelves import Shelf, remember
 from simulators.partner.state import Json
 
@@ -36,7 +35,7 @@ class Handlers:
         self._partner = partner
         self._state = partner.state
         self._commands: set[asyncio.Task[None]] = set()
-        self._locations = self._shelf("locations", Location)
+        self._locations = LocationShelf(self._state, "locations", Location, party=partner.party)
         self._tariffs = self._shelf("tariffs", Tariff)
         self._tokens = self._shelf("tokens", Token, name="uid")
         self._sessions = self._shelf("sessions", Session)
@@ -44,7 +43,13 @@ class Handlers:
 
     def table(self) -> Table:
         """The handlers by endpoint, for the partner's role. Raises `KeyError` for a role that is not played here."""
-        roles: dict[str, Callable[[], Table]] = {"CPO": self._of_cpo, "EMSP": self._of_emsp, "NSP": self._of_nsp}
+        roles: dict[str, Callable[[], Table]] = {
+            "CPO": self._of_cpo,
+            "EMSP": self._of_emsp,
+            "NSP": self._of_nsp,
+            "SCSP": self._of_scsp,
+            "HUB": self._of_hub,
+        }
         return self._of_everybody() | roles[self._partner.role]()
 
     async def close(self) -> None:
@@ -52,8 +57,9 @@ class Handlers:
         for task in self._commands:
             task.cancel()
         await asyncio.gather(*self._commands, return_exceptions=True)
+        await self._partner.profiles.close()
 
-    def _shelf(self, module: str, model: type[Location | Tariff | Token | Session | Cdr], *, name: str = "id") -> Shelf:
+    def _shelf(self, module: str, model: type[OcpiModel], *, name: str = "id") -> Shelf:
         return Shelf(self._state, module, model, party=self._partner.party, name=name)
 
     def _of_everybody(self) -> Table:
@@ -62,10 +68,16 @@ class Handlers:
             ("credentials", _SENDER, Verb.POST, "credentials"): self._register,
             ("credentials", _SENDER, Verb.PUT, "credentials"): self._register,
             ("credentials", _SENDER, Verb.DELETE, "credentials"): self._unregister,
+            ("hubclientinfo", _RECEIVER, Verb.GET, "client_info"): self._get_client,
             ("hubclientinfo", _RECEIVER, Verb.PUT, "client_info"): self._put_client,
         }
 
+    def _of_hub(self) -> Table:
+        hubbing: Table = {("hubclientinfo", _SENDER, Verb.GET, "list"): self._partner.hubbing.list}
+        return self._of_cpo() | self._of_emsp() | hubbing
+
     def _of_cpo(self) -> Table:
+        profiles = self._partner.profiles
         commands: Table = {
             ("commands", _RECEIVER, Verb.POST, name): self._command
             for name in ("START_SESSION", "STOP_SESSION", "UNLOCK_CONNECTOR", "RESERVE_NOW", "CANCEL_RESERVATION")
@@ -73,12 +85,18 @@ class Handlers:
         return {
             ("locations", _SENDER, Verb.GET, "list"): self._locations.list,
             ("locations", _SENDER, Verb.GET, "location"): self._locations.get,
+            ("locations", _SENDER, Verb.GET, "evse"): self._locations.get_part,
+            ("locations", _SENDER, Verb.GET, "connector"): self._locations.get_part,
             ("tariffs", _SENDER, Verb.GET, "list"): self._tariffs.list,
             ("sessions", _SENDER, Verb.GET, "list"): self._sessions.list,
             ("cdrs", _SENDER, Verb.GET, "list"): self._cdrs.list,
             ("tokens", _RECEIVER, Verb.GET, "token"): self._tokens.get,
             ("tokens", _RECEIVER, Verb.PUT, "token"): self._tokens.put,
             ("tokens", _RECEIVER, Verb.PATCH, "token"): self._tokens.patch,
+            ("sessions", _SENDER, Verb.PUT, "charging_preferences"): profiles.preferences,
+            ("chargingprofiles", _RECEIVER, Verb.GET, "profile"): profiles.read,
+            ("chargingprofiles", _RECEIVER, Verb.PUT, "profile"): profiles.put,
+            ("chargingprofiles", _RECEIVER, Verb.DELETE, "profile"): profiles.delete,
             **commands,
         }
 
@@ -87,8 +105,15 @@ class Handlers:
             ("locations", _RECEIVER, Verb.GET, "location"): self._locations.get,
             ("locations", _RECEIVER, Verb.PUT, "location"): self._locations.put,
             ("locations", _RECEIVER, Verb.PATCH, "location"): self._locations.patch,
-            ("locations", _RECEIVER, Verb.PUT, "evse"): self._put_evse,
-            ("locations", _RECEIVER, Verb.PATCH, "evse"): self._patch_evse,
+            **{
+                key: handler
+                for level in ("evse", "connector")
+                for key, handler in {
+                    ("locations", _RECEIVER, Verb.GET, level): self._locations.get_part,
+                    ("locations", _RECEIVER, Verb.PUT, level): self._locations.put_part,
+                    ("locations", _RECEIVER, Verb.PATCH, level): self._locations.patch_part,
+                }.items()
+            },
             ("tariffs", _RECEIVER, Verb.GET, "tariff"): self._tariffs.get,
             ("tariffs", _RECEIVER, Verb.PUT, "tariff"): self._tariffs.put,
             ("tariffs", _RECEIVER, Verb.DELETE, "tariff"): self._tariffs.delete,
@@ -97,14 +122,25 @@ class Handlers:
     def _of_emsp(self) -> Table:
         return {
             **self._of_nsp(),
+            **self._of_scsp(),
             ("tokens", _SENDER, Verb.GET, "list"): self._tokens.list,
             ("tokens", _SENDER, Verb.POST, "authorize"): self._authorize,
-            ("sessions", _RECEIVER, Verb.GET, "session"): self._sessions.get,
-            ("sessions", _RECEIVER, Verb.PUT, "session"): self._sessions.put,
-            ("sessions", _RECEIVER, Verb.PATCH, "session"): self._sessions.patch,
             ("cdrs", _RECEIVER, Verb.POST, "list"): self._post_cdr,
             ("cdrs", _RECEIVER, Verb.GET, "cdr"): self._cdrs.get,
             ("commands", _SENDER, Verb.POST, "result"): self._result,
+        }
+
+    def _of_scsp(self) -> Table:
+        results: Table = {
+            ("chargingprofiles", _SENDER, Verb.POST, level): self._profile_result
+            for level in ("active_profile_result", "set_profile_result", "clear_profile_result")
+        }
+        return {
+            ("sessions", _RECEIVER, Verb.GET, "session"): self._sessions.get,
+            ("sessions", _RECEIVER, Verb.PUT, "session"): self._sessions.put,
+            ("sessions", _RECEIVER, Verb.PATCH, "session"): self._sessions.patch,
+            ("chargingprofiles", _SENDER, Verb.PUT, "active_profile"): self._active_profile,
+            **results,
         }
 
     # Who is connected
@@ -127,30 +163,19 @@ class Handlers:
         self._state.link = None
         return Answer()
 
+    async def _get_client(self, call: Call) -> Answer:
+        owner = f"{call.owner}*".upper()
+        found = [info for key, info in self._state.clients.items() if key.upper().startswith(owner)]
+        if not found:
+            raise NotFound("send it with PUT first")
+        return Answer(orjson.dumps(found[0]))
+
     async def _put_client(self, call: Call) -> Answer:
         body = remember(self._state, call)
         self._state.clients[f"{body['country_code']}*{body['party_id']}*{body['role']}"] = body
         return Answer()
 
     # What the hub tells an eMSP
-
-    async def _put_evse(self, call: Call) -> Answer:
-        body = remember(self._state, call)
-        location = self._locations.find(call)
-        others = [each for each in location.get("evses", []) if each["uid"] != body["uid"]]
-        self._locations.replace({**location, "evses": [*others, body]})
-        return Answer(sender=self._partner.party)
-
-    async def _patch_evse(self, call: Call) -> Answer:
-        remember(self._state, call)
-        location, wanted = self._locations.find(call), call.path["evse_uid"].casefold()
-        evses: list[Json] = list(location.get("evses", []))
-        for index, each in enumerate(evses):
-            if each["uid"].casefold() == wanted:
-                evses[index] = cast(Json, patch.merge(Evse, cast(JsonObject, each), call.patch()))
-                self._locations.replace({**location, "evses": evses})
-                return Answer(sender=self._partner.party)
-        raise NotFound("send it with PUT first")
 
     async def _post_cdr(self, call: Call) -> Answer:
         """A CDR is kept as it came first: nothing replaces it."""
@@ -183,6 +208,15 @@ class Handlers:
         self._state.results[call.path["uid"]] = {"command": call.path["command"], "result": str(result.result)}
         return Answer(sender=self._partner.party)
 
+    async def _profile_result(self, call: Call) -> Answer:
+        body = remember(self._state, call)
+        self._state.results[call.path["uid"]] = {"command": call.level, **body}
+        return Answer(sender=self._partner.party)
+
+    async def _active_profile(self, call: Call) -> Answer:
+        self._state.profiles[call.path["session_id"]] = remember(self._state, call)
+        return Answer(sender=self._partner.party)
+
     # What a CPO is asked
 
     async def _command(self, call: Call) -> Answer:
@@ -196,8 +230,8 @@ class Handlers:
         return Answer(orjson.dumps({"result": response, "timeout": COMMAND_TIMEOUT_S}), sender=self._partner.party)
 
     def _response(self, command: str, body: Json) -> str:
-        if command in ("RESERVE_NOW", "CANCEL_RESERVATION"):
-            return "NOT_SUPPORTED"
+        if command == "CANCEL_RESERVATION":
+            return "ACCEPTED"
         if command == "STOP_SESSION":
             return "ACCEPTED" if self._partner.chargers.is_active(body["session_id"]) else "UNKNOWN_SESSION"
         try:

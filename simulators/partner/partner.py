@@ -1,6 +1,8 @@
 """A simulated partner: what a test, the demo or a person makes it do."""
 
 import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -8,12 +10,15 @@ import httpx
 import orjson
 
 from kit.clock import Clock
-from kit.ids import uuid7
 from ocpi.datetimes import format_datetime, parse_datetime
 from ocpi.endpoint import Interface
 from ocpi.headers import Party
+from simulators.partner.asking import Asking
 from simulators.partner.charger import Chargers
+from simulators.partner.faults.catalog import Faults
 from simulators.partner.hub_link import HubLink
+from simulators.partner.hubbing import DEFAULT_PARTIES, Behind, Hubbing
+from simulators.partner.profiles import Profiles
 from simulators.partner.state import Json, State
 
 _SENDER, _RECEIVER = Interface.SENDER, Interface.RECEIVER
@@ -32,7 +37,10 @@ class Door(Protocol):
 
 
 class Partner:
-    """One party on a platform of its own. `public_url` is where the hub reaches it, `role` CPO, EMSP or NSP."""
+    """One party on a platform of its own. `public_url` is where the hub reaches it.
+
+    `role` is CPO, EMSP, NSP, SCSP, or HUB with `behind` as the parties that are reached through it.
+    """
 
     def __init__(
         self,
@@ -44,10 +52,18 @@ class Partner:
         clock: Clock,
         http: httpx.AsyncClient,
         state: State,
+        faults: Faults,
         charging_s: float = 1.0,
+        behind: Sequence[Behind] = DEFAULT_PARTIES,
     ) -> None:
         self.hub = HubLink(role, party, name, public_url, clock, http, state)
+        self.hubbing = Hubbing(party, behind, state, clock)
+        if role == "HUB":
+            self.hubbing.introduce()
         self.chargers = Chargers(self.hub, charging_s)
+        self.profiles = Profiles(self.hub)
+        self.asking = Asking(self.hub)
+        self.faults = faults
         self.role, self.party, self.name, self.public_url = role, party, name, public_url
         self.clock, self.http, self.state = clock, http, state
         self.door: Door | None = None
@@ -124,15 +140,20 @@ class Partner:
 
     # Its objects and the hub's
 
+    def owner(self, role: str) -> Party:
+        """Whose objects are kept here that a role has: ours, or those of a party behind the hub that we are."""
+        return self.hubbing.owner(role) if self.role == "HUB" else self.party
+
     def keep(self, module: str, body: Json) -> Json:
         """Keep an object of ours without telling the hub, as one that is known in real time only; completed.
 
         Raises `KeyError` for a module whose objects are not kept.
         """
+        owner = self.owner("EMSP" if module == "tokens" else "CPO")
         stored = {
             **body,
-            "country_code": self.party.country_code,
-            "party_id": self.party.party_id,
+            "country_code": owner.country_code,
+            "party_id": owner.party_id,
             "last_updated": format_datetime(self.clock.now()),
         }
         self.state.objects(module)[_object_id(module, stored)] = stored
@@ -142,7 +163,7 @@ class Partner:
         """Keep an object of ours and send it to the hub. Raises `PeerError`."""
         stored = self.keep(module, body)
         query = {"type": str(stored["type"])} if module == "tokens" else None
-        path = (self.party.country_code, self.party.party_id, _object_id(module, stored))
+        path = (stored["country_code"], stored["party_id"], _object_id(module, stored))
         await self.hub.client().put(module, _RECEIVER, *path, query=query, body=orjson.dumps(stored))
 
     async def patch(self, module: str, path: list[str], change: Json) -> None:
@@ -188,30 +209,39 @@ class Partner:
         body: Json = {"token": self.state.tokens[uid], "location_id": location_id}
         if evse_uid is not None:
             body["evse_uid"] = evse_uid
-        return await self._command("START_SESSION", body, to=to)
+        return await self.asking.command("START_SESSION", body, to=to)
 
     async def stop_session(self, session_id: str, *, to: Party | None = None) -> str:
         """Ask to stop a session of our driver; returns the id that the result will have. Raises `PeerError`."""
-        return await self._command("STOP_SESSION", {"session_id": session_id}, to=to)
+        return await self.asking.command("STOP_SESSION", {"session_id": session_id}, to=to)
 
     async def unlock(self, location_id: str, evse_uid: str, connector_id: str, *, to: Party | None = None) -> str:
         """Ask to release a cable; returns the id that the result will have. Raises `PeerError`."""
         place = {"location_id": location_id, "evse_uid": evse_uid, "connector_id": connector_id}
-        return await self._command("UNLOCK_CONNECTOR", place, to=to)
+        return await self.asking.command("UNLOCK_CONNECTOR", place, to=to)
 
-    async def _command(self, command: str, body: Json, *, to: Party | None) -> str:
-        command_id = uuid7()
-        url = f"{self.public_url}/ocpi/2.2.1/sender/commands/{command}/{command_id}"
-        sent = {**body, "response_url": url}
-        if command == "START_SESSION":
-            sent["authorization_reference"] = f"CMD-{command_id[-8:]}"
-        client = self.hub.client()
-        headers = client.headers(to_party=to)
-        reply = await client.post("commands", _RECEIVER, command, body=orjson.dumps(sent), headers=headers)
-        answer = reply.envelope.data
-        if isinstance(answer, dict) and answer.get("result") != "ACCEPTED":
-            self.state.results[command_id] = {"command": command, "result": answer.get("result"), "answered": True}
-        return command_id
+    async def reserve(
+        self,
+        uid: str,
+        location_id: str,
+        reservation_id: str,
+        *,
+        evse_uid: str | None = None,
+        for_s: float = 900.0,
+        to: Party | None = None,
+    ) -> str:
+        """Reserve for a token of ours; returns the id that the result will have. Raises `PeerError`, `KeyError`."""
+        body: Json = {
+            "token": self.state.tokens[uid],
+            "location_id": location_id,
+            "reservation_id": reservation_id,
+            "expiry_date": format_datetime(self.clock.now() + timedelta(seconds=for_s)),
+        }
+        return await self.asking.command("RESERVE_NOW", body | ({"evse_uid": evse_uid} if evse_uid else {}), to=to)
+
+    async def cancel_reservation(self, reservation_id: str, *, to: Party | None = None) -> str:
+        """Give a reservation up; returns the id that the result will have. Raises `PeerError`."""
+        return await self.asking.command("CANCEL_RESERVATION", {"reservation_id": reservation_id}, to=to)
 
 
 def _object_id(module: str, body: Json) -> str:

@@ -5,7 +5,7 @@ import ipaddress
 import json
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
@@ -17,14 +17,19 @@ from starlette.types import ASGIApp
 from kit.clock import Clock, SystemClock
 from ocpi.headers import Party
 from ocpi.server import build_router
+from simulators.partner import samples
 from simulators.partner.control import control_routes
-from simulators.partner.faults import Gate, out_of_order
+from simulators.partner.faults.catalog import Faults
+from simulators.partner.faults.exchange import Gate
+from simulators.partner.faults.pushes import Outgoing
+from simulators.partner.faults.scene import Scene
 from simulators.partner.handlers import Handlers
 from simulators.partner.partner import Partner
 from simulators.partner.state import State
 
 VERSION = "2.2.1"
 GRACE_S = 2
+ROLES = ("CPO", "EMSP", "HUB", "NSP", "SCSP")
 
 
 class Listener:
@@ -95,9 +100,10 @@ def partner_app(partner: Partner, handlers: Handlers, *, controlled: bool) -> AS
         partner.hub.authenticate,
         now=partner.clock.now,
         public_url=partner.public_url,
+        intercept=partner.hubbing.intercept if partner.role == "HUB" else None,
     )
     app = Starlette(routes=[*(control_routes(partner) if controlled else []), *routes])
-    return Gate(app, [out_of_order(partner.state)])
+    return Gate(app, partner.state, partner.faults.answers)
 
 
 @asynccontextmanager
@@ -112,13 +118,21 @@ async def running_partner(
     public_url: str | None = None,
     clock: Clock | None = None,
     charging_s: float = 1.0,
+    faults: Sequence[str] = (),
+    sample_count: int = 0,
 ) -> AsyncIterator[Partner]:
-    """A partner whose servers are up when the block is entered. `party` is `CC*PID`, `role` CPO, EMSP or NSP.
+    """A partner whose servers are up when the block is entered. `party` is `CC*PID`, `role` one of `ROLES`.
 
+    `faults` are switched on at once (`slow=2`); `sample_count` objects of each module are there.
     The control API listens on this machine only. `public_url` is for a partner behind a proxy.
     """
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
+        state, time = State(), clock or SystemClock()
+        switchboard = Faults(Scene(state, time))
+        for setting in faults:
+            switchboard.switch_on(setting)
+        network = Outgoing(httpx.AsyncHTTPTransport(), switchboard.pushes)
+        http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, transport=network))
         door, control = Listener(host, port), Listener("127.0.0.1", control_port)
         country_code, _, party_id = party.partition("*")
         partner = Partner(
@@ -126,11 +140,16 @@ async def running_partner(
             party=Party(country_code, party_id),
             name=name,
             public_url=(public_url or door.url).rstrip("/"),
-            clock=clock or SystemClock(),
+            clock=time,
             http=http,
-            state=State(),
+            state=state,
+            faults=switchboard,
             charging_s=charging_s,
         )
+        if sample_count:
+            owns = {"CPO": "cpo", "EMSP": "emsp"}
+            parties = {key: partner.owner(of) for of, key in owns.items() if role in (of, "HUB")}
+            samples.fill(state, cpo=parties.get("cpo"), emsp=parties.get("emsp"), count=sample_count, at=time.now())
         partner.door, partner.control_url = door, control.url
         handlers = Handlers(partner)
 
@@ -156,6 +175,8 @@ async def run_partner(
     control_port: int = 0,
     public_url: str | None = None,
     charging_s: float = 1.0,
+    faults: Sequence[str] = (),
+    sample_count: int = 0,
 ) -> None:
     """Run a partner until cancelled; with `announce`, one JSON line on stdout says where it is."""
     async with running_partner(
@@ -167,6 +188,8 @@ async def run_partner(
         control_port=control_port,
         public_url=public_url,
         charging_s=charging_s,
+        faults=faults,
+        sample_count=sample_count,
     ) as partner:
         if announce:
             line = {

@@ -69,6 +69,12 @@ class State:
     """The correlation ids of these questions."""
     allowed: dict[str, str] = field(default_factory=dict)
     """The answer to give about a token, by uid, where its `valid` does not say enough: `NO_CREDIT`, …"""
+    reservations: dict[str, Json] = field(default_factory=dict)
+    """What is reserved at our chargers, as RESERVE_NOW asked, by `reservation_id`."""
+    profiles: dict[str, Json] = field(default_factory=dict)
+    """ChargingProfiles of our sessions, or the ActiveChargingProfiles that a CPO told, by session id."""
+    preferences: dict[str, Json] = field(default_factory=dict)
+    """ChargingPreferences of our sessions, by session id."""
     failures: list[str] = field(default_factory=list)
     """What could not be told to the hub, and why."""
     registration_tokens: set[str] = field(default_factory=set)
@@ -91,6 +97,9 @@ class State:
             "hub_roles": self.link.roles if self.link else [],
             **{module: self.objects(module) for module in MODULES},
             "clients": self.clients,
+            "reservations": self.reservations,
+            "profiles": self.profiles,
+            "preferences": self.preferences,
             "results": self.results,
             "authorizations": self.authorizations,
             "failures": self.failures,
