@@ -110,6 +110,7 @@ class Hub:
         """Let go of everything that is open."""
         await self.db.doorbells.leave()
         await self.forwarder.close()
+        await self.starter.authorizer.close()
         await self.http.aclose()
         await self.bus.close()
         await self.db.close()
@@ -185,7 +186,16 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         roles=roles,
         old_token_grace=timedelta(seconds=settings.old_token_grace_s),
     )
-    authorizer = Authorizer(db, keys, directory, clients, deadline_s=settings.authorize_deadline_s)
+    authorizer = Authorizer(
+        db,
+        keys,
+        directory,
+        clients,
+        deadline_s=settings.authorize_deadline_s,
+        hedge_s=settings.authorize_hedge_s,
+        route_kept=timedelta(days=settings.authorize_route_days),
+        misses_per_minute=settings.authorize_misses_per_minute,
+    )
     link = Link(stations_here, bus)
     starter = Starter(
         db=db,

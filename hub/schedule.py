@@ -1,6 +1,7 @@
 """What happens by the clock, on one page.
 
 every 30 s   starts that waited for a session past their time are closed
+every 1 h    eMSPs that allowed a card long ago are forgotten
 every 60 s   idempotency keys past their time are forgotten
 every 5 min  messages past their time are deleted from the message log
 """
@@ -12,6 +13,7 @@ from typing import Any
 from hub.parties.message_log import forgetter
 from hub.settings import Settings
 from hub.starts.flows import Starter
+from hub.tokens import routes
 from kit.idempotency import forget_expired
 from kit.reactions import Reactions
 from kit.tx import Database
@@ -20,6 +22,7 @@ from kit.tx import Database
 def wire(reactions: Reactions, *, settings: Settings, starter: Starter) -> None:
     """Register every schedule."""
     reactions.every("starts.expire", timedelta(seconds=30), starter.expire)
+    reactions.every("tokens.forget_routes", timedelta(hours=1), routes.forget_expired)
     reactions.every("idempotency.forget", timedelta(seconds=60), _forget_keys)
     messages, contents = timedelta(days=settings.message_log_days), timedelta(days=settings.message_content_days)
     reactions.every("messages.forget", timedelta(minutes=5), forgetter(messages, contents))

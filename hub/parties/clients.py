@@ -129,7 +129,7 @@ def _translated(error: PeerError) -> Exception:
     if isinstance(error, PeerUnreachable):
         return Unreachable(str(error), retry_after_s=error.retry_after_s)
     if isinstance(error, PeerRefused | EndpointMissing):
-        return Refused(str(error), status_code=error.status_code)
+        return Refused(str(error), status_code=error.status_code, http_status=error.http_status)
     return Refused(f"an answer that is not OCPI: {error}")
 
 

@@ -22,9 +22,10 @@ class Unreachable(Exception):
 class Refused(Exception):
     """The partner answered and does not want this object; `status_code` is OCPI's, when it gave one."""
 
-    def __init__(self, reason: str, *, status_code: int | None = None) -> None:
+    def __init__(self, reason: str, *, status_code: int | None = None, http_status: int | None = None) -> None:
         super().__init__(reason)
         self.status_code = status_code
+        self.http_status = http_status
 
 
 @dataclass(frozen=True, slots=True)

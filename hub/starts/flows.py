@@ -20,6 +20,7 @@ from csms.station import (
     TokenType,
     Unlock,
 )
+from hub.parties.agreements import ANY
 from hub.parties.clients import Clients
 from hub.parties.directory import Directory
 from hub.parties.outbox import Refused, Unreachable
@@ -73,10 +74,12 @@ class Starter:
         """
         async with self.db.read() as tx:
             place = await stations.place(tx, station_id, evse_id or 1)
+            cpo = await stations.cpo_of(tx, station_id)
             commanded = await service.commanded_at(tx, self.keys, station_id, evse_id, uid)
         if commanded is not None:
             return Authorization(Verdict.ALLOWED), commanded.id
-        authorization = await self.authorizer.decide(Question(uid, token_type, _references(place)))
+        question = Question(uid, token_type, _references(place), cpos=(cpo or ANY,))
+        authorization = await self.authorizer.decide(question)
         async with self.db.tx() as tx:
             asked = Asked(StartMethod.RFID, uid, place, station_id=station_id, evse_id=evse_id)
             start = service.note(tx, self.keys, asked)
@@ -87,7 +90,9 @@ class Starter:
         """Somebody asks from afar: note it, authorize the driver's token, and have it carried out."""
         async with self.db.tx() as tx:
             start = service.note(tx, self.keys, asked)
-        authorization = await self.authorizer.decide(Question(asked.uid, token_type, _references(asked.place)))
+        cpo = f"{asked.place.country_code}*{asked.place.party_id}" if asked.place else ANY
+        question = Question(asked.uid, token_type, _references(asked.place), cpos=(cpo.upper(),))
+        authorization = await self.authorizer.decide(question)
         async with self.db.tx() as tx:
             start = await _reread(tx, start.id)
             service.decide(tx, start, authorization)

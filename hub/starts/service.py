@@ -26,8 +26,8 @@ from hub.stations.service import Place
 from hub.tariffs import service as tariffs
 from hub.tokens import service as tokens
 from hub.tokens.flows import Authorization
-from hub.tokens.service import cdr_token
 from hub.tokens.tables import by_uid, uid_digests
+from hub.tokens.verdicts import cdr_token
 from hub.tokens.whitelist import Verdict, without_asking
 from kit.crypto import KeyRing
 from kit.ids import uuid7

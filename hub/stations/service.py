@@ -90,6 +90,12 @@ async def admit(tx: Tx, ring: KeyRing, station_id: str, password: str | None) ->
     return station
 
 
+async def cpo_of(tx: Tx, station_id: str) -> str | None:
+    """`CC*PID` of the CPO that a station belongs to; None for an unknown station."""
+    station = await by_id(tx, station_id)
+    return f"{station.country_code}*{station.party_id}" if station else None
+
+
 async def place(tx: Tx, station_id: str, evse_id: int) -> Place | None:
     """Where an EVSE of a station is; None for an unknown station, and for an EVSE that is mapped nowhere."""
     station = await by_id(tx, station_id)

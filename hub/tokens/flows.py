@@ -1,171 +1,136 @@
 """May this driver charge here? Asked at our own chargers, and by partners about our drivers and each other's.
 
-A token of ours is decided at once. A partner's stored token is decided by the whitelist table, its eMSP being asked
-where the table says so. A token that nobody has stored is asked of every eMSP that authorizes in real time, at once and
-under one deadline: the first that allows it wins.
+    stored   ours: decided at once · a partner's: by the whitelist table, its eMSP asked where the table says so
+    learned  the eMSP that allowed the card before is asked, with a head start
+    unknown  every eMSP that has an agreement with the CPO and authorizes in real time, at once: the first yes wins
+
+A learned eMSP that says no has decided, and nobody else is asked: it knows the card. All are asked when it does not
+know the card any more, and when it is silent for longer than its head start; a yes of another takes its place.
 """
 
-import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
+from datetime import timedelta
 
-import orjson
-
+from hub.parties.agreements import Agreements
 from hub.parties.clients import Clients
-from hub.parties.directory import Directory, Peer
-from hub.parties.outbox import Refused, Unreachable
-from hub.tokens.service import cdr_token
+from hub.parties.directory import Directory, Snapshot
+from hub.tokens import routes
+from hub.tokens.asking import Asker, Candidate
+from hub.tokens.misses import Misses
 from hub.tokens.tables import by_uid
+from hub.tokens.verdicts import UNKNOWN, Authorization, Json, Question, is_final, owner_of
 from hub.tokens.whitelist import Verdict, must_ask, without_asking
 from kit.crypto import KeyRing
 from kit.ids import uuid7
-from kit.log import get
 from kit.tx import Database
-from ocpi.errors import UnknownToken
-from ocpi.types import to_bytes
-from ocpi.v221.tokens import AuthorizationInfo, LocationReferences
+from ocpi.errors import TooManyRequests
 
-Json = dict[str, Any]
-
-log = get(__name__)
+__all__ = ["Authorization", "Authorizer", "Question"]
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A token that was presented, and where. `token_type` is OCPI's; `asker` a platform that must not be asked back."""
-
-    uid: str
-    token_type: str
-    place: LocationReferences | None = None
-    asker: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Authorization:
-    """The verdict on a token. `token` is the eMSP's Token object, None for one that nobody knows."""
-
-    verdict: Verdict
-    token: Json | None = None
-    auth_method: str = "AUTH_REQUEST"
-    reference: str | None = None
-    place: LocationReferences | None = None
-
-    @property
-    def allowed(self) -> bool:
-        """Whether the driver may charge."""
-        return self.verdict is Verdict.ALLOWED
-
-    @property
-    def cdr_token(self) -> Json | None:
-        """The CdrToken for a session of this driver."""
-        return cdr_token(self.token) if self.token else None
-
-
-UNKNOWN = Authorization(Verdict.NOT_ALLOWED)
-
-
-@dataclass(frozen=True, slots=True)
 class Authorizer:
-    """Decides about tokens; `deadline_s` is the longest that partners may take together."""
+    """Decides about tokens; `deadline_s` is the longest that partners may take together, `hedge_s` the head start of
+    an eMSP that allowed the card before, `route_kept` how long that is remembered, `misses_per_minute` how many
+    unknown cards one platform may ask about."""
 
-    db: Database
-    keys: KeyRing
-    directory: Directory
-    clients: Clients
-    deadline_s: float
+    def __init__(
+        self,
+        db: Database,
+        keys: KeyRing,
+        directory: Directory,
+        clients: Clients,
+        *,
+        deadline_s: float,
+        hedge_s: float,
+        route_kept: timedelta,
+        misses_per_minute: int,
+    ) -> None:
+        self._db = db
+        self._keys = keys
+        self._directory = directory
+        self._asker = Asker(clients, db.clock, deadline_s=deadline_s, hedge_s=hedge_s)
+        self._route_kept = route_kept
+        self._misses = Misses(misses_per_minute)
+        self._deadline_s = deadline_s
+        self._usual_refusal_s = hedge_s
 
     async def decide(self, question: Question) -> Authorization:
-        """The verdict on a token. Never raises for what partners do: who does not answer does not allow."""
-        async with self.db.read() as tx:
-            known = [(row.platform_id, row.body()) for row in await by_uid(tx, self.keys, question.uid)]
-        known = [(home, body) for home, body in known if body["type"] == question.token_type] or known
+        """The verdict on a token. Who does not answer does not allow, whatever else partners do.
+
+        Raises `TooManyRequests` for a platform that asks about too many cards in vain.
+        """
+        snapshot = await self._directory.snapshot()
+        async with self._db.read() as tx:
+            known = [(row.platform_id, row.body()) for row in await by_uid(tx, self._keys, question.uid)]
+            route = await routes.learned(tx, self._keys, question.uid, question.token_type)
+        known = [each for each in known if _may_charge(snapshot.agreements, question, owner_of(each[1]))]
+        known = [each for each in known if each[1]["type"] == question.token_type] or known
         if not known:
-            return await self._ask_around(question)
+            return await self._look_up(question, snapshot, route)
         home, body = known[0]
         if home is None:
             return _own(body, question)
         if must_ask(body["whitelist"]):
-            peer = (await self.directory.snapshot()).peers.get(home)
-            asked = await self._ask_within_deadline([peer] if peer else [], question)
+            candidates = [each for each in _candidates(snapshot, question) if each.peer.id == home]
+            asked = await self._asker.ask(question, candidates)
             if asked is not None:
-                return asked
+                return replace(asked, stored=True)
         verdict = without_asking(body["whitelist"], valid=bool(body["valid"]))
-        return Authorization(verdict, body, auth_method="WHITELIST", place=question.place)
+        return Authorization(verdict, body, auth_method="WHITELIST", place=question.place, stored=True)
 
-    async def _ask_around(self, question: Question) -> Authorization:
-        snapshot = await self.directory.snapshot()
-        peers = [
-            peer
-            for peer in snapshot.peers.values()
-            if peer.is_registered
-            and peer.id != question.asker
-            and peer.party_with("EMSP")
-            and "SENDER/tokens" in peer.endpoints
-        ]
-        return await self._ask_within_deadline(peers, question) or UNKNOWN
+    async def close(self) -> None:
+        """Stop whatever still goes on."""
+        await self._asker.close()
 
-    async def _ask_within_deadline(self, peers: Sequence[Peer], question: Question) -> Authorization | None:
-        """The first answer that allows, else any answer, else None; whoever is slower than the deadline is ignored."""
-        tasks = [asyncio.create_task(self._ask(peer, question)) for peer in peers]
-        refusal: Authorization | None = None
-        try:
-            async with asyncio.timeout(self.deadline_s):
-                for answered in asyncio.as_completed(tasks):
-                    answer = await answered
-                    if answer is not None and answer.allowed:
-                        return answer
-                    if refusal is None or refusal.token is None:
-                        refusal = answer or refusal
-        except TimeoutError:
-            log.warning("authorization_deadline_passed", asked=len(peers))
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        return refusal
+    async def _look_up(self, question: Question, snapshot: Snapshot, route: str | None) -> Authorization:
+        """Ask about a card that nobody has stored, and remember who allowed it."""
+        asker, began_s = question.asker, self._db.clock.monotonic()
+        if asker is not None and (wait_s := self._misses.take(asker, began_s)) is not None:
+            raise TooManyRequests(headers={"Retry-After": str(int(wait_s) + 1)})
+        candidates = _candidates(snapshot, question)
+        first = next((each for each in candidates if route in each.parties), None)
+        answer = await self._asker.ask(question, candidates, first=first) or UNKNOWN
+        if answer.allowed:
+            if asker is not None:
+                self._misses.give_back(asker, self._db.clock.monotonic())
+            await self._remember(question, answer)
+            return answer
+        if asker is not None:
+            await self._pace(began_s, is_short=first is not None and is_final(answer))
+        return answer
 
-    async def _ask(self, peer: Peer, question: Question) -> Authorization | None:
-        """One eMSP's answer; None when it gave none that counts."""
-        try:
-            data = await self.clients.request(
-                peer,
-                "POST",
-                "SENDER/tokens",
-                (question.uid, "authorize"),
-                query={"type": question.token_type},
-                body=to_bytes(question.place) if question.place else None,
-            )
-            info = AuthorizationInfo.model_validate_json(orjson.dumps(data))
-        except Refused as error:
-            return UNKNOWN if error.status_code == UnknownToken.status_code else None
-        except Unreachable as error:
-            log.warning("emsp_did_not_answer", platform_id=peer.id, reason=str(error))
-            return None
-        except ValueError:
-            log.warning("emsp_answer_unintelligible", platform_id=peer.id)
-            return None
-        if not any(party.key == f"{info.token.country_code}*{info.token.party_id}".upper() for party in peer.parties):
-            log.warning("emsp_vouches_for_another", platform_id=peer.id)
-            return None
-        verdict = Verdict(info.allowed) if info.allowed.known else Verdict.NOT_ALLOWED
-        return Authorization(
-            verdict=verdict if _holds_at(info.location, question.place) else Verdict.NOT_ALLOWED,
-            token=orjson.loads(to_bytes(info.token)),
-            reference=info.authorization_reference,
-            place=info.location,
-        )
+    async def _remember(self, question: Question, answer: Authorization) -> None:
+        assert answer.emsp is not None  # noqa: S101 - a yes comes with the token
+        async with self._db.tx() as tx:
+            await routes.learn(tx, self._keys, question.uid, question.token_type, answer.emsp, kept=self._route_kept)
+
+    async def _pace(self, began_s: float, *, is_short: bool) -> None:
+        """Let the no of one eMSP take as long as the no of all: the time would tell that somebody knows the card."""
+        took_s = self._db.clock.monotonic() - began_s
+        if is_short:
+            await self._db.clock.sleep(min(self._usual_refusal_s, self._deadline_s) - took_s)
+        else:
+            self._usual_refusal_s += (took_s - self._usual_refusal_s) / 4
 
 
-def _holds_at(allowed: LocationReferences | None, asked: LocationReferences | None) -> bool:
-    """Whether an answer is about the EVSE that was asked for: it may name those alone where the driver may charge."""
-    if allowed is None or asked is None or not allowed.evse_uids or not asked.evse_uids:
-        return True
-    named = {uid.casefold() for uid in allowed.evse_uids}
-    return any(uid.casefold() in named for uid in asked.evse_uids)
+def _may_charge(agreements: Agreements, question: Question, emsp: str) -> bool:
+    return any(agreements.may_charge(cpo, emsp, question.location_id) for cpo in question.cpos)
+
+
+def _candidates(snapshot: Snapshot, question: Question) -> list[Candidate]:
+    """The platforms that authorize in real time, with their eMSPs that have an agreement with who asks."""
+    found = []
+    for peer in snapshot.peers.values():
+        if not peer.is_registered or peer.id == question.asker or "SENDER/tokens" not in peer.endpoints:
+            continue
+        emsps = peer.keys_with({"EMSP"})
+        agreed = tuple(emsp for emsp in emsps if _may_charge(snapshot.agreements, question, emsp))
+        if agreed:
+            found.append(Candidate(peer, agreed))
+    return found
 
 
 def _own(body: Json, question: Question) -> Authorization:
     verdict = Verdict.ALLOWED if body["valid"] else Verdict.BLOCKED
     reference = uuid7() if verdict is Verdict.ALLOWED else None
-    return Authorization(verdict, body, auth_method="WHITELIST", reference=reference, place=question.place)
+    return Authorization(verdict, body, auth_method="WHITELIST", reference=reference, place=question.place, stored=True)

@@ -44,15 +44,20 @@ class TokenHandlers:
         }
 
     async def authorize(self, call: Call) -> Answer:
-        """May this driver charge at the caller's charger? Asked on to the driver's eMSP where it is not ours."""
+        """May this driver charge at the caller's charger?
+
+        Ours we decide; others' are asked about on the caller's behalf, and what the eMSP answers goes back untouched.
+        """
         if not caller(call).may_read("tokens"):
             raise ClientError("only a CPO asks whether a driver may charge")
         place = call.model(LocationReferences) if call.body is not None else None
         token_type = call.query.get("type") or "RFID"
-        question = Question(call.path["token_uid"], token_type, place, asker=caller(call).peer.id)
+        question = Question(call.path["token_uid"], token_type, place, caller(call).peer.id, _cpos(call))
         answer = await self._authorizer.decide(question)
-        if answer.token is None:
-            raise TokenNotFound
+        if answer.token is None or not (answer.allowed or answer.stored):
+            raise TokenNotFound  # the same for a card that somebody knows and refused: a no names nobody
+        if answer.info is not None:
+            return Answer(orjson.dumps(answer.info))
         info: Json = {"allowed": answer.verdict.value, "token": answer.token}
         if answer.reference is not None:
             info["authorization_reference"] = answer.reference
@@ -89,6 +94,12 @@ class TokenHandlers:
         if row is None:
             raise NotFound("no such token")
         return row
+
+
+def _cpos(call: Call) -> tuple[str, ...]:
+    """Who asks: the party that the call is from, or any of the platform's CPOs."""
+    cpos, sender = caller(call).peer.keys_with({"CPO"}), call.headers.from_party
+    return (sender.key,) if sender is not None and sender.key in cpos else cpos
 
 
 def token_source(hub_party: str) -> Source:

@@ -29,8 +29,3 @@ async def get(tx: Tx, ring: KeyRing, country_code: str, party_id: str, uid: str,
         if row is not None:
             return row
     return None
-
-
-def cdr_token(body: Json) -> Json:
-    """What sessions and CDRs carry of a token (OCPI 2.2.1, mod_cdrs, CdrToken)."""
-    return {name: body[name] for name in ("country_code", "party_id", "uid", "type", "contract_id")}
