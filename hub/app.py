@@ -42,14 +42,18 @@ from hub.parties.ocpi import PartyHandlers
 from hub.parties.outbox import Source, put_source
 from hub.parties.presented import Presented
 from hub.parties.registration import Registrar
+from hub.parties.relay import Relay
+from hub.parties.rewriting import Rewriter
 from hub.sessions import api as sessions_api
 from hub.sessions.live import LiveSessions
 from hub.sessions.ocpi import CdrHandlers, SessionHandlers, cdr_source
+from hub.sessions.profiles import ChargingProfileHandlers
 from hub.sessions.tables import Session
 from hub.settings import Settings
 from hub.starts import api as starts_api
 from hub.starts.flows import Starter
 from hub.starts.ocpi import CommandHandlers
+from hub.starts.open_routing import OpenRouting
 from hub.starts.service import match_partner_session
 from hub.stations import api as stations_api
 from hub.tariffs import api as tariffs_api
@@ -229,7 +233,14 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         on_metered=live_sessions.note,
         registry=stations_here,
     )
-    forwarder = Forwarder(clients, directory, egress)
+    forwarder = Forwarder(
+        db,
+        clients,
+        directory,
+        Relay(clients, egress),
+        Rewriter(keys, clock, f"{public_url}{OCPI}/{VERSION}", timedelta(seconds=settings.callback_validity_s)),
+        OpenRouting(db).resolvers(),
+    )
 
     async def on_session(tx: Tx, session: Session) -> None:
         await match_partner_session(tx, keys, session)
@@ -242,6 +253,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         **TokenHandlers(db, keys, authorizer, page_limit=limit).table(),
         **SessionHandlers(db, on_session, page_limit=limit).table(),
         **CdrHandlers(db, page_limit=limit, base_url=cdr_url).table(),
+        **ChargingProfileHandlers(db).table(),
         **CommandHandlers(db, starter, own_cpos=settings.cpo_parties).table(),
     }
     return Hub(

@@ -4,12 +4,14 @@ every 30 s   starts that waited for a session past their time are closed
 every 1 h    eMSPs that allowed a card long ago are forgotten
 every 60 s   idempotency keys past their time are forgotten
 every 5 min  messages past their time are deleted from the message log
+every hour   reservations and charging profiles between partners that are long over are forgotten
 """
 
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from hub.parties import profile_setters, reservations
 from hub.parties.message_log import forgetter
 from hub.settings import Settings
 from hub.starts.flows import Starter
@@ -26,8 +28,15 @@ def wire(reactions: Reactions, *, settings: Settings, starter: Starter) -> None:
     reactions.every("idempotency.forget", timedelta(seconds=60), _forget_keys)
     messages, contents = timedelta(days=settings.message_log_days), timedelta(days=settings.message_content_days)
     reactions.every("messages.forget", timedelta(minutes=5), forgetter(messages, contents))
+    reactions.every("parties.forget", timedelta(hours=1), _forget_relayed)
 
 
 async def _forget_keys(db: Database, payload: Mapping[str, Any]) -> None:
     async with db.tx() as tx:
         await forget_expired(tx)
+
+
+async def _forget_relayed(db: Database, payload: Mapping[str, Any]) -> None:
+    async with db.tx() as tx:
+        await reservations.forget_past(tx)
+        await profile_setters.forget_past(tx)

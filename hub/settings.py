@@ -94,6 +94,9 @@ class Settings(BaseSettings):
     message_queue_bytes: int = Field(
         64 * 2**20, gt=0, description="Memory for messages that wait to be logged; more are dropped and counted."
     )
+    callback_validity_s: int = Field(
+        86400, ge=60, description="How long a partner may answer to a URL that we gave it for another partner."
+    )
     old_token_grace_s: int = Field(300, ge=0, description="How long a replaced credentials token stays good.")
 
     agreement_default: Literal["allow", "deny"] = Field(

@@ -8,7 +8,9 @@ import hub.locations.tables
 import hub.parties.changes
 import hub.parties.message_log_tables
 import hub.parties.outbox
+import hub.parties.profile_setters
 import hub.parties.pulls
+import hub.parties.reservations
 import hub.parties.tables
 import hub.sessions.tables
 import hub.starts.tables

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from sqlalchemy import UniqueConstraint, select
+from sqlalchemy import Index, UniqueConstraint, select
 from sqlmodel import Field, SQLModel, col
 
 from hub.parties.objects import OcpiObject
@@ -13,7 +13,10 @@ from kit.tx import Tx
 class Location(OcpiObject, table=True):
     """A location; its EVSEs and connectors live inside `doc`, as they travel."""
 
-    __table_args__ = (UniqueConstraint("country_code", "party_id", "object_id"),)
+    __table_args__ = (
+        UniqueConstraint("country_code", "party_id", "object_id"),
+        Index("ix_location_object_id", "object_id"),  # commands name a location without its owner
+    )
     module: ClassVar[str] = "locations"
 
 

@@ -1,39 +1,48 @@
 """Messages of one partner to another: passed on as they are, with new routing headers, and answered as they are.
 
-A hub answers with codes of its own (4xxx) only when it cannot forward; everything that the receiver says, errors
-included, goes back unchanged (OCPI 2.2.1, transport and format, status codes).
+What `hub.parties.routing` decides is carried out here. Three things change on the way: the routing headers, the URLs
+that lead back (`hub.parties.rewriting`), and the ids of reservations (`hub.parties.reservations`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
 from urllib.parse import urlencode
 
-import aiohttp
 from starlette.responses import Response
 
-from hub.parties.callers import caller
+from hub.parties import callbacks, profile_setters, reservations
+from hub.parties.callbacks import Callback
+from hub.parties.callers import OWNERS, caller, speaks_as
 from hub.parties.clients import Clients
-from hub.parties.directory import Directory, PartyEntry, Peer, Snapshot
+from hub.parties.directory import Directory, PartyEntry, Snapshot
 from hub.parties.outbox import Refused
+from hub.parties.relay import Relay, Relayed
+from hub.parties.rewriting import Address, Given, Rewriter, belongs_to, given, result_kind
 from hub.parties.routing import (
     INVALID_PARAMETERS,
     NOT_CONNECTED,
     UNKNOWN_RECEIVER,
+    Decision,
     Forward,
+    Local,
     Parties,
     PartyRef,
     Refuse,
+    Resolve,
     RoutingRequest,
+    Subject,
     decide,
 )
-from kit.guard import forbid_in_tx
-from kit.http import Egress
-from kit.log import correlation_id, get
+from kit.log import correlation_id
+from kit.tx import Database
 from ocpi import registry
 from ocpi.call import Call
-from ocpi.endpoint import Interface
+from ocpi.datetimes import parse_datetime
+from ocpi.endpoint import HandlerKey, Interface, Verb
+from ocpi.envelope import parse_envelope
 from ocpi.errors import (
     EndpointMissing,
-    ForwardTimeout,
     InvalidParameters,
     NotFound,
     OcpiError,
@@ -41,26 +50,54 @@ from ocpi.errors import (
     UnknownReceiver,
 )
 from ocpi.headers import MessageHeaders, Party, write_headers
-
-log = get(__name__)
+from ocpi.inplace import JsonMembers, bare
 
 _REFUSALS: Mapping[int, type[OcpiError]] = {
     INVALID_PARAMETERS: InvalidParameters,
     UNKNOWN_RECEIVER: UnknownReceiver,
     NOT_CONNECTED: ReceiverNotConnected,
 }
-_PASSED_BACK = ("content-type", "location", "link", "x-total-count", "x-limit")
+_RECEIVER = Interface.RECEIVER
+_CDR_POST: HandlerKey = ("cdrs", _RECEIVER, Verb.POST, "list")
+_SET_PROFILE: HandlerKey = ("chargingprofiles", _RECEIVER, Verb.PUT, "profile")
+_RESERVE: HandlerKey = ("commands", _RECEIVER, Verb.POST, "RESERVE_NOW")
+_CANCEL: HandlerKey = ("commands", _RECEIVER, Verb.POST, "CANCEL_RESERVATION")
+_WITH_TOKEN = (_RESERVE, ("commands", _RECEIVER, Verb.POST, "START_SESSION"))
+
+Resolver = Callable[[Call], Awaitable[Party | None]]
+"""Finds the party that an open message is for; None when it is for us, or when our handler can say what is wrong.
+
+Raises `InvalidParameters` when there are several: the sender then has to name one.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Outgoing:
+    """A message as it goes on."""
+
+    body: bytes
+    query: Mapping[str, str]
 
 
 class Forwarder:
     """Sees each call first, and passes on those that are for a partner's party."""
 
-    def __init__(self, clients: Clients, directory: Directory, egress: Egress) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clients: Clients,
+        directory: Directory,
+        relay: Relay,
+        rewriter: Rewriter,
+        resolvers: Mapping[Subject, Resolver],
+    ) -> None:
+        self._db = db
         self._clients = clients
         self._directory = directory
-        self._egress = egress
+        self._relay = relay
+        self._rewriter = rewriter
+        self._resolvers = resolvers
         self._known: tuple[Snapshot, Parties] | None = None
-        self._session: aiohttp.ClientSession | None = None
 
     async def intercept(self, call: Call) -> Response | None:
         """The receiver's answer when the call is for a partner; None when it is for us. Raises `OcpiError`.
@@ -70,19 +107,30 @@ class Forwarder:
         correlation_id.set(call.headers.correlation_id)
         if not registry.module(call.version, call.module).functional:
             return None
-        snapshot = await self._directory.snapshot()
-        match decide(_request(call), self._everybody(snapshot)):
+        snapshot, asked_at = await self._directory.snapshot(), given(call)
+        match await self._decide(call, snapshot, url_is_ours=asked_at is not None):
             case Forward(platform, sender, receiver):
                 _check_owner(call)
-                return await self._forward(call, snapshot.peers[platform], sender, receiver)
+                asker, answerer = Address(sender, caller(call).peer), Address(receiver, snapshot.peers[platform])
+                return await self._forward(call, asker, answerer)
             case Refuse(status_code, reason):
                 raise _REFUSALS[status_code](reason)
+            case Local() if asked_at is not None:
+                return await self._call_back(call, asked_at, snapshot)
         return None
 
     async def close(self) -> None:
         """Close the connections to partners."""
-        if self._session is not None:
-            await self._session.close()
+        await self._relay.close()
+
+    async def _decide(self, call: Call, snapshot: Snapshot, *, url_is_ours: bool) -> Decision:
+        request, parties = _request(call, url_is_ours=url_is_ours), self._everybody(snapshot)
+        decision = decide(request, parties)
+        if not isinstance(decision, Resolve):
+            return decision
+        resolve = self._resolvers.get(decision.subject)
+        found = await resolve(call) if resolve is not None else None
+        return decide(replace(request, resolved=found), parties) if found is not None else Local()
 
     def _everybody(self, snapshot: Snapshot) -> Parties:
         if self._known is None or self._known[0] is not snapshot:
@@ -92,37 +140,116 @@ class Forwarder:
             )
         return self._known[1]
 
-    async def _forward(self, call: Call, peer: Peer, sender: Party, receiver: Party) -> Response:
-        forbid_in_tx("forwarding")
+    async def _forward(self, call: Call, asker: Address, answerer: Address) -> Response:
+        outgoing = await self._outgoing(call, asker, answerer)
+        message = call.headers.forwarded(to_party=answerer.party, from_party=asker.party)
+        url = self._url(call, answerer)
+        answer = await self._relay.send(
+            answerer.peer,
+            call.verb.value,
+            f"{url}?{urlencode(outgoing.query)}" if outgoing.query else url,
+            message,
+            body=outgoing.body,
+            content_type=call.http_headers.get("content-type", ""),
+        )
+        if call.key == _SET_PROFILE and _accepted(answer):
+            async with self._db.tx() as tx:
+                await profile_setters.remember(
+                    tx, cpo=answerer.party, session_id=call.path["session_id"], setter=asker.party
+                )
+        return self._response(call, answer, asker, answerer)
+
+    def _url(self, call: Call, answerer: Address) -> str:
         try:
-            client = self._clients.to(peer)
-            url = client.url(call.module, call.interface, *_segments(call))
+            return self._clients.to(answerer.peer).url(call.module, call.interface, *_segments(call))
         except (Refused, EndpointMissing) as error:
-            raise ReceiverNotConnected(f"{receiver} has no {call.interface.value} {call.module}") from error
-        message = call.headers.forwarded(to_party=receiver, from_party=sender)
-        headers = {"Authorization": self._clients.authorization(peer), **write_headers(message)}
-        if call.raw:
-            headers["Content-Type"] = call.http_headers.get("content-type", "application/json")
-        if self._session is None:
-            self._session = self._egress.session(raw=True)
-        if call.query:
-            url = f"{url}?{urlencode(call.query)}"
-        try:
-            async with self._session.request(
-                call.verb.value, url, data=call.raw or None, headers=headers, allow_redirects=False
-            ) as answer:
-                body = await answer.read()
-        except TimeoutError as error:
-            raise ForwardTimeout(f"{receiver} did not answer in time") from error
-        except aiohttp.ClientError as error:
-            log.warning("forwarding_failed", platform_id=peer.id, error=type(error).__name__)
-            raise ReceiverNotConnected(f"{receiver} cannot be reached") from error
-        passed = {name: value for name in _PASSED_BACK if (value := answer.headers.get(name)) is not None}
-        return Response(body, answer.status, {**passed, **_reply_headers(call.headers)})
+            raise ReceiverNotConnected(f"{answerer.party} has no {call.interface.value} {call.module}") from error
+
+    async def _outgoing(self, call: Call, asker: Address, answerer: Address) -> _Outgoing:
+        """The message with the URLs and ids that the receiver must see. Raises `OcpiError`."""
+        kind, in_query = result_kind(call), call.verb in (Verb.GET, Verb.DELETE)
+        if kind is None:
+            return _Outgoing(call.raw, call.query)
+        members = None if in_query else JsonMembers(call.raw)
+        if members is not None and call.key in _WITH_TOKEN:
+            _check_token(call, members)
+        changes = self._rewriter.request(call, members, asker, answerer)
+        if members is None:
+            return _Outgoing(call.raw, {**call.query, **changes})
+        changes |= await self._reservation(call, members, asker, answerer)
+        return _Outgoing(members.with_texts(changes), call.query)
+
+    async def _reservation(self, call: Call, body: JsonMembers, asker: Address, answerer: Address) -> dict[str, str]:
+        """The reservation's id towards the CPO, for the commands that name one."""
+        if call.key not in (_RESERVE, _CANCEL):
+            return {}
+        reservation_id = body.text("reservation_id")
+        if not 0 < len(reservation_id) <= 36:
+            raise InvalidParameters("/reservation_id: an id has 1 to 36 characters")
+        if call.key == _CANCEL:
+            return {"reservation_id": await self._known_reservation(reservation_id, asker, answerer)}
+        expires_at = _expiry(body)
+        async with self._db.tx() as tx:
+            mapped = await reservations.mapped(
+                tx,
+                platform_id=asker.peer.id,
+                emsp=asker.party,
+                reservation_id=reservation_id,
+                cpo=answerer.party,
+                expires_at=expires_at,
+            )
+        return {"reservation_id": mapped}
+
+    async def _known_reservation(self, reservation_id: str, asker: Address, answerer: Address) -> str:
+        async with self._db.read() as tx:
+            known = await reservations.known(
+                tx, platform_id=asker.peer.id, emsps=[asker.party.key], reservation_id=reservation_id
+            )
+        mapped = next((each.cpo_reservation_id for each in known if each.cpo == answerer.party.key), None)
+        if mapped is None:
+            raise InvalidParameters("/reservation_id: you have made no such reservation there")
+        return mapped
+
+    async def _call_back(self, call: Call, asked_at: Given, snapshot: Snapshot) -> Response | None:
+        """The answer of the partner that a URL of ours stands for; None when our handler may know the URL.
+
+        Raises `NotFound` for a URL that is forged, too old, or another platform's, without saying which.
+        """
+        found = callbacks.verify(
+            self._rewriter.keys,
+            asked_at.token,
+            kind=asked_at.kind,
+            user_platform=caller(call).peer.id,
+            home_of=lambda party: _home(snapshot, party),
+            now=self._db.clock.now(),
+        )
+        if found is None and len(asked_at.token) <= callbacks.LONGEST_ID and call.level != "list":
+            return None
+        owner = snapshot.peer_of(found.owner.country_code, found.owner.party_id) if found is not None else None
+        if found is None or owner is None or not belongs_to(found.url, owner):
+            raise NotFound("no such URL for you, or not any more")
+        return await self._send_back(call, found, Address(found.owner, owner))
+
+    async def _send_back(self, call: Call, found: Callback, owner: Address) -> Response:
+        asker = Address(call.headers.from_party or found.user, caller(call).peer)
+        answer = await self._relay.send(
+            owner.peer,
+            call.verb.value,
+            found.url,
+            call.headers.forwarded(to_party=owner.party, from_party=asker.party),
+            body=bare(call.raw) if call.verb is Verb.POST else b"",
+            content_type=call.http_headers.get("content-type", ""),
+        )
+        return self._response(call, answer, asker, owner)
+
+    def _response(self, call: Call, answer: Relayed, asker: Address, answerer: Address) -> Response:
+        """The answer under the ids of the request, from the party that gave it."""
+        ids = MessageHeaders(call.headers.request_id, call.headers.correlation_id, asker.party, answerer.party)
+        headers = {**self._rewriter.answer_headers(call, answer, asker, answerer), **write_headers(ids)}
+        return Response(answer.body, answer.http_status, headers)
 
 
-def _request(call: Call) -> RoutingRequest:
-    is_sender = call.interface is Interface.SENDER
+def _request(call: Call, *, url_is_ours: bool) -> RoutingRequest:
     return RoutingRequest(
         module=call.module,
         interface=call.interface,
@@ -130,9 +257,8 @@ def _request(call: Call) -> RoutingRequest:
         platform=caller(call).peer.id,
         sender=call.headers.from_party,
         receiver=call.headers.to_party,
-        is_list=is_sender and call.level == "list",
-        # Where partners answer our commands, and read back the CDRs that they posted.
-        url_is_ours=(call.module == "commands" and is_sender) or call.level == "cdr",
+        is_list=call.interface is Interface.SENDER and call.level == "list",
+        url_is_ours=url_is_ours,
     )
 
 
@@ -146,17 +272,44 @@ def _ref(entry: PartyEntry, snapshot: Snapshot) -> PartyRef:
     return PartyRef(party, roles, peer.id, peer.is_registered, receives)
 
 
+def _home(snapshot: Snapshot, party: Party) -> str | None:
+    peer = snapshot.peer_of(party.country_code, party.party_id)
+    return peer.id if peer is not None and peer.is_registered else None
+
+
 def _check_owner(call: Call) -> None:
     """Who is forwarded to trusts the hub: nobody gets an object in somebody else's name through it."""
     if call.owner is not None and call.owner.key not in caller(call).viewer.parties:
         raise NotFound("that party does not live on your platform")
+    if call.key == _CDR_POST:
+        body = JsonMembers(call.raw)
+        owner = f"{body.text('country_code')}*{body.text('party_id')}".upper()
+        if not speaks_as(caller(call), owner, OWNERS["cdrs"]):
+            raise InvalidParameters("/party_id: that party does not live on your platform as a CPO")
+
+
+def _check_token(call: Call, body: JsonMembers) -> None:
+    """An eMSP starts and reserves with its own drivers' tokens only (commands, section StartSession)."""
+    token = body.value("token")
+    owner = f"{token.get('country_code')}*{token.get('party_id')}".upper() if isinstance(token, dict) else ""
+    if not speaks_as(caller(call), owner, OWNERS["tokens"]):
+        raise InvalidParameters("/token: that party does not live on your platform as an eMSP")
+
+
+def _expiry(body: JsonMembers) -> datetime:
+    try:
+        return parse_datetime(body.text("expiry_date"))
+    except ValueError as error:
+        raise InvalidParameters(f"/expiry_date: {error}") from None
+
+
+def _accepted(answer: Relayed) -> bool:
+    """Whether a CPO's first answer to a profile is ACCEPTED."""
+    reply = parse_envelope(answer.body)
+    return reply is not None and isinstance(reply.data, dict) and reply.data.get("result") == "ACCEPTED"
 
 
 def _segments(call: Call) -> tuple[str, ...]:
     """The segments after the module, with the parameters of the URL filled in."""
     pattern = registry.endpoint(call.version, call.key).path
     return tuple(call.path[part[1:-1]] if part.startswith("{") else part for part in pattern)
-
-
-def _reply_headers(asked: MessageHeaders) -> dict[str, str]:
-    return write_headers(asked.reply())

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
-from sqlalchemy import LargeBinary, UniqueConstraint, select
+from sqlalchemy import Index, LargeBinary, UniqueConstraint, select
 from sqlmodel import Field, SQLModel, col
 
 from hub.parties.objects import OcpiObject
@@ -15,7 +15,10 @@ from kit.tx import Tx
 class Session(OcpiObject, table=True):
     """A charging session, ours or a partner's. At our own chargers it follows the CSMS's transaction record."""
 
-    __table_args__ = (UniqueConstraint("country_code", "party_id", "object_id"),)
+    __table_args__ = (
+        UniqueConstraint("country_code", "party_id", "object_id"),
+        Index("ix_session_object_id", "object_id"),  # messages about a session name nobody but it
+    )
     module: ClassVar[str] = "sessions"
 
     status: str = Field(max_length=16)
@@ -65,6 +68,12 @@ async def own_session(tx: Tx, session_id: str) -> Session | None:
     """The session with this id at one of our own stations."""
     where = (col(Session.object_id) == session_id.casefold(), col(Session.platform_id).is_(None))
     return await tx.first(select(Session).where(*where))
+
+
+async def with_id(tx: Tx, session_id: str) -> list[Session]:
+    """Every stored session with this id, our own first: ids are unique only within their owner."""
+    rows = await tx.all(select(Session).where(col(Session.object_id) == session_id.casefold()))
+    return sorted(rows, key=lambda row: row.platform_id is not None)
 
 
 async def by_transaction(tx: Tx, transaction_id: int) -> Session | None:
