@@ -226,6 +226,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("location", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_location_last_updated"), ["last_updated"], unique=False)
+        batch_op.create_index("ix_location_object_id", ["object_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_location_platform_id"), ["platform_id"], unique=False)
 
     op.create_table(
@@ -292,6 +293,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_platform")),
     )
     op.create_table(
+        "profile_setter",
+        sa.Column("cpo", sqlmodel.sql.sqltypes.AutoString(length=6), nullable=False),
+        sa.Column("session_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("setter", sqlmodel.sql.sqltypes.AutoString(length=6), nullable=False),
+        sa.Column("set_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("cpo", "session_id", name=op.f("pk_profile_setter")),
+    )
+    with op.batch_alter_table("profile_setter", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_profile_setter_set_at"), ["set_at"], unique=False)
+
+    op.create_table(
         "session",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("country_code", sqlmodel.sql.sqltypes.AutoString(length=2), nullable=False),
@@ -320,6 +332,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("session", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_session_last_updated"), ["last_updated"], unique=False)
+        batch_op.create_index("ix_session_object_id", ["object_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_session_platform_id"), ["platform_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_session_start_id"), ["start_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_session_started_at"), ["started_at"], unique=False)
@@ -546,6 +559,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("platform_id", "module", name=op.f("pk_pull_state")),
     )
     op.create_table(
+        "relayed_reservation",
+        sa.Column("cpo_reservation_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("platform_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("emsp", sqlmodel.sql.sqltypes.AutoString(length=6), nullable=False),
+        sa.Column("reservation_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("cpo", sqlmodel.sql.sqltypes.AutoString(length=6), nullable=False),
+        sa.Column("keep_until", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["platform_id"], ["platform.id"], name=op.f("fk_relayed_reservation_platform_id")),
+        sa.PrimaryKeyConstraint("cpo_reservation_id", name=op.f("pk_relayed_reservation")),
+        sa.UniqueConstraint(
+            "platform_id",
+            "emsp",
+            "reservation_id",
+            "cpo",
+            name=op.f("uq_relayed_reservation_platform_id_emsp_reservation_id_cpo"),
+        ),
+    )
+    with op.batch_alter_table("relayed_reservation", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_relayed_reservation_keep_until"), ["keep_until"], unique=False)
+
+    op.create_table(
         "station_evse",
         sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
         sa.Column("evse_id", sa.Integer(), nullable=False),
@@ -564,6 +598,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_station_evse_evse_uid"))
 
     op.drop_table("station_evse")
+    with op.batch_alter_table("relayed_reservation", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_relayed_reservation_keep_until"))
+
+    op.drop_table("relayed_reservation")
     op.drop_table("pull_state")
     with op.batch_alter_table("platform_token", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_platform_token_platform_id"))
@@ -611,9 +649,14 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_session_started_at"))
         batch_op.drop_index(batch_op.f("ix_session_start_id"))
         batch_op.drop_index(batch_op.f("ix_session_platform_id"))
+        batch_op.drop_index("ix_session_object_id")
         batch_op.drop_index(batch_op.f("ix_session_last_updated"))
 
     op.drop_table("session")
+    with op.batch_alter_table("profile_setter", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_profile_setter_set_at"))
+
+    op.drop_table("profile_setter")
     op.drop_table("platform")
     op.drop_table("ocpi_message_content")
     with op.batch_alter_table("ocpi_message_access", schema=None) as batch_op:
@@ -627,6 +670,7 @@ def downgrade() -> None:
     op.drop_table("ocpi_message")
     with op.batch_alter_table("location", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_location_platform_id"))
+        batch_op.drop_index("ix_location_object_id")
         batch_op.drop_index(batch_op.f("ix_location_last_updated"))
 
     op.drop_table("location")
