@@ -28,7 +28,7 @@ from hub.starts import service
 from hub.starts.events import StartRequested
 from hub.starts.lifecycle import Happening, StartMethod, StartState
 from hub.starts.service import Asked
-from hub.starts.tables import Start, overdue
+from hub.starts.tables import Start, locked, overdue
 from hub.stations import service as stations
 from hub.stations.service import Place
 from hub.tokens.flows import Authorization, Authorizer, Question
@@ -217,7 +217,7 @@ class Starter:
 
 
 async def _reread(tx: Tx, start_id: str) -> Start:
-    start = await tx.get(Start, start_id)
+    start = await locked(tx, start_id)
     if start is None:
         raise NotFound("no such start")
     return start

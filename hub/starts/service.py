@@ -20,7 +20,15 @@ from hub.sessions.documents import Facts
 from hub.sessions.tables import Session, by_transaction
 from hub.starts.events import StartRequested
 from hub.starts.lifecycle import Happening, StartMethod, StartState, advance
-from hub.starts.tables import Start, asked_before, by_remote_start_id, of_session, waiting_at, waiting_at_evse
+from hub.starts.tables import (
+    Start,
+    asked_before,
+    by_remote_start_id,
+    locked,
+    of_session,
+    waiting_at,
+    waiting_at_evse,
+)
 from hub.stations import service as stations
 from hub.stations.service import Place
 from hub.tariffs import service as tariffs
@@ -260,12 +268,12 @@ async def _start_of(tx: Tx, ring: KeyRing, record: TransactionRecord, reference:
         if start is not None:
             return start
     if reference is not None:
-        start = await tx.get(Start, reference)
+        start = await locked(tx, reference)
         if start is not None and start.session_id is None and start.station_id == record.station_id:
             return start
     if record.token is None:
         return None
-    return await waiting_at(tx, record.station_id, record.evse_id, uid_digests(ring, record.token))
+    return await waiting_at(tx, record.station_id, record.evse_id, uid_digests(ring, record.token), to_claim=True)
 
 
 async def _driver(

@@ -56,8 +56,15 @@ FORGOTTEN = timedelta(hours=24)
 """So long past its end an attempt explains no session any more."""
 
 
-async def waiting_at(tx: Tx, station_id: str, evse_id: int | None, uid_digests: list[str]) -> Start | None:
-    """The newest attempt with this token at this station that has no session yet.
+async def locked(tx: Tx, start_id: str) -> Start | None:
+    """The attempt as it is now, which nobody else changes until this transaction ends."""
+    return await tx.first(select(Start).where(col(Start.id) == start_id).with_for_update())
+
+
+async def waiting_at(
+    tx: Tx, station_id: str, evse_id: int | None, uid_digests: list[str], *, to_claim: bool = False
+) -> Start | None:
+    """The newest attempt with this token at this station that has no session yet; locked when it is to get one.
 
     A tap before the plug went in does not know its EVSE: such an attempt fits any EVSE of the station.
     """
@@ -72,7 +79,7 @@ async def waiting_at(tx: Tx, station_id: str, evse_id: int | None, uid_digests: 
         .order_by(col(Start.id).desc())
         .limit(1)
     )
-    return await tx.first(statement)
+    return await tx.first(statement.with_for_update() if to_claim else statement)
 
 
 def _waits(tx: Tx) -> tuple[ColumnElement[bool], ...]:
@@ -85,16 +92,15 @@ def _waits(tx: Tx) -> tuple[ColumnElement[bool], ...]:
 
 
 async def by_remote_start_id(tx: Tx, station_id: str, remote_start_id: int) -> Start | None:
-    """The attempt whose command gave this charger this number."""
-    return await tx.first(
-        select(Start).where(col(Start.remote_start_id) == remote_start_id, col(Start.station_id) == station_id)
-    )
+    """The attempt whose command gave this charger this number; locked."""
+    where = (col(Start.remote_start_id) == remote_start_id, col(Start.station_id) == station_id)
+    return await tx.first(select(Start).where(*where).with_for_update())
 
 
 async def waiting_at_evse(
     tx: Tx, country_code: str, party_id: str, evse_uid: str, uid_digests: list[str]
 ) -> Start | None:
-    """The newest attempt with this token at a partner's EVSE that has no session yet.
+    """The newest attempt with this token at a partner's EVSE that has no session yet. It is locked: it may get one now.
 
     An attempt that named no EVSE fits any of the CPO's.
     """
@@ -110,6 +116,7 @@ async def waiting_at_evse(
         )
         .order_by(col(Start.id).desc())
         .limit(1)
+        .with_for_update()
     )
     return await tx.first(statement)
 
@@ -126,17 +133,16 @@ async def asked_before(tx: Tx, asked_by: str, response_url: str, uid_digests: li
 
 
 async def of_session(tx: Tx, country_code: str, party_id: str, session_id: str) -> Start | None:
-    """The attempt that a CPO's session came of: ids of sessions are unique within their CPO alone."""
-    return await tx.first(
-        select(Start).where(
-            col(Start.session_id) == session_id,
-            col(Start.country_code) == country_code,
-            col(Start.party_id) == party_id,
-        )
+    """The attempt that a CPO's session came of, locked: ids of sessions are unique within their CPO alone."""
+    where = (
+        col(Start.session_id) == session_id,
+        col(Start.country_code) == country_code,
+        col(Start.party_id) == party_id,
     )
+    return await tx.first(select(Start).where(*where).with_for_update())
 
 
 async def overdue(tx: Tx, *, limit: int = 200) -> list[Start]:
-    """Attempts that wait for a session past their time."""
+    """Attempts that wait for a session past their time; those that somebody is busy with are left for the next look."""
     where = (col(Start.state).in_(OPEN), col(Start.expires_at) <= tx.now)
-    return list(await tx.all(select(Start).where(*where).limit(limit)))
+    return list(await tx.all(select(Start).where(*where).limit(limit).with_for_update(skip_locked=True)))

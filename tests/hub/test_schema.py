@@ -65,10 +65,10 @@ def query(url: str, statement: str) -> list[str]:
 
 
 def definitions(url: str) -> str:
-    """What the database says of its indexes and tables, in an order of its own."""
+    """What the database says of our indexes and tables, in an order of its own."""
     if url.startswith("sqlite"):
         return "\n".join(query(url, "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"))
-    return "\n".join(query(url, "SELECT indexdef FROM pg_indexes ORDER BY indexname"))
+    return "\n".join(query(url, "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexname"))
 
 
 def scripts(directory: Path, migration: str) -> Path:
