@@ -46,7 +46,7 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that use a database."""
     for item in items:
-        if {"database_url", "migrated_database_url"} & set(getattr(item, "fixturenames", ())):
+        if {"database_url", "migrated_database_url", "module_database_url"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("database")
 
 
@@ -91,9 +91,9 @@ class PostgresqlDatabases:
 
     @contextmanager
     def new(self, directory: Path, *, template: str = "template1") -> Iterator[str]:
-        """A database with a name of its own."""
+        """A database with a name of its own. Files are copied: the default way writes every page to the log as well."""
         name = f"t_{uuid4().hex}"
-        asyncio.run(self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+        asyncio.run(self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY'))
         try:
             yield self.server.set(database=name).render_as_string(hide_password=False)
         finally:
@@ -142,6 +142,15 @@ def migrated_template(databases: Databases, tmp_path_factory: pytest.TempPathFac
 def migrated_database_url(databases: Databases, migrated_template: str, tmp_path: Path) -> Iterator[str]:
     """A database of the test's own with the newest schema: a copy, much faster than migrating."""
     with databases.copy(migrated_template, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_database_url(
+    databases: Databases, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The same for the tests of a module together, which leave it as they found it."""
+    with databases.copy(migrated_template, tmp_path_factory.mktemp("module")) as url:
         yield url
 
 

@@ -1,19 +1,25 @@
 """A whole hub on real sockets, stations that connect to it and partners that register with it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol
 
 import httpx
+from sqlalchemy import delete, true
+from sqlmodel import SQLModel
 from typing_extensions import TypeVar
 
 from auth.keys import create_key
 from auth.subjects import OperatorRole
+from auth.tables import ApiKey
+from hub.parties.directory import DOORBELL as PARTIES
+from hub.parties.tables import PartyRow
 from hub.serve import Running
 from hub.settings import Settings
+from kit.reactions import JobRow
 from simulators.partner.partner import Partner
 from simulators.partner.server import running_partner
 from simulators.station import SimulatedStation
@@ -149,6 +155,27 @@ def settings_for(tmp_path: Path, database_url: str, **changes: Any) -> Settings:
         "command_timeout_s": 5.0,
     }
     return Settings(**{**defaults, **changes})
+
+
+def http_client(**options: Any) -> httpx.AsyncClient:
+    """A client for plain HTTP: without certificates to read, it is made in no time."""
+    return httpx.AsyncClient(trust_env=False, verify=False, **options)
+
+
+def operator_api(http_url: str, key: str) -> httpx.AsyncClient:
+    """Requests to the operator API of a hub."""
+    return http_client(base_url=f"{http_url}/api/operator/v1", headers={"Authorization": f"Bearer {key}"})
+
+
+async def tidy_up(network: Network, *, keep: Collection[str] = ()) -> None:
+    """Delete what a test has left in the database of a hub that goes on: all but keys, jobs, our parties and `keep`."""
+    kept = {ApiKey.__tablename__, JobRow.__tablename__, *keep}
+    async with network.up.hub.db.tx() as tx:
+        for table in reversed(SQLModel.metadata.sorted_tables):
+            if table.name not in kept:
+                others = table.c.platform_id.is_not(None) if table.name == PartyRow.__tablename__ else true()
+                await tx.execute(delete(table).where(others))
+        tx.ring(PARTIES)
 
 
 async def operator_key(up: Running) -> str:

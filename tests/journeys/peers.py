@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from hub.serve import running
 from kit.clock import Clock
 from ocpi.headers import authorization
 from simulators.partner.partner import Partner
-from tests.journeys.network import LOCATION, Json, Network, operator_key, settings_for
+from tests.journeys.network import LOCATION, Json, Network, operator_api, operator_key, settings_for
 
 STAMP = "2026-01-01T00:00:00Z"
 
@@ -31,9 +31,7 @@ async def hub_with(
     """A hub with settings of its own."""
     async with AsyncExitStack() as stack:
         up = await stack.enter_async_context(running(settings_for(tmp_path, database_url, **changes), clock=clock))
-        headers = {"Authorization": f"Bearer {await operator_key(up)}"}
-        api = httpx.AsyncClient(base_url=f"{up.http_url}/api/operator/v1", headers=headers, trust_env=False)
-        await stack.enter_async_context(api)
+        api = await stack.enter_async_context(operator_api(up.http_url, await operator_key(up)))
         yield Network(up, api, stack)
 
 
@@ -100,6 +98,8 @@ class Stranger:
     """By path; the longest that a request's path begins with."""
     seen: list[Seen] = field(default_factory=list)
     delay_s: float = 0.0
+    leaving: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it ends: nobody waits for delayed answers any more."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -107,7 +107,8 @@ class Stranger:
         request = Request(scope, receive)
         seen = Seen(request.method, request.url.path, request.url.query, dict(request.headers), await request.body())
         self.seen.append(seen)
-        await asyncio.sleep(self.delay_s)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.leaving.wait(), self.delay_s)
         path = max((path for path in self.replies if seen.path.startswith(path)), key=len, default=None)
         response = Response(status_code=404) if path is None else self.replies[path](seen)
         await response(scope, receive, send)
@@ -142,6 +143,7 @@ async def stranger(host: str = "127.0.0.1") -> AsyncIterator[Stranger]:
             await asyncio.sleep(0.01)
         yield made
     finally:
+        made.leaving.set()
         server.should_exit = True
         await serving
         listener.close()

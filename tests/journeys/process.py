@@ -12,15 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
-
 from auth.keys import create_key
 from auth.subjects import OperatorRole
 from bench.processes import tied
 from kit.clock import SystemClock
 from kit.crypto import KeyRing
 from kit.tx import Database
-from tests.journeys.network import Network
+from tests.journeys.network import Network, operator_api
 
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 30.0
@@ -120,8 +118,6 @@ async def hub_process(directory: Path, database_url: str, **settings: str) -> As
 @asynccontextmanager
 async def network_of(hub: HubProcess) -> AsyncIterator[Network[HubProcess]]:
     """Whoever takes part in the network of a hub process, with a key to its operator API."""
-    headers = {"Authorization": f"Bearer {await hub.operator_key()}"}
     async with AsyncExitStack() as stack:
-        api = httpx.AsyncClient(base_url=f"{hub.http_url}/api/operator/v1", headers=headers, trust_env=False)
-        await stack.enter_async_context(api)
+        api = await stack.enter_async_context(operator_api(hub.http_url, await hub.operator_key()))
         yield Network(hub, api, stack)

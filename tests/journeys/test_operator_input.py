@@ -12,7 +12,7 @@ from auth.keys import create_key, new_key
 from auth.subjects import OperatorRole
 from auth.tables import ApiKey
 from hub.starts.tables import Start
-from tests.journeys.network import LOCATION, TARIFF, Json, Network, eventually
+from tests.journeys.network import LOCATION, TARIFF, Json, Network, eventually, http_client
 
 pytestmark = pytest.mark.anyio
 
@@ -62,7 +62,7 @@ async def test_an_operator_needs_a_key_that_is_good_for_it(network: Network) -> 
 
     async def ask(method: str, path: str, key: str | None, body: Json | None = None) -> httpx.Response:
         headers = [] if key is None else [(b"Authorization", b"Bearer " + key.encode("latin-1"))]
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with http_client() as http:
             url = f"{network.up.http_url}/api/operator/v1{path}"
             return await http.request(method, url, json=body, headers=headers)
 

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
 from sqlmodel import col, select
 from starlette.responses import RedirectResponse
@@ -11,7 +10,7 @@ from starlette.responses import RedirectResponse
 from hub.starts.service import POST_RESULT
 from kit.reactions import JobRow
 from simulators.partner.partner import Partner
-from tests.journeys.network import PARTNER_TOKEN, Json, Network, eventually
+from tests.journeys.network import PARTNER_TOKEN, Json, Network, eventually, http_client
 from tests.journeys.peers import Ocpi, addressed, credentials, hub_with, stamped_location, stranger, trap
 
 pytestmark = pytest.mark.anyio
@@ -89,7 +88,7 @@ async def test_no_endpoint_of_a_partner_leads_into_a_private_network(guarded: Ne
     async with (
         trap("127.0.0.2") as (port, caught),
         stranger() as other,
-        httpx.AsyncClient(trust_env=False) as http,
+        http_client() as http,
     ):
         inside = f"http://127.0.0.2:{port}/x"
         versions = other.speaks(

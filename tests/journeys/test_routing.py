@@ -29,6 +29,13 @@ from tests.journeys.peers import (
 
 pytestmark = pytest.mark.anyio
 
+
+@pytest.fixture
+def network(tidy_network: Network) -> Network:
+    """These tests share a hub."""
+    return tidy_network
+
+
 LOCATION = stamped_location(id="L1", country_code="BE", party_id="CPO")
 WHERE = "receiver/locations/BE/CPO/L1"
 IDS = {"X-Request-ID": "asked-1", "X-Correlation-ID": "story-1"}
@@ -65,12 +72,6 @@ async def between(network: Network, receiver: Stranger, http: httpx.AsyncClient,
     emsp = Ocpi.with_token(network, http, answer.json()["data"]["token"])
     receiver.seen.clear()
     return Between(network, cpo, emsp, receiver)
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
-        yield client
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,7 +15,7 @@ from hub.tokens import service
 from hub.tokens.flows import Authorization, Question
 from hub.tokens.whitelist import Verdict
 from ocpi.v221.tokens import LocationReferences
-from tests.journeys.network import Network
+from tests.journeys.network import Network, http_client, tidy_up
 from tests.journeys.peers import Ocpi, Stranger, credentials, hub_with, stranger, success
 
 pytestmark = pytest.mark.anyio
@@ -71,14 +70,18 @@ class Emsps:
         return await self.network.up.hub.starter.authorizer.decide(Question(UID, "RFID", place, asker))
 
 
+@pytest.fixture(scope="module")
+async def hub(tmp_path_factory: pytest.TempPathFactory, module_database_url: str) -> AsyncIterator[Network]:
+    directory = tmp_path_factory.mktemp("hub")
+    async with hub_with(directory, module_database_url, authorize_deadline_s=DEADLINE_S) as network:
+        yield network
+
+
 @pytest.fixture
-async def emsps(tmp_path: Path, migrated_database_url: str) -> AsyncIterator[Emsps]:
-    async with (
-        httpx.AsyncClient(trust_env=False) as http,
-        hub_with(tmp_path, migrated_database_url, authorize_deadline_s=DEADLINE_S) as network,
-        AsyncExitStack() as stack,
-    ):
-        yield Emsps(network, stack, http)
+async def emsps(hub: Network) -> AsyncIterator[Emsps]:
+    async with http_client() as http, AsyncExitStack() as stack:
+        yield Emsps(hub, stack, http)
+    await tidy_up(hub)
 
 
 def says(verdict: str, party: str = "DE*EMS", **fields: Any) -> Response:

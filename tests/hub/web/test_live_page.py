@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from hub.serve import running
 from hub.web import live
-from tests.journeys.network import PARTNER_TOKEN, Network, eventually, operator_key, settings_for
+from tests.journeys.network import PARTNER_TOKEN, Network, eventually, http_client
+from tests.journeys.peers import hub_with
 
 pytestmark = pytest.mark.anyio
 
@@ -29,15 +29,8 @@ def opening(tmp_path: Path, migrated_database_url: str) -> Opening:
 
     @asynccontextmanager
     async def open_network(**changes: Any) -> AsyncIterator[Network]:
-        async with AsyncExitStack() as stack:
-            settings = settings_for(tmp_path, migrated_database_url, **changes)
-            up = await stack.enter_async_context(running(settings))
-            key = await operator_key(up)
-            api = httpx.AsyncClient(
-                base_url=f"{up.http_url}/api/operator/v1", headers={"Authorization": f"Bearer {key}"}, trust_env=False
-            )
-            await stack.enter_async_context(api)
-            yield Network(up, api, stack)
+        async with hub_with(tmp_path, migrated_database_url, **changes) as network:
+            yield network
 
     return open_network
 
@@ -50,7 +43,7 @@ async def events(response: httpx.Response) -> AsyncIterator[Json]:
 
 
 def stream(network: Network, **headers: str) -> Any:
-    http = httpx.AsyncClient(trust_env=False, timeout=10)
+    http = http_client(timeout=10)
     network.stack.push_async_exit(http)
     return http.stream("GET", f"{network.up.http_url}/live", headers=headers)
 
@@ -149,7 +142,7 @@ async def test_a_hub_that_is_watched_ends_at_once(opening: Opening) -> None:
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
         async with opening(live_page_public=True) as network:
-            http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
+            http = await stack.enter_async_context(http_client())
             watched = await stack.enter_async_context(http.stream("GET", f"{network.up.http_url}/live"))
             watching = events(watched)  # a stream that nobody reads any more is closed
             await anext(watching)
@@ -169,7 +162,7 @@ async def test_a_silent_board_says_that_it_is_alive(opening: Opening, monkeypatc
 
 
 async def test_the_page_runs_nothing_but_itself(opening: Opening) -> None:
-    async with opening() as network, httpx.AsyncClient(trust_env=False) as http:
+    async with opening() as network, http_client() as http:
         page = await http.get(f"{network.up.http_url}/")
         again = await http.get(f"{network.up.http_url}/", headers={"If-None-Match": page.headers["etag"]})
     assert page.status_code == 200
