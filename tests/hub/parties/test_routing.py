@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.parties.routing import (
+    CONFIGURATION_MODULES,
     DRIVER_MODULES,
     OPPOSITE_ROLES,
     Broadcast,
@@ -265,6 +266,53 @@ def test_who_must_be_told_of_a_change(
     assert receivers(module, origin=origin, parties=PARTIES, audience=audience) == expected
 
 
+# Each row of the table of routing headers (OCPI 2.2.1, transport and format), as messages: who it is from, whom it is
+# to, on which interface, and what becomes of it.
+ROWS = [
+    ("direct request", "locations", RECEIVER, PUT, CPO, EMSP, Forward("msp", CPO, EMSP)),
+    ("direct request", "sessions", SENDER, GET, EMSP, CPO, Forward("cpo", EMSP, CPO)),
+    ("direct request to us", "commands", RECEIVER, POST, EMSP, OUR_CPO, Local(OUR_CPO)),
+    ("broadcast push", "locations", RECEIVER, PUT, CPO, HUB, Broadcast(EVERY_EMSP_SIDE)),
+    ("broadcast push", "tariffs", RECEIVER, DELETE, CPO, HUB, Broadcast(EVERY_EMSP_SIDE)),
+    ("broadcast push", "tokens", RECEIVER, PATCH, EMSP, HUB, Broadcast(frozenset({"cpo", "twins"}))),
+    ("broadcast of what is private", "cdrs", RECEIVER, POST, CPO, HUB, Resolve(Subject.DRIVER)),
+    ("open routing", "tokens", SENDER, POST, CPO, None, Resolve(Subject.TOKEN)),
+    ("open routing", "commands", RECEIVER, POST, EMSP, None, Resolve(Subject.COMMAND)),
+    ("open routing", "chargingprofiles", RECEIVER, PUT, EMSP, None, Resolve(Subject.SESSION)),
+    ("open routing", "chargingprofiles", SENDER, PUT, CPO, None, Resolve(Subject.SESSION)),
+    ("open routing", "sessions", RECEIVER, PATCH, CPO, None, Resolve(Subject.DRIVER)),
+    ("open routing of one object", "locations", SENDER, GET, EMSP, None, Local()),
+    ("GET all", "locations", SENDER, GET, EMSP, HUB, Collect()),
+    ("GET all", "tokens", SENDER, GET, CPO, HUB, Collect()),
+    ("GET is not broadcast", "locations", RECEIVER, GET, CPO, HUB, 2001),
+    ("a write is not GET all", "tokens", SENDER, POST, CPO, HUB, 2001),
+    ("a write is not GET all", "sessions", SENDER, PUT, EMSP, HUB, 2001),
+    ("commands are not broadcast", "commands", RECEIVER, POST, EMSP, HUB, 2001),
+    ("profiles are not broadcast", "chargingprofiles", RECEIVER, DELETE, EMSP, HUB, 2001),
+    ("nobody", "commands", RECEIVER, POST, EMSP, STRANGER, 4001),
+    ("away", "locations", RECEIVER, PUT, CPO, AWAY, 4003),
+    ("lacks the module", "locations", RECEIVER, PUT, CPO, SILENT, 4003),
+    ("configuration", "credentials", SENDER, POST, CPO, EMSP, Local()),
+    ("configuration", "hubclientinfo", SENDER, GET, CPO, HUB, Local()),
+    ("configuration", "versions", SENDER, GET, CPO, STRANGER, Local()),
+]
+
+
+@pytest.mark.parametrize(("row", "module", "interface", "verb", "sender", "receiver", "expected"), ROWS)
+def test_each_row_of_the_routing_table(
+    row: str,
+    module: str,
+    interface: Interface,
+    verb: Verb,
+    sender: Party,
+    receiver: Party | None,
+    expected: Decision | int,
+) -> None:
+    is_list = interface is SENDER and verb is GET and row != "open routing of one object"
+    found = ask(module, interface, verb, sender=sender, receiver=receiver, is_list=is_list)
+    assert (found.status_code if isinstance(found, Refuse) else found) == expected, row
+
+
 def test_references_to_one_party_count_as_one() -> None:
     both = Parties((partner(EMSP, "CPO", platform="p"), partner(EMSP, "EMSP", platform="p")))
     (ref,) = both.on("p")
@@ -276,7 +324,9 @@ def test_references_to_one_party_count_as_one() -> None:
 anyone = st.sampled_from([*(ref.party for ref in PARTIES.refs), STRANGER]) | st.none()
 requests = st.builds(
     RoutingRequest,
-    module=st.sampled_from([*OPPOSITE_ROLES, *DRIVER_MODULES, "commands", "chargingprofiles", "credentials", "xyz"]),
+    module=st.sampled_from(
+        [*OPPOSITE_ROLES, *DRIVER_MODULES, "commands", "chargingprofiles", *CONFIGURATION_MODULES, "xyz"]
+    ),
     interface=st.sampled_from(Interface),
     verb=st.sampled_from(Verb),
     platform=st.sampled_from([*(ref.platform for ref in PARTIES.refs), "unknown"]),
@@ -312,7 +362,7 @@ def test_every_message_has_an_answer_and_none_goes_astray(request: RoutingReques
             assert request.receiver in (None, HUB)
         case Refuse(status_code):
             assert status_code in (2001, 4001, 4003)
-            assert request.module != "credentials"
+            assert request.module not in CONFIGURATION_MODULES
         case Resolve():
             assert request.resolved is None
         case Local(party):

@@ -1,0 +1,142 @@
+"""Charging profiles from one partner to another: asked for, set and cleared, their results, and what the CPO tells."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from ocpi.headers import Party
+from tests.journeys.between import CPO, EMSP, UID, Three, result_of, three
+from tests.journeys.network import PARTNER_TOKEN, Json, Network, eventually
+from tests.journeys.peers import Ocpi, addressed, hub_with, session_of
+
+pytestmark = pytest.mark.anyio
+
+PROFILE: Json = {
+    "charging_rate_unit": "W",
+    "min_charging_rate": 1380.5,
+    "charging_profile_period": [{"start_period": 0, "limit": 11000.1}],
+}
+
+
+@pytest.fixture
+async def trio(network: Network) -> Three:
+    made = await three(network)
+    await made.running_session("S1")
+    return made
+
+
+@pytest.mark.parametrize("to", [CPO, None], ids=["named", "found by the hub"])
+async def test_profiles_are_set_asked_for_and_cleared_through_the_hub(trio: Three, to: Party | None) -> None:
+    profiles = trio.emsp.profiles
+    set_id, first = await profiles.set("S1", PROFILE, to=to)
+    assert first == {"result": "ACCEPTED", "timeout": 30}
+    assert await result_of(trio.emsp, set_id) == "ACCEPTED"
+    assert trio.cpo.state.profiles == {"S1": PROFILE}
+
+    ask_id, _ = await profiles.ask("S1", duration_s=900, to=to)
+    assert await result_of(trio.emsp, ask_id) == "ACCEPTED"
+    assert trio.emsp.state.results[ask_id]["profile"]["charging_profile"] == PROFILE
+
+    clear_id, _ = await profiles.clear("S1", to=to)
+    assert await result_of(trio.emsp, clear_id) == "ACCEPTED"
+    assert trio.cpo.state.profiles == {}
+
+    kinds = [trio.emsp.state.results[each]["command"] for each in (set_id, ask_id, clear_id)]
+    assert kinds == ["set_profile_result", "active_profile_result", "clear_profile_result"]
+    told = [each for each in trio.emsp.state.pushed if each.module == "chargingprofiles"]
+    assert {(str(each.sender), str(each.receiver)) for each in told} == {("BE*CPO", "DE*EMS")}
+    assert trio.cpo.state.failures == []
+
+
+async def test_the_first_answer_of_the_cpo_goes_back_as_it_is(trio: Three) -> None:
+    _, first = await trio.emsp.profiles.set("NONE", PROFILE, to=CPO)
+    assert first == {"result": "UNKNOWN_SESSION", "timeout": 30}
+
+
+async def test_the_active_profile_goes_to_whoever_set_it(trio: Three) -> None:
+    await trio.cpo.profiles.tell_active("S1", PROFILE)
+    assert trio.emsp.state.profiles == {"S1": PROFILE}, "before anybody set one: the driver's eMSP"
+    await trio.rival.profiles.set("S1", PROFILE, to=CPO)
+    changed = {**PROFILE, "charging_rate_unit": "A"}
+    await trio.cpo.profiles.tell_active("S1", changed)
+    assert trio.rival.state.profiles == {"S1": changed}
+    assert trio.emsp.state.profiles == {"S1": PROFILE}
+    await trio.cpo.profiles.tell_active("S1", changed, to=EMSP)
+    assert trio.emsp.state.profiles == {"S1": changed}, "a named receiver is the one"
+
+
+async def test_a_profile_that_was_refused_makes_nobody_its_setter(trio: Three) -> None:
+    trio.cpo.state.sessions["S1"]["status"] = "COMPLETED"
+    _, first = await trio.rival.profiles.set("S1", PROFILE, to=CPO)
+    assert isinstance(first, dict)
+    assert first["result"] == "UNKNOWN_SESSION"
+    await trio.cpo.profiles.tell_active("S1", PROFILE)
+    assert trio.rival.state.profiles == {}
+
+
+async def test_the_session_of_another_emsps_driver_is_not_found(trio: Three) -> None:
+    for ask in (trio.rival.profiles.set("S1", PROFILE), trio.rival.profiles.ask("S1"), trio.rival.profiles.clear("S1")):
+        _, first = await ask
+        assert first == {"result": "UNKNOWN_SESSION", "timeout": 0}
+    assert trio.cpo.state.profiles == {}
+
+
+async def test_a_session_id_of_two_cpos_has_to_be_named_with_its_cpo(trio: Three) -> None:
+    second = await trio.network.partner("CPO", "FR*CPO")
+    body = session_of("FR*CPO", "S1", "DE*EMS")
+    assert await Ocpi.of(trio.network, second).code("PUT", "receiver/sessions/FR/CPO/S1", body) == (201, 1000)
+    url = f"{trio.emsp.public_url}/r"
+    emsp, path = trio.raw(trio.emsp), "receiver/chargingprofiles/S1"
+    assert await emsp.code("DELETE", f"{path}?response_url={quote(url, safe='')}") == (200, 2001)
+    asked: Json = {"charging_profile": PROFILE, "response_url": url}
+    assert await emsp.code("PUT", path, asked) == (200, 2001)
+    assert await emsp.code("PUT", path, asked, headers=addressed(to="BE*CPO")) == (200, 1000)
+    preferences = {"profile_type": "GREEN"}
+    assert await emsp.code("PUT", "sender/sessions/S1/charging_preferences", preferences) == (200, 2001)
+
+
+async def test_charging_preferences_reach_the_cpo_of_the_session(trio: Three) -> None:
+    """The simulated CPO has no such endpoint, and its refusal is what comes back."""
+    path, wish = "sender/sessions/S1/charging_preferences", {"profile_type": "GREEN"}
+    answer = await trio.raw(trio.emsp).send("PUT", path, wish)
+    assert answer.status_code == 405
+    assert answer.headers["ocpi-from-party-id"] == "CPO"
+    assert await trio.raw(trio.rival).code("PUT", path, wish) == (404, 2001)
+
+
+async def test_our_own_chargers_say_that_they_take_no_profiles(tmp_path: Path, migrated_database_url: str) -> None:
+    async with hub_with(tmp_path, migrated_database_url) as network:
+        await network.publish()
+        emsp = await network.partner("EMSP", "DE*EMS")
+        emsp.state.tokens[UID] = {**PARTNER_TOKEN, "country_code": "DE", "party_id": "EMS"}
+        station = await network.station()
+        await emsp.start_session(UID, "LOC1", "EVSE-1")
+
+        async def session() -> object:
+            return next(iter(emsp.state.sessions), None)
+
+        session_id = str(await eventually(session))
+        our_cpo = Party("NL", "PLB")
+        for ask in (
+            emsp.profiles.set(session_id, PROFILE),
+            emsp.profiles.set(session_id, PROFILE, to=our_cpo),
+            emsp.profiles.ask(session_id),
+            emsp.profiles.clear(session_id),
+        ):
+            _, first = await ask
+            assert first == {"result": "NOT_SUPPORTED", "timeout": 0}
+        _, first = await emsp.profiles.set("NONE", PROFILE, to=our_cpo)
+        assert first == {"result": "UNKNOWN_SESSION", "timeout": 0}
+        raw = Ocpi.of(network, emsp)
+        assert await raw.code("PUT", f"receiver/chargingprofiles/{session_id}", {}) == (200, 2001)
+        assert await raw.code("GET", f"receiver/chargingprofiles/{session_id}?duration=x") == (200, 2001)
+        await station.close()
+
+
+@pytest.mark.parametrize("level", ["active_profile_result", "set_profile_result", "clear_profile_result"])
+async def test_a_result_that_nobody_waits_for_is_not_found(trio: Three, level: str) -> None:
+    body = {"result": "ACCEPTED"}
+    assert await trio.raw(trio.cpo).code("POST", f"sender/chargingprofiles/{level}/x1", body) == (404, 2000)
+    active = {"start_date_time": "2026-01-01T00:00:00Z", "charging_profile": PROFILE}
+    assert await trio.raw(trio.cpo).code("PUT", "sender/chargingprofiles/NONE", active) == (404, 2000)
