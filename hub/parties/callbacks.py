@@ -3,7 +3,7 @@
 A partner holds a token for the hub and for nobody else, so every URL that leads back to it is replaced by one of ours:
 
     response_url   {hub}/sender/commands/{COMMAND}/{token}, {hub}/sender/chargingprofiles/{level}/{token}
-    Link, next     {hub}/sender/{module}?page={token}
+    Link, next     {hub}/sender/{module}?hub_page={token}
     CDR Location   {hub}/receiver/cdrs/{country_code}/{party_id}/{token}
 
 The token holds the URL, the party that it belongs to, the party that may use it, and until when. The signature also

@@ -1,24 +1,24 @@
 """Messages of one partner to another: passed on as they are, with new routing headers, and answered as they are.
 
 What `hub.parties.routing` decides is carried out here. Three things change on the way: the routing headers, the URLs
-that lead back (`hub.parties.rewriting`), and the ids of reservations (`hub.parties.reservations`).
+that lead back (`hub.parties.rewriting`), and the ids of reservations (`hub.parties.outgoing`).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from hub.parties import callbacks, profile_setters, reservations
+from hub.parties import callbacks, profile_setters
 from hub.parties.callbacks import Callback
-from hub.parties.callers import OWNERS, caller, speaks_as
+from hub.parties.callers import caller
 from hub.parties.clients import Clients
 from hub.parties.directory import Directory, PartyEntry, Snapshot
 from hub.parties.outbox import Refused
+from hub.parties.outgoing import prepare
 from hub.parties.relay import Relay, Relayed
-from hub.parties.rewriting import Address, Given, Rewriter, belongs_to, given, result_kind
+from hub.parties.rewriting import Address, Given, Rewriter, belongs_to, given
 from hub.parties.routing import (
     INVALID_PARAMETERS,
     NOT_CONNECTED,
@@ -38,7 +38,6 @@ from kit.log import correlation_id
 from kit.tx import Database
 from ocpi import registry
 from ocpi.call import Call
-from ocpi.datetimes import parse_datetime
 from ocpi.endpoint import HandlerKey, Interface, Verb
 from ocpi.envelope import parse_envelope
 from ocpi.errors import (
@@ -50,33 +49,20 @@ from ocpi.errors import (
     UnknownReceiver,
 )
 from ocpi.headers import MessageHeaders, Party, write_headers
-from ocpi.inplace import JsonMembers, bare
+from ocpi.inplace import bare
 
 _REFUSALS: Mapping[int, type[OcpiError]] = {
     INVALID_PARAMETERS: InvalidParameters,
     UNKNOWN_RECEIVER: UnknownReceiver,
     NOT_CONNECTED: ReceiverNotConnected,
 }
-_RECEIVER = Interface.RECEIVER
-_CDR_POST: HandlerKey = ("cdrs", _RECEIVER, Verb.POST, "list")
-_SET_PROFILE: HandlerKey = ("chargingprofiles", _RECEIVER, Verb.PUT, "profile")
-_RESERVE: HandlerKey = ("commands", _RECEIVER, Verb.POST, "RESERVE_NOW")
-_CANCEL: HandlerKey = ("commands", _RECEIVER, Verb.POST, "CANCEL_RESERVATION")
-_WITH_TOKEN = (_RESERVE, ("commands", _RECEIVER, Verb.POST, "START_SESSION"))
+_SET_PROFILE: HandlerKey = ("chargingprofiles", Interface.RECEIVER, Verb.PUT, "profile")
 
 Resolver = Callable[[Call], Awaitable[Party | None]]
 """Finds the party that an open message is for; None when it is for us, or when our handler can say what is wrong.
 
 Raises `InvalidParameters` when there are several: the sender then has to name one.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class _Outgoing:
-    """A message as it goes on."""
-
-    body: bytes
-    query: Mapping[str, str]
 
 
 class Forwarder:
@@ -110,7 +96,6 @@ class Forwarder:
         snapshot, asked_at = await self._directory.snapshot(), given(call)
         match await self._decide(call, snapshot, url_is_ours=asked_at is not None):
             case Forward(platform, sender, receiver):
-                _check_owner(call)
                 asker, answerer = Address(sender, caller(call).peer), Address(receiver, snapshot.peers[platform])
                 return await self._forward(call, asker, answerer)
             case Refuse(status_code, reason):
@@ -141,7 +126,7 @@ class Forwarder:
         return self._known[1]
 
     async def _forward(self, call: Call, asker: Address, answerer: Address) -> Response:
-        outgoing = await self._outgoing(call, asker, answerer)
+        outgoing = await prepare(self._db, self._rewriter, call, asker, answerer)
         message = call.headers.forwarded(to_party=answerer.party, from_party=asker.party)
         url = self._url(call, answerer)
         answer = await self._relay.send(
@@ -164,51 +149,6 @@ class Forwarder:
             return self._clients.to(answerer.peer).url(call.module, call.interface, *_segments(call))
         except (Refused, EndpointMissing) as error:
             raise ReceiverNotConnected(f"{answerer.party} has no {call.interface.value} {call.module}") from error
-
-    async def _outgoing(self, call: Call, asker: Address, answerer: Address) -> _Outgoing:
-        """The message with the URLs and ids that the receiver must see. Raises `OcpiError`."""
-        kind, in_query = result_kind(call), call.verb in (Verb.GET, Verb.DELETE)
-        if kind is None:
-            return _Outgoing(call.raw, call.query)
-        members = None if in_query else JsonMembers(call.raw)
-        if members is not None and call.key in _WITH_TOKEN:
-            _check_token(call, members)
-        changes = self._rewriter.request(call, members, asker, answerer)
-        if members is None:
-            return _Outgoing(call.raw, {**call.query, **changes})
-        changes |= await self._reservation(call, members, asker, answerer)
-        return _Outgoing(members.with_texts(changes), call.query)
-
-    async def _reservation(self, call: Call, body: JsonMembers, asker: Address, answerer: Address) -> dict[str, str]:
-        """The reservation's id towards the CPO, for the commands that name one."""
-        if call.key not in (_RESERVE, _CANCEL):
-            return {}
-        reservation_id = body.text("reservation_id")
-        if not 0 < len(reservation_id) <= 36:
-            raise InvalidParameters("/reservation_id: an id has 1 to 36 characters")
-        if call.key == _CANCEL:
-            return {"reservation_id": await self._known_reservation(reservation_id, asker, answerer)}
-        expires_at = _expiry(body)
-        async with self._db.tx() as tx:
-            mapped = await reservations.mapped(
-                tx,
-                platform_id=asker.peer.id,
-                emsp=asker.party,
-                reservation_id=reservation_id,
-                cpo=answerer.party,
-                expires_at=expires_at,
-            )
-        return {"reservation_id": mapped}
-
-    async def _known_reservation(self, reservation_id: str, asker: Address, answerer: Address) -> str:
-        async with self._db.read() as tx:
-            known = await reservations.known(
-                tx, platform_id=asker.peer.id, emsps=[asker.party.key], reservation_id=reservation_id
-            )
-        mapped = next((each.cpo_reservation_id for each in known if each.cpo == answerer.party.key), None)
-        if mapped is None:
-            raise InvalidParameters("/reservation_id: you have made no such reservation there")
-        return mapped
 
     async def _call_back(self, call: Call, asked_at: Given, snapshot: Snapshot) -> Response | None:
         """The answer of the partner that a URL of ours stands for; None when our handler may know the URL.
@@ -275,32 +215,6 @@ def _ref(entry: PartyEntry, snapshot: Snapshot) -> PartyRef:
 def _home(snapshot: Snapshot, party: Party) -> str | None:
     peer = snapshot.peer_of(party.country_code, party.party_id)
     return peer.id if peer is not None and peer.is_registered else None
-
-
-def _check_owner(call: Call) -> None:
-    """Who is forwarded to trusts the hub: nobody gets an object in somebody else's name through it."""
-    if call.owner is not None and call.owner.key not in caller(call).viewer.parties:
-        raise NotFound("that party does not live on your platform")
-    if call.key == _CDR_POST:
-        body = JsonMembers(call.raw)
-        owner = f"{body.text('country_code')}*{body.text('party_id')}".upper()
-        if not speaks_as(caller(call), owner, OWNERS["cdrs"]):
-            raise InvalidParameters("/party_id: that party does not live on your platform as a CPO")
-
-
-def _check_token(call: Call, body: JsonMembers) -> None:
-    """An eMSP starts and reserves with its own drivers' tokens only (commands, section StartSession)."""
-    token = body.value("token")
-    owner = f"{token.get('country_code')}*{token.get('party_id')}".upper() if isinstance(token, dict) else ""
-    if not speaks_as(caller(call), owner, OWNERS["tokens"]):
-        raise InvalidParameters("/token: that party does not live on your platform as an eMSP")
-
-
-def _expiry(body: JsonMembers) -> datetime:
-    try:
-        return parse_datetime(body.text("expiry_date"))
-    except ValueError as error:
-        raise InvalidParameters(f"/expiry_date: {error}") from None
 
 
 def _accepted(answer: Relayed) -> bool:

@@ -24,7 +24,7 @@ from ocpi.headers import Party
 from ocpi.inplace import JsonMembers
 from ocpi.paging import absolute_url, next_link, same_origin
 
-PAGE: Final = "page"
+PAGE: Final = "hub_page"
 """The parameter of a list's URL that holds the token of a partner's next page."""
 CDR_VALIDITY = timedelta(days=3650)
 """As long as somebody may have to show a bill."""

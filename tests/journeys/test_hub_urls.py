@@ -115,7 +115,7 @@ async def test_a_list_of_another_partner_is_read_page_by_page_through_the_hub(pa
         assert answer.headers["ocpi-from-party-id"] == "EMS"
         found += [item["uid"] for item in answer.json()["data"]]
         link = answer.links.get("next")
-        assert link is None or link["url"].startswith(f"{pair.cpo.base}/sender/tokens?page=")
+        assert link is None or link["url"].startswith(f"{pair.cpo.base}/sender/tokens?hub_page=")
         path = link["url"].partition("/2.2.1/")[2] if link else None
         headers = {}  # the URL says whose page it is
     assert found == ["T0", "T1", "T2", "T3", "T4"]
@@ -292,8 +292,8 @@ async def test_a_forged_url_leads_nowhere(pair: Pair) -> None:
         f"sender/chargingprofiles/set_profile_result/{token}",
     ):
         assert await pair.cpo.code("POST", tried, body) == (404, 2000), tried
-    assert await pair.cpo.code("GET", f"sender/tokens?page={token}") == (404, 2000)
-    assert await pair.cpo.code("GET", "sender/tokens?page=x") == (404, 2000)
+    assert await pair.cpo.code("GET", f"sender/tokens?hub_page={token}") == (404, 2000)
+    assert await pair.cpo.code("GET", "sender/tokens?hub_page=x") == (404, 2000)
     assert await pair.cpo.code("GET", f"receiver/cdrs/BE/CPO/{token}") == (404, 2000)
     assert pair.emsp_server.seen == []
 
@@ -331,6 +331,17 @@ async def test_a_url_ends_and_survives_a_restart_and_a_new_key(
             clock.advance(1_000)
             assert await again.code("POST", path, body) == (404, 2000)
         assert len(pair.emsp_server.seen) == 2
+
+
+async def test_a_result_that_nobody_takes_in_time_is_a_timeout(
+    tmp_path: Path, migrated_database_url: str, http: httpx.AsyncClient
+) -> None:
+    async with hub_with(tmp_path, migrated_database_url, egress_timeout_s=1.0) as network:
+        pair = await pair_on(network, http)
+        path = await pair.given_url()
+        pair.emsp_server.delay_s = 3
+        assert await pair.cpo.code("POST", path, {"result": "ACCEPTED"}) == (200, 4002)
+        pair.emsp_server.delay_s = 0
 
 
 async def test_no_header_is_smuggled_in_either_direction(pair: Pair) -> None:

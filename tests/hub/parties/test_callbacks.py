@@ -74,7 +74,9 @@ def test_a_time_beyond_what_is_written_is_the_last_one_that_can_be() -> None:
     assert found.expires_at.year == 2106
 
 
-@pytest.mark.parametrize("kind", ["commands/STOP_SESSION", "chargingprofiles/set_profile_result", "locations?page", ""])
+@pytest.mark.parametrize(
+    "kind", ["commands/STOP_SESSION", "chargingprofiles/set_profile_result", "locations?hub_page", ""]
+)
 def test_a_token_is_of_no_use_as_another_kind_of_url(kind: str) -> None:
     assert used(signed(), kind=kind) is None
 
