@@ -3,71 +3,17 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from typing import Any
 
-import httpx
 import orjson
 import pytest
 from starlette.responses import Response
 
-from hub.tokens import service
-from hub.tokens.flows import Authorization, Question
 from hub.tokens.whitelist import Verdict
-from ocpi.v221.tokens import LocationReferences
+from tests.hub.tokens.emsps import DEADLINE_S, PLACE, UID, Emsps, says, token
 from tests.journeys.network import Network, http_client, tidy_up
-from tests.journeys.peers import Ocpi, Stranger, credentials, hub_with, stranger, success
+from tests.journeys.peers import hub_with, success
 
 pytestmark = pytest.mark.anyio
-
-UID = "0411AABBCC"
-DEADLINE_S = 1.0
-PLACE = LocationReferences(location_id="LOC1", evse_uids=["EVSE-1"])
-
-Json = dict[str, Any]
-
-
-def token(party: str = "DE*EMS", **fields: Any) -> Json:
-    return {
-        "country_code": party[:2],
-        "party_id": party[3:],
-        "uid": UID,
-        "type": "RFID",
-        "contract_id": f"{party[:2]}-{party[3:]}-C1",
-        "issuer": "An eMSP",
-        "valid": True,
-        "whitelist": "ALLOWED",
-        "last_updated": "2026-01-01T00:00:00Z",
-        **fields,
-    }
-
-
-@dataclass
-class Emsps:
-    """A hub and eMSPs that answer what a test tells them to."""
-
-    network: Network
-    stack: AsyncExitStack
-    http: httpx.AsyncClient
-
-    async def add(self, party: str, *, role: str = "EMSP") -> Stranger:
-        made = await self.stack.enter_async_context(stranger())
-        versions = made.speaks({"SENDER/tokens": f"{made.url}/tokens"})
-        invitation = await self.network.send("POST", "/partners/invitations", {"name": party}, expect=201)
-        invitee = Ocpi.with_token(self.network, self.http, invitation["token"])
-        assert await invitee.code("POST", "credentials", credentials(versions, f"{role}:{party}")) == (200, 1000)
-        made.seen.clear()
-        return made
-
-    async def store(self, party: str, **fields: Any) -> None:
-        hub = self.network.up.hub
-        snapshot = await hub.directory.snapshot()
-        peer = snapshot.peer_of(party[:2], party[3:])
-        async with hub.db.tx() as tx:
-            await service.put(tx, hub.keys, token(party, **fields), platform_id=peer.id if peer else None)
-
-    async def decide(self, *, place: LocationReferences | None = None, asker: str | None = None) -> Authorization:
-        return await self.network.up.hub.starter.authorizer.decide(Question(UID, "RFID", place, asker))
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +28,6 @@ async def emsps(hub: Network) -> AsyncIterator[Emsps]:
     async with http_client() as http, AsyncExitStack() as stack:
         yield Emsps(hub, stack, http)
     await tidy_up(hub)
-
-
-def says(verdict: str, party: str = "DE*EMS", **fields: Any) -> Response:
-    return success({"allowed": verdict, "token": token(party), **fields})
 
 
 ROWS = [
