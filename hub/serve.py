@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import uvicorn
 from sqlalchemy.exc import IntegrityError
+from starlette.types import ASGIApp
 
 from hub import schema
 from hub.app import Hub, http_app, open_hub
 from hub.parties.registration import settle_own_parties
 from hub.settings import ServerRole, Settings
 from kit.clock import Clock
+from kit.listener import guarded_protocol
 from kit.log import get
 
 log = get(__name__)
@@ -53,7 +55,7 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
     roles = set(settings.roles)
     app = http_app(hub, operator_api=ServerRole.API in roles, ocpi_api=ServerRole.OCPI in roles)
     # `_serve` is `serve` without uvicorn's own signal handlers: the caller decides when the process ends.
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S))
+    server = uvicorn.Server(_http_config(settings, app))
     http = asyncio.create_task(server._serve(sockets=[listener]))
     logging = asyncio.create_task(hub.messages.run())
     workers: list[asyncio.Task[None]] = []
@@ -82,6 +84,20 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
         await asyncio.gather(logging, return_exceptions=True)
         await hub.close()
         listener.close()
+
+
+def _http_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
+    protocol = guarded_protocol(
+        head_s=settings.http_head_timeout_s, body_s=settings.http_body_timeout_s, head_bytes=settings.http_head_bytes
+    )
+    return uvicorn.Config(
+        app,
+        http=protocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
 
 
 async def serve(settings: Settings, *, stop: asyncio.Event) -> None:

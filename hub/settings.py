@@ -83,9 +83,9 @@ class Settings(BaseSettings):
     ocpi_requests_at_once: int = Field(
         100, ge=0, description="Requests of one partner that may be under way in a process; 0 for any number."
     )
-    http_header_timeout_s: float = Field(10.0, gt=0, description="Longest wait for the head of an HTTP request.")
-    http_request_timeout_s: float = Field(60.0, gt=0, description="Longest wait for a whole HTTP request.")
-    http_header_bytes: int = Field(64 * 2**10, ge=1024, description="Largest head of an HTTP request.")
+    http_head_timeout_s: float = Field(10.0, gt=0, description="Longest wait for the head of an HTTP request.")
+    http_body_timeout_s: float = Field(30.0, gt=0, description="Longest wait for the body of an HTTP request.")
+    http_head_bytes: int = Field(64 * 2**10, ge=1024, description="Largest head of an HTTP request.")
     message_log_days: float = Field(30.0, gt=0, description="How long the masked OCPI messages are kept.")
     message_content_days: float = Field(7.0, gt=0, description="How long the exact, encrypted messages are kept.")
     message_body_bytes: int = Field(

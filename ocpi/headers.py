@@ -24,6 +24,7 @@ FROM_COUNTRY = "OCPI-from-country-code"
 _MAX_ID = 255
 _MAX_TOKEN = 255
 _MAX_AUTHORIZATION = 1024
+_MAX_PASSED = 4096
 _VISIBLE = re.compile(r"[\x21-\x7E]+")
 _PRINTABLE = re.compile(r"[\x20-\x7E]+")
 _AUTHORIZATION = re.compile(r"[Tt][Oo][Kk][Ee][Nn] +([\x21-\x7E]+) *")
@@ -159,6 +160,13 @@ def header_values(message: MessageHeaders) -> dict[str, str]:
         written[FROM_COUNTRY] = message.from_party.country_code
         written[FROM_PARTY] = message.from_party.party_id
     return written
+
+
+def header_value(value: str | None) -> str | None:
+    """A header of somebody else's that is passed on; None for one that must not stand in a header of ours."""
+    if value is None or len(value) > _MAX_PASSED or _PRINTABLE.fullmatch(value) is None:
+        return None
+    return value
 
 
 def _is_id(value: str) -> bool:

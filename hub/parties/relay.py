@@ -4,7 +4,6 @@ A hub answers with codes of its own (4xxx) only when it cannot forward; everythi
 included, goes back unchanged (OCPI 2.2.1, transport and format, status codes).
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -18,12 +17,11 @@ from kit.guard import forbid_in_tx
 from kit.http import Egress
 from kit.log import get
 from ocpi.errors import ForwardTimeout, ReceiverNotConnected
-from ocpi.headers import MessageHeaders, write_headers
+from ocpi.headers import MessageHeaders, header_value, write_headers
 from ocpi.paging import absolute_url, same_origin
 
 log = get(__name__)
 
-_PRINTABLE = re.compile(r"[\x20-\x7E]*")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SAME_METHOD_REDIRECTS = frozenset({307, 308})
 
@@ -57,7 +55,7 @@ class Relay:
         except Refused as error:
             raise ReceiverNotConnected(f"{message.to_party} is not registered") from error
         if body:
-            headers["Content-Type"] = content_type or "application/json"
+            headers["Content-Type"] = header_value(content_type) or "application/json"
         try:
             answer = await self._exchange(method, url, headers, body)
             mended = _mended(answer)
@@ -89,7 +87,7 @@ class Relay:
 def _readable(answer: aiohttp.ClientResponse) -> dict[str, str]:
     """The headers by name, several of one name as one."""
     found = {name.lower(): ", ".join(answer.headers.getall(name)) for name in answer.headers}
-    return {name: value for name, value in found.items() if _PRINTABLE.fullmatch(value)}
+    return {name: value for name, value in found.items() if header_value(value) is not None}
 
 
 def _mended(answer: Relayed) -> str | None:
