@@ -120,7 +120,7 @@ async def test_what_a_receiver_answers_in_its_headers_breaks_nothing(network: Ne
         invitee = Ocpi.with_token(network, cpo.http, invitation["token"])
         await invitee.send("POST", "credentials", credentials(versions, "EMSP:DE*EMS"))
         odd = Response(b'{"status_code":1000}')
-        odd.raw_headers += [(b"link", "<http://h/€>; rel=next".encode()), (b"location", b"x" * 9000)]
+        odd.raw_headers += [(b"link", "<http://h/€>; rel=next".encode()), (b"location", b"x" * 5000)]
         receiver.replies["/locations"] = lambda _: odd
         headers = {**addressed(to="DE*EMS"), "Authorization": authorization(cpo.token)}
         listed = [(name.encode(), value.encode()) for name, value in headers.items()]
