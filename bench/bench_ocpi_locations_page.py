@@ -60,7 +60,7 @@ def _evse(number: int, place: int) -> dict[str, Any]:
     }
 
 
-def _environment(folder: str) -> dict[str, str]:
+def environment_in(folder: str) -> dict[str, str]:
     return {
         **os.environ,
         "PLUGBRIDGE_DATABASE_URL": f"sqlite:///{folder}/bench.db",
@@ -69,10 +69,11 @@ def _environment(folder: str) -> dict[str, str]:
         "PLUGBRIDGE_OCPP_PORT": "0",
         "PLUGBRIDGE_EGRESS_PRIVATE_NETWORKS": "127.0.0.0/8,::1/128",
         "PLUGBRIDGE_LOG_LEVEL": "warning",
+        "PLUGBRIDGE_OCPI_REQUESTS_PER_S": "0",
     }
 
 
-def _operator_key(environment: dict[str, str]) -> str:
+def operator_key(environment: dict[str, str]) -> str:
     command = [sys.executable, "-m", "hub.cli", "operator-key", "create"]
     done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return done.stdout.strip()
@@ -94,8 +95,8 @@ async def _register(url: str, key: str) -> str:
 
 async def _main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        environment = _environment(folder)
-        key = _operator_key(environment)
+        environment = environment_in(folder)
+        key = operator_key(environment)
         with server("bench.servers.hub", environment=environment) as ours:
             headers = {"Authorization": await _register(ours.url, key)}
             url = f"{ours.url}/ocpi/2.2.1/sender/locations?limit={LOCATIONS}"

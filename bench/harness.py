@@ -104,6 +104,10 @@ async def compare(name: str, *, target: float, ours: Measured, bare: Measured, r
     for _ in range(rounds):
         await bare.round()
         await ours.round()
-    ratio = bare.cost_us / ours.cost_us
     print(f"{name}: {ours.cost_us:.1f} us of CPU for a message, bare {bare.cost_us:.1f} us", file=sys.stderr)
+    tell(name, bare.cost_us / ours.cost_us, target)
+
+
+def tell(name: str, ratio: float, target: float) -> None:
+    """Print the line of one ratio."""
     print(f"{name} ratio={ratio:.2f} target={target:.2f} {'ok' if ratio >= target else 'short'}", flush=True)

@@ -1,7 +1,8 @@
-"""Many HTTP/1.1 clients from one process: the same GET again and again over kept-alive connections."""
+"""Many HTTP/1.1 clients from one process: the same request again and again over kept-alive connections."""
 
 import asyncio
 import re
+import time
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -18,11 +19,13 @@ class _Client(asyncio.Protocol):
         self._head = b""
         self._missing = 0
         self._transport: asyncio.Transport | None = None
+        self._asked_at = 0.0
+        self.took: list[float] = []
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's transports have the methods, not the base class
-        self._transport.write(self._request)
+        self._ask()
 
     def data_received(self, data: bytes) -> None:
         if self._missing == 0:
@@ -42,11 +45,17 @@ class _Client(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail(exc or ConnectionError("the server has closed the connection"))
 
+    def _ask(self) -> None:
+        assert self._transport is not None
+        self._asked_at = time.perf_counter()
+        self._transport.write(self._request)
+
     def _answered(self) -> None:
         assert self._transport is not None
+        self.took.append(time.perf_counter() - self._asked_at)
         self._left -= 1
         if self._left:
-            self._transport.write(self._request)
+            self._ask()
         elif not self.done.done():
             self.done.set_result(None)
             self._transport.close()
@@ -58,15 +67,24 @@ class _Client(asyncio.Protocol):
 
 async def get_often(url: str, headers: dict[str, str], *, connections: int, requests: int) -> int:
     """Each connection asks so often, one request after the other. Returns how many answers came, all of them 200."""
+    return len(await ask_often("GET", url, headers, connections=connections, requests=requests))
+
+
+async def ask_often(
+    method: str, url: str, headers: dict[str, str], body: bytes = b"", *, connections: int, requests: int
+) -> list[float]:
+    """The same with any method and body; returns how many seconds each answer took."""
     parts = urlsplit(url)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     fields = {"Host": parts.netloc, **headers}
-    lines = [f"GET {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
-    request = "\r\n".join(lines).encode()
+    if body:
+        fields |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
+    request = "\r\n".join(lines).encode() + body
     loop = asyncio.get_running_loop()
     joined = [
         await loop.create_connection(lambda: _Client(request, requests), str(parts.hostname), parts.port or 80)
         for _ in range(connections)
     ]
     await asyncio.gather(*(client.done for _, client in joined))
-    return connections * requests
+    return [took for _, client in joined for took in client.took]

@@ -3,7 +3,6 @@
 It stands in for the other side of the network, so its CPU time is nobody's.
 """
 
-import asyncio
 import socket
 
 import orjson
@@ -19,7 +18,10 @@ MODULES = ("commands", "locations", "tokens")
 def _details(url: str) -> bytes:
     named = [("credentials", "SENDER"), *((module, side) for module in MODULES for side in ("SENDER", "RECEIVER"))]
     endpoints = [{"identifier": name, "role": role, "url": f"{url}/{role.lower()}/{name}"} for name, role in named]
-    data = {"version": "2.2.1", "endpoints": endpoints}
+    return _told({"version": "2.2.1", "endpoints": endpoints})
+
+
+def _told(data: object) -> bytes:
     return orjson.dumps({"data": data, "status_code": 1000, "timestamp": "2026-03-01T12:00:00Z"})
 
 
@@ -27,14 +29,18 @@ async def _main() -> None:
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     versions = orjson.dumps(
-        {"data": [{"version": "2.2.1", "url": f"{url}/details"}], "status_code": 1000, "timestamp": "2026-03-01T12:00:00Z"}
+        {
+            "data": [{"version": "2.2.1", "url": f"{url}/details"}],
+            "status_code": 1000,
+            "timestamp": "2026-03-01T12:00:00Z",
+        }
     )
     answers = {"/versions": versions, "/details": _details(url)}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive()).get("more_body"):
             pass
-        body = answers.get(scope["path"].partition("@")[0])
+        body = answers.get(scope["path"])
         headers = _HEADERS
         if body is not None:
             headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]

@@ -4,7 +4,7 @@ import asyncio
 
 import uvloop
 
-from hub.serve import running
+from hub.serve import running, spare_collector
 from hub.settings import Settings
 from kit import log
 
@@ -13,6 +13,7 @@ async def _main() -> None:
     settings = Settings()
     log.configure(settings.log_level, json=True)
     async with running(settings) as up:
+        spare_collector()
         print(up.http_url, flush=True)
         await asyncio.Event().wait()
 

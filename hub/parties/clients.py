@@ -1,7 +1,7 @@
 """Requests to partners: the right URL, our token for them, routing headers, and one way to say that it failed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 
@@ -30,9 +30,16 @@ class Clients:
     clock: Clock
     sender: str
     timeout_s: float
+    _made: dict[str, tuple[Peer, PartnerClient]] = field(default_factory=dict, repr=False)
 
     def to(self, peer: Peer) -> PartnerClient:
         """A client for one partner. Raises `Refused` for one that has not registered."""
+        made = self._made.get(peer.id)
+        if made is None or made[0] is not peer:
+            made = self._made[peer.id] = peer, self._client(peer)
+        return made[1]
+
+    def _client(self, peer: Peer) -> PartnerClient:
         return PartnerClient(
             self.http,
             {_endpoint(name): url for name, url in peer.endpoints.items()},

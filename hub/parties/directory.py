@@ -129,6 +129,8 @@ class Directory:
         self._agreements = Agreements(default=agreed_by_default)
         self._snapshot: Snapshot | None = None
         self._rings = 0
+        self._seen: tuple[Snapshot | None, dict[str, KnownToken]] = None, {}
+        """Tokens of this snapshot that were presented, so that each is digested once."""
         db.doorbells.listen(DOORBELL, self._forget)
 
     async def snapshot(self) -> Snapshot:
@@ -143,12 +145,19 @@ class Directory:
     async def token(self, candidates: Sequence[str]) -> KnownToken | None:
         """What the first candidate that is known and still valid stands for."""
         snapshot = await self.snapshot()
+        if self._seen[0] is not snapshot:
+            self._seen = snapshot, {}
+        seen = self._seen[1]
         for candidate in candidates:
-            for digest in self._keys.digests(TOKEN_PURPOSE, candidate):
-                known = snapshot.tokens.get(digest)
-                if known and (known.valid_until is None or known.valid_until > self._db.clock.now()):
-                    return known
+            known = seen.get(candidate) or self._stored(snapshot, candidate)
+            if known and (known.valid_until is None or known.valid_until > self._db.clock.now()):
+                seen[candidate] = known
+                return known
         return None
+
+    def _stored(self, snapshot: Snapshot, candidate: str) -> KnownToken | None:
+        digests = self._keys.digests(TOKEN_PURPOSE, candidate)
+        return next((known for digest in digests if (known := snapshot.tokens.get(digest))), None)
 
     async def agreements(self, tx: Tx) -> Agreements:
         """What is agreed as the transaction sees it, for those who must not go by a snapshot from a moment ago."""

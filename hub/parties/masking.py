@@ -58,10 +58,14 @@ _COUNTRY, _PARTY = re.compile(r"[A-Za-z]{2}"), re.compile(r"[A-Za-z0-9]{3}")
 
 
 class Masker:
-    """Masks messages. `digest` makes a short text of a value, the same each time, that nobody can turn back."""
+    """Masks messages, and remembers the masks as long as it lives.
+
+    `digest` makes a short text of a value, the same each time, that nobody can turn back.
+    """
 
     def __init__(self, digest: Digest) -> None:
         self._digest = digest
+        self._masks: dict[str, str] = {}
 
     def body(self, value: Json, module: str | None, found: Found) -> Json:
         """A copy of a body; what was masked is added to `found`."""
@@ -80,7 +84,7 @@ class Masker:
         for place, segment in enumerate(segments):
             is_owner = len(segments) == 3 and (_COUNTRY, _PARTY, None)[place]
             if segment and segment != "authorize" and not (is_owner and is_owner.fullmatch(segment)):
-                shown[place] = quote(self._digested(unquote(segment), found), safe="#")
+                shown[place] = self._digested(unquote(segment), found)
         return "/".join(shown)
 
     def _query(self, query: str) -> str:
@@ -130,7 +134,9 @@ class Masker:
         return HIDDEN if isinstance(value, dict) else self._digested(str(value), found)
 
     def _digested(self, text: str, found: Found) -> str:
-        mask = f"#{self._digest(text.casefold())}"
+        mask = self._masks.get(text)
+        if mask is None:
+            mask = self._masks[text] = f"#{self._digest(text.casefold())}"
         if len(text) >= SHORTEST:
             found[text] = mask
         return mask
@@ -140,10 +146,19 @@ def scrubbed(text: str, found: Mapping[str, str]) -> str:
     """The text without any value that was masked elsewhere in the message, however it is written."""
     folded = text.casefold()
     for value, mask in found.items():
-        for spelling in {value, quote(value, safe=""), orjson.dumps(value).decode()[1:-1]}:
-            if spelling.casefold() in folded:
+        for spelling in _spellings(value):
+            if spelling in folded:
                 text = re.sub(re.escape(spelling), lambda _, mask=mask: mask, text, flags=re.IGNORECASE)  # type: ignore[misc]
     return text
+
+
+def _spellings(value: str) -> tuple[str, ...]:
+    """How a value may stand in a JSON text or a URL, in lower case."""
+    folded = value.casefold()
+    if folded.isascii() and folded.isalnum():
+        return (folded,)
+    escaped = (quote(value, safe=""), orjson.dumps(value).decode()[1:-1])
+    return (folded, *(each.casefold() for each in escaped))
 
 
 def shown_url(url: str) -> str:

@@ -20,7 +20,11 @@ PARSED = 4
 """A body of up to so many times the limit is parsed, masked and then cut; of a longer one only the size is kept."""
 
 _STATUS_CODE = re.compile(rb'"status_code"\s*:\s*"?(\d{4})')
-_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
+_KEPT_HEADERS = (
+    *("content-type", "x-request-id", "x-correlation-id", "location", "link", "x-total-count", "x-limit"),
+    *("ocpi-to-country-code", "ocpi-to-party-id", "ocpi-from-country-code", "ocpi-from-party-id", "retry-after"),
+)
+"""Of the others some are credentials, and none says anything about the message."""
 _SIDE = re.compile(r"(.*?/(?:sender|receiver)/[a-z]+)(/.*)?")
 _WRITES = frozenset({"PUT", "PATCH", "DELETE"})
 
@@ -208,11 +212,8 @@ def _key(party: Party | None) -> str | None:
 
 
 def _open(headers: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name.lower(): value.encode("utf-8", "replace").decode()
-        for name, value in headers.items()
-        if name.lower() not in _SECRET_HEADERS
-    }
+    found = {name: value for name in _KEPT_HEADERS if (value := headers.get(name)) is not None}
+    return {name: value if value.isascii() else ascii(value) for name, value in found.items()}
 
 
 def _mark(size: int, what: str) -> str:
