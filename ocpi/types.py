@@ -33,6 +33,8 @@ NOT_AVAILABLE = "#NA"
 
 _MAX_ENUM_LENGTH = 100
 _MAX_NUMBER_EXPONENT = 30
+_MAX_INTEGER = 2**63 - 1
+"""Beyond 64 bits a whole number is written as a float, as JSON readers have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,8 @@ class _NumberCodec:
 
     @staticmethod
     def _write(number: Decimal) -> int | float:
-        return int(number) if number == number.to_integral_value() else float(number)
+        is_whole = number == number.to_integral_value() and abs(number) <= _MAX_INTEGER
+        return int(number) if is_whole else float(number)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -160,11 +163,13 @@ Number = Annotated[Decimal, _NumberCodec]
 class _IntegerCodec:
     @staticmethod
     def _read(value: object) -> int:
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
         if isinstance(value, float) and value.is_integer():
-            return int(value)
-        raise ValueError("an int is a JSON number without a fraction")
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError("an int is a JSON number without a fraction")
+        if abs(value) > _MAX_INTEGER:
+            raise ValueError("an int of a size that means something is expected")
+        return value
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
+import orjson
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -130,6 +131,8 @@ def test_four_decimals_survive_any_trip(number: Decimal) -> None:
         ("integer", 1.5),
         ("integer", "3"),
         ("integer", False),
+        ("integer", 1e20),
+        ("integer", -(2**64)),
         ("boolean", "true"),
         ("boolean", 1),
         ("moment", 1700000000),
@@ -149,6 +152,12 @@ def test_a_wrong_value_is_refused_at_its_pointer_without_repeating_it(field: str
 
 def test_a_whole_number_with_a_fraction_of_zero_is_an_int() -> None:
     assert Sample.model_validate({"integer": 300.0}).integer == 300
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, 2**63, 1e25, -1e30])
+def test_a_number_of_any_size_that_is_read_can_be_written(number: float) -> None:
+    written = orjson.loads(orjson.dumps(to_json(Sample.model_validate({"number": number}))))
+    assert float(written["number"]) == float(number)
 
 
 def test_na_stands_for_what_cannot_be_known() -> None:
