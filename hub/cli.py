@@ -7,17 +7,22 @@ from collections.abc import Coroutine
 from typing import Annotated, Any, TypeVar
 
 import typer
+from asyncpg import PostgresError
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
 
 from auth.keys import create_key
 from auth.subjects import OperatorRole
 from hub import schema
-from hub.app import OCPI, VERSION, json_app, key_ring, open_hub
+from hub.app import key_ring
 from hub.serve import PartialRolesOnMemoryBus, running
 from hub.settings import ServerRole, Settings
 from kit import log
+from kit.bus import BusUnavailable
 from kit.clock import SystemClock
+from kit.crypto import CryptoError
 from kit.tx import Database
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -81,20 +86,23 @@ def migrate() -> None:
 @cli.command()
 def config(as_json: JsonOption = False) -> None:
     """Print the effective settings, without secrets."""
-    values = Settings().model_dump(mode="json")
+    values = Settings().shown()
     if as_json:
         out.print_json(data=values)
         return
     table = Table("setting", "value", "meaning")
     for name, field in Settings.model_fields.items():
-        table.add_row(f"PLUGBRIDGE_{name.upper()}", str(values[name]), field.description or "")
+        value = ",".join(values[name]) if isinstance(values[name], list) else str(values[name] or "")
+        table.add_row(f"PLUGBRIDGE_{name.upper()}", value, field.description or "")
     out.print(table)
 
 
 @cli.command()
 def routes(as_json: JsonOption = False) -> None:
     """Print every route of the HTTP APIs and the OCPI modules that are served."""
-    found = _run(_routes())
+    from hub.openapi import routes as served
+
+    found = _run(served())
     if as_json:
         out.print_json(data=[{"methods": methods, "path": path} for methods, path in found])
         return
@@ -193,8 +201,22 @@ def simulate_fleet(
 
 
 def main() -> None:
-    """The entry point `plugbridge`."""
-    cli()
+    """The entry point `plugbridge`. What whoever runs it can mend is told in a line, without a stack."""
+    try:
+        cli()
+    except ValidationError as error:
+        for fault in error.errors(include_url=False, include_input=False, include_context=False):
+            name = str(fault["loc"][0]).upper() if fault["loc"] else "…"
+            err.print(
+                f"plugbridge: PLUGBRIDGE_{name}: {fault['msg'].removeprefix('Value error, ')}",
+                markup=False,
+                soft_wrap=True,
+            )
+        raise SystemExit(2) from None
+    except (OSError, SQLAlchemyError, PostgresError, BusUnavailable, CryptoError) as error:
+        what = getattr(error, "orig", None) or error
+        err.print(f"plugbridge: {what or type(what).__name__}", markup=False, soft_wrap=True)
+        raise SystemExit(1) from None
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
@@ -234,20 +256,6 @@ async def _create_key(settings: Settings, name: str, role: OperatorRole) -> str:
             return await create_key(tx, key_ring(settings), name=name, role=role)
     finally:
         await db.close()
-
-
-async def _routes() -> list[tuple[str, str]]:
-    hub = await open_hub(Settings(), public_url="http://localhost:8000")
-    try:
-        found = []
-        for route in json_app(hub).routes:
-            methods = ",".join(sorted(getattr(route, "methods", None) or ["*"]))
-            found.append((methods, str(getattr(route, "path", ""))))
-        for module, side, verb, level in sorted(hub.ocpi_handlers):
-            found.append((verb.value, f"{OCPI}/{VERSION}/{side.value.lower()}/{module} ({level})"))
-        return found
-    finally:
-        await hub.close()
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
-"""The OpenAPI documents that `openapi/` keeps: the operator API, and OCPI in each version that is served."""
+"""What is served, described: the OpenAPI documents that `openapi/` keeps, and the list of routes."""
 
 import asyncio
 import json
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
+from starlette.routing import Route
 
-from hub.app import VERSION, Hub, json_app, open_hub
+from hub.app import OCPI, VERSION, Hub, json_app, open_hub
 from hub.settings import Settings
 from kit.crypto import KeyRing
 from ocpi.openapi import openapi_document
@@ -36,14 +39,36 @@ def render(document: dict[str, Any]) -> str:
 
 
 async def _documents() -> dict[str, dict[str, Any]]:
-    # Neither the database nor the ring is used: the parts are made, and only described.
-    settings = Settings(database_url="sqlite:///unused.db", keys=SecretStr(KeyRing.generate().to_text()))
-    hub: Hub = await open_hub(settings, public_url="http://localhost:8000")
-    try:
+    async with described_hub() as hub:
         ocpi = openapi_document(VERSION, keys=list(hub.ocpi_handlers), title="Plugbridge: OCPI")
         return {"operator.json": json_app(hub).openapi(), f"ocpi-{VERSION}.json": dict(ocpi)}
+
+
+async def routes() -> list[tuple[str, str]]:
+    """Every route that is served, as methods and path; those of OCPI by the level of what they are about."""
+    async with described_hub() as hub:
+        app = json_app(hub)
+        found = [(_methods(route.methods or ()), route.path) for route in app.routes if isinstance(route, Route)]
+        found += [(_methods(item), path) for path, item in app.openapi()["paths"].items()]
+        for module, side, verb, level in sorted(hub.ocpi_handlers):
+            found.append((verb.value, f"{OCPI}/{VERSION}/{side.value.lower()}/{module} ({level})"))
+        return found
+
+
+@asynccontextmanager
+async def described_hub() -> AsyncIterator[Hub]:
+    """A hub whose parts are made, and only described: neither database, bus nor ring are used."""
+    keys = SecretStr(KeyRing.generate().to_text())
+    settings = Settings(database_url="sqlite:///unused.db", bus_url="memory://", keys=keys)
+    hub = await open_hub(settings, public_url="http://localhost:8000")
+    try:
+        yield hub
     finally:
         await hub.close()
+
+
+def _methods(names: Iterable[str]) -> str:
+    return ",".join(sorted(name.upper() for name in names))
 
 
 if __name__ == "__main__":

@@ -132,5 +132,10 @@ def _listen(settings: Settings) -> socket.socket:
     # asyncio switches Nagle's algorithm off only on sockets that say they are TCP; with it, each answer waits 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((settings.http_host, settings.http_port))
+    try:
+        listener.bind((settings.http_host, settings.http_port))
+    except OSError as error:
+        listener.close()
+        where = f"{settings.http_host}:{settings.http_port}"
+        raise OSError(error.errno, f"cannot listen on {where}: {error.strerror}") from None
     return listener

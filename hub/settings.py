@@ -4,7 +4,8 @@ from datetime import timedelta
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic.functional_validators import BeforeValidator
@@ -31,6 +32,24 @@ def _party(value: str) -> str:
     return value.upper()
 
 
+def _url_of(*schemes: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if urlsplit(value).scheme.partition("+")[0] not in schemes:
+            raise ValueError(f"a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)} is expected")
+        return value
+
+    return AfterValidator(check)
+
+
+def without_password(url: str) -> str:
+    """The URL with stars for its password."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+
+
 Party = Annotated[str, AfterValidator(_party)]
 Words = BeforeValidator(_words)
 
@@ -40,8 +59,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PLUGBRIDGE_", extra="forbid")
 
-    database_url: str = Field("sqlite:///plugbridge.db", description="Where all is stored: sqlite or postgresql.")
-    bus_url: str = Field("memory://", description="How processes reach each other: memory or nats.")
+    database_url: Annotated[str, _url_of("sqlite", "postgresql")] = Field(
+        "sqlite:///plugbridge.db", description="Where all is stored: sqlite or postgresql."
+    )
+    bus_url: Annotated[str, _url_of("memory", "nats", "tls")] = Field(
+        "memory://", description="How processes reach each other: memory or nats."
+    )
     roles: Annotated[list[ServerRole], NoDecode, Words] = Field(
         list(ServerRole), description="What this process does: api, ocpi, csms, worker."
     )
@@ -119,6 +142,11 @@ class Settings(BaseSettings):
     live_page_max_viewers: int = Field(100, ge=0, description="Most who may watch the live page at a time.")
     log_level: str = Field("info", description="debug, info, warning or error.")
     log_json: bool = Field(False, description="Write log lines as JSON.")
+
+    def shown(self) -> dict[str, Any]:
+        """Every setting as JSON, without secrets."""
+        shown: dict[str, Any] = self.model_dump(mode="json")
+        return shown | {name: without_password(shown[name]) for name in ("database_url", "bus_url")}
 
     @property
     def session_update_interval(self) -> timedelta:

@@ -1,0 +1,101 @@
+"""The command line: what scripts read, and what it says when something is wrong."""
+
+import json
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.cli import main
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `plugbridge` with arguments and settings; gives its exit code, its output and its complaints."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def invoke(*arguments: str, **settings: Any) -> tuple[int, str, str]:
+        for name, value in settings.items():
+            monkeypatch.setenv(f"PLUGBRIDGE_{name.upper()}", str(value))
+        monkeypatch.setattr(sys, "argv", ["plugbridge", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        told = capsys.readouterr()
+        return int(ended.value.code or 0), told.out, told.err
+
+    return invoke
+
+
+def test_the_settings_are_shown_without_secrets(run: Run) -> None:
+    url = "postgresql://hub:SECRET@db.example:5432/hub"
+    code, out, _ = run("config", "--json", database_url=url, keys="k1:U0VDUkVU", bus_url="nats://u:SECRET@bus:4222")
+    shown = json.loads(out)
+    assert code == 0
+    assert "SECRET" not in out
+    assert "U0VDUkVU" not in out
+    assert shown["database_url"] == "postgresql://hub:***@db.example:5432/hub"
+    assert shown["roles"] == ["api", "ocpi", "csms", "worker"]
+    assert "api,ocpi,csms,worker" in run("config")[1]
+
+
+def test_every_route_is_listed_without_touching_anything(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("routes", "--json", bus_url="nats://127.0.0.1:9")
+    found = {(route["methods"], route["path"]) for route in json.loads(out)}
+    assert code == 0
+    assert {
+        ("GET,HEAD", "/readyz"),
+        ("GET,HEAD", "/live"),
+        ("GET,POST", "/api/operator/v1/stations"),
+        ("POST", "/api/operator/v1/starts/{start_id}/stop"),
+        ("PUT", "/ocpi/2.2.1/receiver/locations (evse)"),
+    } <= found
+    assert all(methods and path for methods, path in found)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_is_created_for_a_script(run: Run) -> None:
+    assert run("migrate")[0] == 0
+    code, out, _ = run("operator-key", "create", "--role", "viewer", "--name", "dashboard", "--json")
+    made = json.loads(out)
+    assert code == 0
+    assert (made["name"], made["role"], made["key"][:4]) == ("dashboard", "viewer", "plb_")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "reason"),
+    [
+        ("http_port", "abc", "PLUGBRIDGE_HTTP_PORT: Input should be a valid integer"),
+        ("cpo_parties", "XX", "PLUGBRIDGE_CPO_PARTIES: a party is written CC*PID, not 'XX'"),
+        ("database_url", "mysql://u:SECRET@h/x", "PLUGBRIDGE_DATABASE_URL: a URL that begins with sqlite:// or"),
+        ("bus_url", "redis://SECRET", "PLUGBRIDGE_BUS_URL: a URL that begins with memory:// or"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_named(run: Run, setting: str, value: str, reason: str) -> None:
+    code, out, err = run("serve", **{setting: value})
+    assert (code, out) == (2, "")
+    assert reason in err
+    assert "SECRET" not in err
+    assert "Traceback" not in err
+
+
+def test_what_is_out_of_reach_is_told_in_a_line(run: Run) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, out, err = run("serve", http_port=port)
+        assert (code, out) == (1, "")
+        assert f"cannot listen on 127.0.0.1:{port}" in err
+    code, _, err = run("migrate", database_url=f"postgresql://u:SECRET@127.0.0.1:{port}/x")
+    assert code == 1
+    assert "Connect call failed" in err
+    assert "SECRET" not in err
+    (bad := Path("keys")).write_text("no ring")
+    code, _, err = run("operator-key", "create", database_url="sqlite:///t.db", keys_file=bad)
+    assert (code, err.count("plugbridge: ")) == (1, 1)
