@@ -196,7 +196,8 @@ class Registrar:
 
     async def _forget(self, platform_id: str) -> None:
         async with self.db.tx() as tx:
-            for model in (PlatformToken, PartyRow, Cursor):  # the partner may have registered with token B meanwhile
+            await _locked(tx, platform_id)  # the partner may be registering with token B at the moment, or have done so
+            for model in (PlatformToken, PartyRow, Cursor):
                 await tx.execute(delete(model).where(col(model.platform_id) == platform_id))
             await tx.execute(delete(Platform).where(col(Platform.id) == platform_id))
             tx.ring(DOORBELL)

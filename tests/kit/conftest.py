@@ -1,14 +1,16 @@
-"""A database with kit's own tables, on whichever database the run is about."""
+"""A database with kit's own tables, on whichever database the run is about; and a server to send requests to."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 
 import pytest
 from sqlmodel import SQLModel
 
 from kit.clock import ManualClock
+from kit.http import Egress
 from kit.reactions import JobRow, Reactions
 from kit.tx import Database
+from tests.kit.http_server import Server, serving
 
 
 @pytest.fixture
@@ -29,3 +31,24 @@ async def db(database_url: str, clock: ManualClock, reactions: Reactions) -> Asy
         await connection.run_sync(SQLModel.metadata.create_all, tables=[JobRow.__table__])  # type: ignore[attr-defined]
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with serving() as running:
+        yield running
+
+
+@pytest.fixture(params=["httpx", "aiohttp"])
+def fetch(request: pytest.FixtureRequest) -> Callable[[Egress, str], Awaitable[bytes]]:
+    """GET by one of the two clients, and read the body."""
+
+    async def by_httpx(egress: Egress, url: str) -> bytes:
+        async with egress.client() as client:
+            return (await client.get(url)).content
+
+    async def by_aiohttp(egress: Egress, url: str) -> bytes:
+        async with egress.session() as session, session.get(url) as response:
+            return await response.read()
+
+    return by_httpx if request.param == "httpx" else by_aiohttp

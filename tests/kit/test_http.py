@@ -1,13 +1,9 @@
 """The guarded clients against real sockets."""
 
 import asyncio
-import gzip
 import io
 import json
 import ssl
-import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,120 +21,9 @@ from kit.clock import SystemClock
 from kit.errors import Problem
 from kit.guard import NetworkInsideTx, tx_active
 from kit.http import Egress, EgressRefused, ResponseTooLarge
+from tests.kit.http_server import HOST, Fetch, Server, serving
 
 pytestmark = pytest.mark.anyio
-
-Answer = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
-HOST = "127.0.0.1"
-
-
-def head(*headers: str, status: str = "200 OK") -> bytes:
-    return "\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""]).encode()
-
-
-def whole(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
-    return head(f"Content-Length: {len(body)}", *headers, status=status) + body
-
-
-class Server:
-    """A small HTTP server that answers by path and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.port = 0
-        self.requests: list[str] = []
-        self.connections = 0
-
-    def url(self, path: str = "/ok", host: str = HOST, scheme: str = "http") -> str:
-        return f"{scheme}://{host}:{self.port}{path}"
-
-
-async def answer(path: str, writer: asyncio.StreamWriter) -> None:
-    match path.split("?")[0]:
-        case "/redirect":
-            writer.write(whole(b"", f"Location: {path.split('=', 1)[1]}", "Set-Cookie: a=b", status="302 Found"))
-        case "/big":
-            writer.write(head("Transfer-Encoding: chunked"))
-            for _ in range(64):
-                writer.write(b"8000\r\n" + b"x" * 0x8000 + b"\r\n")
-            writer.write(b"0\r\n\r\n")
-        case "/announced":
-            writer.write(head("Content-Length: 99999999"))
-        case "/gzip":
-            writer.write(whole(gzip.compress(b"hello " * 1000), "Content-Encoding: gzip"))
-        case "/deflate":
-            writer.write(whole(zlib.compress(b"hello " * 1000), "Content-Encoding: deflate"))
-        case "/bomb":
-            writer.write(whole(gzip.compress(b"\0" * 50_000_000), "Content-Encoding: gzip"))
-        case "/cut":
-            writer.write(whole(gzip.compress(b"hello " * 1000)[:-20], "Content-Encoding: gzip"))
-        case "/broken":
-            writer.write(whole(b"not gzip at all", "Content-Encoding: gzip"))
-        case "/brotli":
-            writer.write(whole(b"....", "Content-Encoding: br"))
-        case "/silent":
-            await asyncio.sleep(3)
-        case "/drip":
-            writer.write(head("Content-Length: 1000"))
-            for _ in range(30):
-                writer.write(b"x")
-                await writer.drain()
-                await asyncio.sleep(0.1)
-        case "/pause":
-            await asyncio.sleep(0.4)
-            writer.write(whole(b"at last"))
-        case "/fail":
-            writer.write(whole(b"secret", status="500 Oops"))
-        case _:
-            writer.write(whole(b"ok", "Set-Cookie: a=b"))
-
-
-@asynccontextmanager
-async def serving(host: str = HOST, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
-    running = Server()
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        running.connections += 1
-        try:
-            while request := (await reader.readuntil(b"\r\n\r\n")).decode():
-                running.requests.append(request)
-                await answer(request.split(" ")[1], writer)
-                await writer.drain()
-        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(handle, host, 0, ssl=tls)
-    try:
-        running.port = server.sockets[0].getsockname()[1]
-        yield running
-    finally:
-        server.close()
-        await asyncio.sleep(0)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    async with serving() as running:
-        yield running
-
-
-@pytest.fixture(params=["httpx", "aiohttp"])
-def fetch(request: pytest.FixtureRequest) -> Callable[[Egress, str], Awaitable[bytes]]:
-    """GET by one of the two clients, and read the body."""
-
-    async def by_httpx(egress: Egress, url: str) -> bytes:
-        async with egress.client() as client:
-            return (await client.get(url)).content
-
-    async def by_aiohttp(egress: Egress, url: str) -> bytes:
-        async with egress.session() as session, session.get(url) as response:
-            return await response.read()
-
-    return by_httpx if request.param == "httpx" else by_aiohttp
-
-
-Fetch = Callable[[Egress, str], Awaitable[bytes]]
 
 
 async def test_a_listed_private_server_answers(server: Server, fetch: Fetch) -> None:
@@ -278,47 +163,6 @@ async def test_cookies_are_not_kept(server: Server) -> None:
             async with session.get(server.url()):
                 pass
     assert not any("cookie:" in request.lower() for request in server.requests)
-
-
-@pytest.mark.parametrize("path", ["/big", "/bomb", "/announced"])
-async def test_too_large_an_answer_is_cut_off(server: Server, fetch: Fetch, path: str) -> None:
-    with pytest.raises(ResponseTooLarge):
-        await fetch(Egress([f"{HOST}/32"], max_bytes=1_000_000, timeout_s=2), server.url(path))
-
-
-@pytest.mark.parametrize("path", ["/gzip", "/deflate"])
-async def test_compressed_answers_are_unpacked(server: Server, fetch: Fetch, path: str) -> None:
-    assert await fetch(Egress([f"{HOST}/32"], max_bytes=6_000), server.url(path)) == b"hello " * 1000
-    with pytest.raises(ResponseTooLarge):
-        await fetch(Egress([f"{HOST}/32"], max_bytes=5_999), server.url(path))
-
-
-@pytest.mark.parametrize("path", ["/broken", "/brotli"])
-async def test_answers_that_cannot_be_unpacked_are_errors(server: Server, fetch: Fetch, path: str) -> None:
-    with pytest.raises((httpx.DecodingError, aiohttp.ClientError)):
-        await fetch(Egress([f"{HOST}/32"]), server.url(path))
-
-
-async def test_a_compressed_answer_that_ends_too_early_is_an_error(server: Server) -> None:
-    async with Egress([f"{HOST}/32"]).client() as client:
-        with pytest.raises(httpx.DecodingError):
-            await client.get(server.url("/cut"))
-
-
-async def test_a_head_request_may_announce_what_a_get_may_not_bring(server: Server) -> None:
-    egress = Egress([f"{HOST}/32"], max_bytes=10)
-    async with egress.client() as client:
-        assert (await client.head(server.url("/announced"))).headers["Content-Length"] == "99999999"
-    async with egress.session() as session, session.head(server.url("/announced")) as response:
-        assert await response.read() == b""
-
-
-async def test_a_raw_session_passes_compressed_bytes_as_they_are(server: Server) -> None:
-    async with Egress([f"{HOST}/32"]).session(raw=True) as session, session.get(server.url("/gzip")) as response:
-        assert gzip.decompress(await response.read()) == b"hello " * 1000
-        assert response.headers["Content-Encoding"] == "gzip"
-        assert await response.read() == await response.read()
-    assert "accept-encoding" not in server.requests[0].lower()
 
 
 async def test_connections_are_used_again(server: Server) -> None:

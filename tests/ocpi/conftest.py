@@ -12,8 +12,11 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from ocpi.call import Authenticate, Handler
+from ocpi.endpoint import HandlerKey
 from ocpi.errors import Unauthenticated
 from ocpi.headers import token_candidates
+from ocpi.server import build_router
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 250_000, tzinfo=UTC)
 
@@ -69,3 +72,13 @@ def authenticate() -> Callable[[Mapping[str, str], str], Awaitable[object]]:
         raise Unauthenticated
 
     return check
+
+
+@pytest.fixture
+def router(authenticate: Authenticate, now: Callable[[], datetime]) -> Callable[..., list[BaseRoute]]:
+    """Builds the routes of 2.2.1 for some handlers."""
+
+    def build(handlers: Mapping[HandlerKey, Handler], **options: object) -> list[BaseRoute]:
+        return build_router("2.2.1", handlers, authenticate, now=now, **options)  # type: ignore[arg-type]
+
+    return build

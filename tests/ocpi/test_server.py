@@ -1,12 +1,9 @@
 """The router over real sockets: the steps of an exchange, and an envelope whatever happens."""
 
-import asyncio
-import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from pathlib import Path
 
 import httpx
 import pytest
@@ -14,62 +11,18 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ocpi.call import Answer, Authenticate, Call, Failure, Handler, ListAnswer
-from ocpi.endpoint import HandlerKey, Interface, Verb
-from ocpi.errors import InvalidParameters, NotFound, TokenNotFound, Unauthenticated
+from ocpi.endpoint import HandlerKey, Verb
+from ocpi.errors import InvalidParameters, NotFound, Unauthenticated
 from ocpi.headers import Party
 from ocpi.paging import PageQuery
 from ocpi.server import build_router
-from ocpi.v221.commands import CommandResult
 from ocpi.v221.locations import Location
-from ocpi.v221.tokens import LocationReferences
+from tests.ocpi.recorder import AUTH, LOCATION, LOCATION_URL, RECEIVER, SENDER, Recorder, location_handlers
 
 pytestmark = pytest.mark.anyio
 
 Serve = Callable[[Sequence[BaseRoute]], AbstractAsyncContextManager[str]]
 Now = Callable[[], datetime]
-
-GOLDEN = Path(__file__).parent.parent / "golden" / "ocpi-2.2.1"
-LOCATION = json.loads((GOLDEN / "locations_location_1.json").read_text())
-CDR = (GOLDEN / "cdrs_cdr_1.json").read_bytes()
-TOKEN = json.loads((GOLDEN / "tokens_token_1.json").read_text())
-
-AUTH = {"Authorization": "Token c2VjcmV0LXRva2Vu"}
-RECEIVER, SENDER = Interface.RECEIVER, Interface.SENDER
-LOCATION_URL = "/ocpi/2.2.1/receiver/locations/BE/BEC/LOC1"
-
-
-class Recorder:
-    """A handler that remembers its calls and gives one answer."""
-
-    def __init__(self, answer: Answer | ListAnswer | Exception | None = None) -> None:
-        self.answer = answer or Answer()
-        self.calls: list[Call] = []
-
-    async def __call__(self, call: Call) -> Answer | ListAnswer:
-        self.calls.append(call)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-    @property
-    def call(self) -> Call:
-        return self.calls[-1]
-
-
-def location_handlers(handler: Handler) -> dict[HandlerKey, Handler]:
-    return {
-        ("locations", RECEIVER, verb, level): handler
-        for verb in (Verb.GET, Verb.PUT, Verb.PATCH)
-        for level in ("location", "evse", "connector")
-    }
-
-
-@pytest.fixture
-def router(authenticate: Authenticate, now: Now) -> Callable[..., list[BaseRoute]]:
-    def build(handlers: Mapping[HandlerKey, Handler], **options: object) -> list[BaseRoute]:
-        return build_router("2.2.1", handlers, authenticate, now=now, **options)  # type: ignore[arg-type]
-
-    return build
 
 
 async def test_versions_and_details_lead_to_the_endpoints(
@@ -259,110 +212,6 @@ async def test_a_verb_that_nobody_handles_is_405_with_those_that_are(
     assert (details.status_code, details.headers["Allow"]) == (405, "GET")
 
 
-def without(name: str) -> bytes:
-    return json.dumps({key: value for key, value in LOCATION.items() if key != name}).encode()
-
-
-def having(**changes: object) -> bytes:
-    return json.dumps({**LOCATION, **changes}).encode()
-
-
-@pytest.mark.parametrize(
-    ("body", "http_status", "code", "message"),
-    [
-        (b"", 400, 2001, "not valid JSON"),
-        (b"{", 400, 2001, "not valid JSON"),
-        (b"[" * 100_000, 400, 2001, "not valid JSON"),
-        (b'{"a":' + b"[" * 600 + b"]" * 600 + b"}", 400, 2001, "not valid JSON"),
-        (b"[]", 200, 2001, "no JSON object"),
-        (b"null", 200, 2001, "no JSON object"),
-        (without("city"), 200, 2001, "/city: Field required"),
-        (having(city=5), 200, 2001, "/city: "),
-        (having(id="LOC2"), 200, 2001, "/id: differs from the one in the URL"),
-        (having(country_code="NL"), 200, 2001, "/country_code: differs"),
-        (having(party_id="XXX"), 200, 2001, "/party_id: differs"),
-        (having(id="loc1", country_code="be", party_id="bec"), 200, 1000, None),
-        (having(parking_type="ON_THE_MOON", brand_new_field=1), 200, 1000, None),
-    ],
-)
-async def test_a_body_is_checked(
-    body: bytes,
-    http_status: int,
-    code: int,
-    message: str | None,
-    serve: Serve,
-    router: Callable[..., list[BaseRoute]],
-    http: httpx.AsyncClient,
-) -> None:
-    handler = Recorder()
-    async with serve(router(location_handlers(handler))) as url:
-        response = await http.put(f"{url}{LOCATION_URL}", content=body, headers=AUTH)
-    assert (response.status_code, response.json()["status_code"]) == (http_status, code)
-    assert message is None or message in response.json()["status_message"]
-    assert bool(handler.calls) is (code == 1000)
-
-
-@pytest.mark.parametrize(
-    ("patch", "code"),
-    [
-        ({"status": "CHARGING", "last_updated": "2019-06-24T12:39:09Z"}, 1000),
-        ({"status": "CHARGING"}, 2001),
-        ({"uid": "9999", "last_updated": "2019-06-24T12:39:09Z"}, 2001),
-        ({"connectors": [], "last_updated": "2019-06-24T12:39:09Z"}, 2001),
-        ([], 2001),
-    ],
-)
-async def test_a_patch_reaches_its_handler_as_json(
-    patch: dict[str, object], code: int, serve: Serve, router: Callable[..., list[BaseRoute]], http: httpx.AsyncClient
-) -> None:
-    handler = Recorder()
-    async with serve(router(location_handlers(handler))) as url:
-        response = await http.patch(f"{url}{LOCATION_URL}/3256", json=patch, headers=AUTH)
-    assert (response.status_code, response.json()["status_code"]) == (200, code)
-    if code == 1000:
-        assert handler.call.patch() == patch
-        assert handler.call.path["evse_uid"] == "3256"
-
-
-@pytest.mark.parametrize(
-    ("query", "code"), [("", 1000), ("?type=RFID", 1000), ("?type=rfid", 1000), ("?type=APP_USER", 2001)]
-)
-async def test_the_token_type_in_the_url_must_agree(
-    query: str, code: int, serve: Serve, router: Callable[..., list[BaseRoute]], http: httpx.AsyncClient
-) -> None:
-    handlers = {("tokens", RECEIVER, Verb.PUT, "token"): Recorder()}
-    async with serve(router(handlers)) as url:
-        address = f"{url}/ocpi/2.2.1/receiver/tokens/NL/TNM/012345678{query}"
-        assert (await http.put(address, json=TOKEN, headers=AUTH)).json()["status_code"] == code
-
-
-@pytest.mark.parametrize("body", [b"", b"{}", b"null", b" "])
-async def test_an_authorization_needs_no_body(
-    body: bytes, serve: Serve, router: Callable[..., list[BaseRoute]], http: httpx.AsyncClient
-) -> None:
-    handler = Recorder(TokenNotFound())
-    async with serve(router({("tokens", SENDER, Verb.POST, "authorize"): handler})) as url:
-        address = f"{url}/ocpi/2.2.1/sender/tokens/0123%2F45/authorize?type=RFID"
-        response = await http.post(address, content=body, headers=AUTH)
-        await http.post(address, json={"location_id": "LOC1"}, headers=AUTH)
-    assert (response.status_code, response.json()["status_code"]) == (404, 2004)
-    assert handler.calls[0].body is None
-    assert handler.calls[0].path == {"token_uid": "0123/45"}
-    assert handler.calls[0].query == {"type": "RFID"}
-    assert handler.calls[1].model(LocationReferences).location_id == "LOC1"
-
-
-async def test_a_command_result_is_read_bare_and_wrapped(
-    serve: Serve, router: Callable[..., list[BaseRoute]], http: httpx.AsyncClient
-) -> None:
-    handler = Recorder()
-    async with serve(router({("commands", SENDER, Verb.POST, "result"): handler})) as url:
-        address = f"{url}/ocpi/2.2.1/sender/commands/START_SESSION/123"
-        await http.post(address, json={"result": "ACCEPTED"}, headers=AUTH)
-        await http.post(address, json={"data": {"result": "FAILED"}, "status_code": 1000}, headers=AUTH)
-    assert [call.model(CommandResult).result for call in handler.calls] == ["ACCEPTED", "FAILED"]
-
-
 async def test_sessions_want_date_from(
     serve: Serve, router: Callable[..., list[BaseRoute]], http: httpx.AsyncClient
 ) -> None:
@@ -463,37 +312,6 @@ async def test_an_intercept_takes_a_call_before_its_body_is_looked_at(
     assert len(seen) == 4
 
 
-async def test_a_body_beyond_the_limit_is_413(
-    serve: Serve, router: Callable[..., list[BaseRoute]], http: httpx.AsyncClient
-) -> None:
-    async with serve(router(location_handlers(Recorder()), max_body_bytes=1000)) as url:
-        response = await http.put(f"{url}{LOCATION_URL}", content=b"x" * 1001, headers=AUTH)
-    assert (response.status_code, response.json()["status_code"]) == (413, 2000)
-    assert response.headers["Connection"] == "close"
-
-
-async def test_a_chunked_body_is_read_no_further_than_the_limit(
-    serve: Serve, router: Callable[..., list[BaseRoute]]
-) -> None:
-    async with serve(router(location_handlers(Recorder()), max_body_bytes=100_000)) as url:
-        host, port = url.removeprefix("http://").split(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        head = f"PUT {LOCATION_URL} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {AUTH['Authorization']}\r\n"
-        writer.write(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n")
-        chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
-        sent = 0
-        with contextlib.suppress(ConnectionError):
-            while sent < 100_000_000:
-                writer.write(chunk)
-                await writer.drain()
-                sent += len(chunk)
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
-    assert reader.exception() is not None
-    assert sent < 20_000_000
-
-
 async def test_a_handler_for_an_endpoint_that_does_not_exist_is_refused(router: Callable[..., list[BaseRoute]]) -> None:
     with pytest.raises(ValueError, match="no endpoint"):
         router({("locations", SENDER, Verb.DELETE, "list"): Recorder()})
@@ -506,15 +324,6 @@ async def test_identifiers_keep_their_escaped_slashes_and_doubled_slashes_do_no_
     async with serve(router(location_handlers(handler))) as url:
         await http.get(f"{url}/ocpi/2.2.1/receiver/locations//BE/BEC/A%2FB%20C/", headers=AUTH)
     assert handler.call.path["location_id"] == "A/B C"
-
-
-async def test_a_cdr_post_names_where_it_is(
-    serve: Serve, router: Callable[..., list[BaseRoute]], http: httpx.AsyncClient
-) -> None:
-    handler = Recorder(Answer(http_status=201, headers={"Location": "https://hub.example/cdrs/1"}))
-    async with serve(router({("cdrs", RECEIVER, Verb.POST, "list"): handler})) as url:
-        response = await http.post(f"{url}/ocpi/2.2.1/receiver/cdrs", content=CDR, headers=AUTH)
-    assert (response.status_code, response.headers["Location"]) == (201, "https://hub.example/cdrs/1")
 
 
 async def test_two_versions_share_one_list(serve: Serve, now: Now, http: httpx.AsyncClient) -> None:
