@@ -7,7 +7,7 @@ settings ─► database, bus, keys, egress
          ─► HTTP: operator API, OCPI, live page, health
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -25,9 +25,10 @@ from csms.server import CentralSystem
 from hub import backoffice, reactions, schedule
 from hub.figures import Figures
 from hub.locations import api as locations_api
+from hub.locations import service as locations
 from hub.locations.ocpi import LocationHandlers
 from hub.locations.tables import Location
-from hub.parties import agreements_api
+from hub.parties import agreements_api, clientinfo
 from hub.parties import api as parties_api
 from hub.parties.callers import Callers
 from hub.parties.clients import Clients
@@ -35,16 +36,22 @@ from hub.parties.delivery import Deliverer
 from hub.parties.directory import Directory
 from hub.parties.forward import Forwarder
 from hub.parties.gate import Gate
+from hub.parties.intake import Intake
 from hub.parties.message_log import MessageLog
 from hub.parties.message_log_api import router as messages_router
 from hub.parties.message_log_replay import Replayer
+from hub.parties.notices import Notices
 from hub.parties.ocpi import PartyHandlers
 from hub.parties.outbox import Source, put_source
+from hub.parties.presence import Presence
 from hub.parties.presented import Presented
+from hub.parties.pull import Pace, Puller
 from hub.parties.registration import Registrar
 from hub.parties.relay import Relay
 from hub.parties.rewriting import Rewriter
+from hub.parties.temper import Temper
 from hub.sessions import api as sessions_api
+from hub.sessions import service as sessions
 from hub.sessions.live import LiveSessions
 from hub.sessions.ocpi import CdrHandlers, SessionHandlers, cdr_source
 from hub.sessions.profiles import ChargingProfileHandlers
@@ -57,9 +64,11 @@ from hub.starts.open_routing import OpenRouting
 from hub.starts.service import match_partner_session
 from hub.stations import api as stations_api
 from hub.tariffs import api as tariffs_api
+from hub.tariffs import service as tariffs
 from hub.tariffs.ocpi import TariffHandlers
 from hub.tariffs.tables import Tariff
 from hub.tokens import api as tokens_api
+from hub.tokens import service as tokens
 from hub.tokens.flows import Authorizer
 from hub.tokens.ocpi import TokenHandlers, token_source
 from hub.web import routes as web
@@ -105,6 +114,9 @@ class Hub:
     csms: CentralSystem
     worker: Worker
     deliverer: Deliverer
+    puller: Puller
+    presence: Presence
+    notices: Notices
     live_sessions: LiveSessions
     live_board: LiveBoard
     figures: Figures
@@ -148,7 +160,29 @@ def ocpi_sources(settings: Settings) -> dict[str, Source]:
         "sessions": put_source(Session, hub_party),
         "cdrs": cdr_source(hub_party),
         "tokens": token_source(hub_party),
+        clientinfo.MODULE: clientinfo.source(),
     }
+
+
+def ocpi_intakes(keys: KeyRing, on_session: Callable[[Tx, Session], Awaitable[None]]) -> dict[str, Intake]:
+    """How each module takes what we read from partners' lists."""
+    return {
+        "locations": locations.intake(),
+        "tariffs": tariffs.intake(),
+        "tokens": tokens.intake(keys),
+        "sessions": sessions.session_intake(on_session),
+        "cdrs": sessions.cdr_intake(),
+    }
+
+
+def pull_pace(settings: Settings) -> Pace:
+    """How partners' lists are read."""
+    return Pace(
+        overlap=timedelta(seconds=settings.pull_overlap_s),
+        full_every=timedelta(seconds=settings.pull_full_interval_s),
+        page_limit=settings.pull_page_limit,
+        at_once=settings.pull_concurrency,
+    )
 
 
 async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None = None) -> Hub:
@@ -180,7 +214,10 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
     )
     http = egress.client()
     roles = own_roles(settings)
-    clients = Clients(http, presented, clock, sender=settings.hub_party, timeout_s=settings.egress_timeout_s)
+    notices = Notices()
+    clients = Clients(http, presented, clock, settings.hub_party, settings.egress_timeout_s, notices)
+    temper = Temper(clients, notices)
+    presence = Presence(db, directory, clients, notices, silence=timedelta(seconds=settings.partner_silence_s))
     registrar = Registrar(
         db=db,
         keys=keys,
@@ -218,10 +255,10 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         keys=keys,
         starter=starter,
         directory=directory,
-        clients=clients,
+        send=temper.deliver,
         sources=sources,
     )
-    schedule.wire(facts, settings=settings, starter=starter)
+    schedule.wire(facts, settings=settings, starter=starter, registrar=registrar, presence=presence)
     live_sessions = LiveSessions(db, clock, interval_s=settings.session_update_interval_s)
     csms = CentralSystem(
         db,
@@ -247,7 +284,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
 
     limit, cdr_url = settings.ocpi_page_limit, f"{public_url}{OCPI}/{VERSION}/receiver/cdrs"
     handlers: dict[HandlerKey, Handler] = {
-        **PartyHandlers(registrar, directory, page_limit=limit).table(),
+        **PartyHandlers(db, registrar, directory, page_limit=limit).table(),
         **LocationHandlers(db, page_limit=limit).table(),
         **TariffHandlers(db, page_limit=limit).table(),
         **TokenHandlers(db, keys, authorizer, page_limit=limit).table(),
@@ -273,7 +310,10 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         link=link,
         csms=csms,
         worker=Worker(db),
-        deliverer=Deliverer(db, directory, sources, clients.deliver),
+        deliverer=Deliverer(db, directory, sources, temper.deliver),
+        puller=Puller(db, directory, clients, notices, ocpi_intakes(keys, on_session), pull_pace(settings)),
+        presence=presence,
+        notices=notices,
         live_sessions=live_sessions,
         live_board=LiveBoard(db, max_viewers=settings.live_page_max_viewers),
         figures=figures,
@@ -290,7 +330,7 @@ def http_app(hub: Hub, *, operator_api: bool = True, ocpi_api: bool = True) -> A
     app = json_app(hub, operator_api=operator_api)
     if not ocpi_api:
         return app
-    ocpi = ocpi_app(hub, Callers(hub.db, hub.directory).authenticate, gate=ocpi_gate(hub))
+    ocpi = ocpi_app(hub, Callers(hub.db, hub.directory, hub.notices).authenticate, gate=ocpi_gate(hub))
 
     async def doors(scope: Scope, receive: Receive, send: Send) -> None:
         is_ocpi = scope["type"] == "http" and scope["path"].startswith(f"{OCPI}/")

@@ -14,9 +14,8 @@ from csms.events import ConnectorStatusChanged, TransactionChanged
 from csms.station import ConnectorStatus
 from hub.locations import service as locations
 from hub.parties import delivery
-from hub.parties.clients import Clients
 from hub.parties.directory import Directory
-from hub.parties.outbox import Source
+from hub.parties.outbox import Sender, Source
 from hub.settings import Settings
 from hub.starts import service as starts
 from hub.starts.events import StartRequested
@@ -50,7 +49,7 @@ def wire(
     keys: KeyRing,
     starter: Starter,
     directory: Directory,
-    clients: Clients,
+    send: Sender,
     sources: Mapping[str, Source],
 ) -> None:
     """Register every reaction and every job."""
@@ -65,7 +64,7 @@ def wire(
     reactions.call(StartRequested, starter.carry_out)
     reactions.job(starts.POST_RESULT, starter.post_result)
     reactions.job(COMMAND_FOR_PARTNER, starter.command_for_partner)
-    reactions.job(delivery.REDELIVER, delivery.redeliver(directory, sources, clients.deliver))
+    reactions.job(delivery.REDELIVER, delivery.redeliver(directory, sources, send))
 
 
 async def show_status(tx: Tx, event: ConnectorStatusChanged) -> None:

@@ -2,6 +2,8 @@
 
 every 30 s   starts that waited for a session past their time are closed
 every 1 h    eMSPs that allowed a card long ago are forgotten
+every 30 s   partners of whom nothing was heard for too long are asked whether they are there
+every 60 s   registrations with partners that a dying process left unfinished are forgotten
 every 60 s   idempotency keys past their time are forgotten
 every 5 min  messages past their time are deleted from the message log
 every hour   reservations and charging profiles between partners that are long over are forgotten
@@ -13,6 +15,8 @@ from typing import Any
 
 from hub.parties import profile_setters, reservations
 from hub.parties.message_log import forgetter
+from hub.parties.presence import Presence
+from hub.parties.registration import Registrar
 from hub.settings import Settings
 from hub.starts.flows import Starter
 from hub.tokens import routes
@@ -21,8 +25,12 @@ from kit.reactions import Reactions
 from kit.tx import Database
 
 
-def wire(reactions: Reactions, *, settings: Settings, starter: Starter) -> None:
+def wire(
+    reactions: Reactions, *, settings: Settings, starter: Starter, registrar: Registrar, presence: Presence
+) -> None:
     """Register every schedule."""
+    reactions.every("parties.probe", timedelta(seconds=30), presence.probe)
+    reactions.every("parties.forget_unfinished", timedelta(seconds=60), registrar.forget_unfinished)
     reactions.every("starts.expire", timedelta(seconds=30), starter.expire)
     reactions.every("tokens.forget_routes", timedelta(hours=1), routes.forget_expired)
     reactions.every("idempotency.forget", timedelta(seconds=60), _forget_keys)

@@ -66,6 +66,8 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
             workers.append(asyncio.create_task(hub.live_sessions.run()))
         if ServerRole.WORKER in roles:
             workers += [asyncio.create_task(hub.worker.run()), asyncio.create_task(hub.deliverer.run())]
+            workers.append(asyncio.create_task(hub.puller.run()))
+        workers.append(asyncio.create_task(hub.presence.run()))
         while not server.started and not http.done():  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
         if http.done():

@@ -132,6 +132,18 @@ class Settings(BaseSettings):
     authorize_misses_per_minute: int = Field(
         120, ge=1, description="Cards that a partner may ask about in a minute without any of them being allowed."
     )
+    partner_silence_s: float = Field(
+        300.0, gt=0, description="After so long without a word a partner is asked whether it is there."
+    )
+    pull_overlap_s: int = Field(
+        300, ge=0, description="How far behind the last sign of life we look for what we missed of a partner."
+    )
+    pull_full_interval_s: int = Field(
+        604_800, gt=0, description="How often a partner's lists are read wholly, to find what is gone."
+    )
+    pull_page_limit: int = Field(100, ge=1, le=1000, description="Objects that we ask a partner for in one page.")
+    pull_concurrency: int = Field(8, ge=1, description="Partners whose lists are read at the same time.")
+
     authorize_deadline_s: float = Field(4.0, gt=0, description="Longest wait for an eMSP's real-time authorization.")
     command_timeout_s: float = Field(30.0, gt=0, description="Longest wait for a station's answer to a command.")
     session_update_interval_s: float = Field(30.0, gt=0, description="How often a running session is told to partners.")

@@ -1,9 +1,9 @@
-"""Reading a list of a peer from beginning to end (transport and format, section Pagination), whatever its pages are like.
+"""Reading a peer's list from beginning to end (transport and format, section Pagination), whatever its pages are like.
 
 Follows `Link` within the origin of the list and never to a page that was read before; where the link is missing, leads
 elsewhere or to nothing, the next page is reckoned from the number of objects received, because peers are known to send
-links that lead nowhere. When the total shrinks on the way, an object that moved to an earlier page may have been missed:
-the crawl steps back by as many, so that an object may come twice but none is lost.
+links that lead nowhere. When the total shrinks on the way, an object that moved to an earlier page may have been
+missed: the crawl steps back by as many, so that an object may come twice but none is lost.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -44,6 +44,9 @@ class Crawl:
     def __post_init__(self) -> None:
         if self.offset is None:
             self.offset = whole_number(dict(parse_qsl(urlsplit(self.url).query)).get("offset")) or 0
+        if self.next_url is not None:  # taken up again
+            self._reckoned = with_query(self.url, offset=self.offset)
+            self._by_link = self.next_url != self._reckoned
         self._ask(self.next_url or self.url)
 
     @property

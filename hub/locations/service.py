@@ -1,5 +1,6 @@
 """Locations inside one transaction: store what a CPO says of them, and what our own stations do."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -7,10 +8,12 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from hub.locations import tree
-from hub.locations.tables import Location, LocationEvse, evses_of, location_of_evse
-from hub.parties.objects import ObjectKey, find, keep
+from hub.locations.tables import Location, add_evses, location_of_evse, locations_of_evses, move_evse
+from hub.parties.intake import Intake, Taken
+from hub.parties.objects import Keeping, KeptOne, ObjectKey, find, give_up, keep_many
 from kit.tx import Tx
 from ocpi.datetimes import format_datetime
+from ocpi.v221.locations import Location as WireLocation
 
 Json = dict[str, Any]
 
@@ -20,14 +23,41 @@ async def put(tx: Tx, body: Json, *, platform_id: str | None) -> bool:
 
     `body` is a valid 2.2.1 Location, `platform_id` where it came from (None: our own).
     """
+    [kept] = await put_many(tx, [body], platform_id=platform_id)
+    return kept.is_new
+
+
+async def put_many(tx: Tx, bodies: Sequence[Json], *, platform_id: str | None) -> list[KeptOne]:
+    """`put` for many locations, in a few statements."""
+    kept = await keep_many(tx, Location, [_keeping(body) for body in bodies], platform_id=platform_id)
+    await _index_evses(tx, [each for each in kept if each.is_changed])
+    return kept
+
+
+async def remove_many(tx: Tx, keys: Sequence[ObjectKey], *, platform_id: str) -> None:
+    """These locations are gone from their owner's list: OCPI knows no other end of an EVSE than REMOVED, and a location
+    without any other EVSE has expired (mod_locations)."""
+    rows = [row for key in keys if (row := await find(tx, Location, key)) is not None]
+    gone = [_keeping(tree.removed(row.body(), _later(tx.now, row))) for row in rows]
+    await give_up(tx, Location, gone, platform_id=platform_id)
+
+
+def intake() -> Intake:
+    """How partners' locations come in when we read their list."""
+
+    async def store(tx: Tx, bodies: Sequence[Json], platform_id: str) -> Taken:
+        return Taken.of(await put_many(tx, bodies, platform_id=platform_id))
+
+    async def remove(tx: Tx, keys: Sequence[ObjectKey], platform_id: str) -> None:
+        await remove_many(tx, keys, platform_id=platform_id)
+
+    return Intake(Location, WireLocation, store, remove)
+
+
+def _keeping(body: Json) -> Keeping:
     key = ObjectKey.of(body["country_code"], body["party_id"], body["id"])
     # What is not published is for its owner alone: neither listed nor delivered to anybody else.
-    audience = None if body.get("publish", True) else f"{key.country_code}*{key.party_id}"
-    kept = await keep(tx, Location, key, body, platform_id=platform_id, audience=audience)
-    if kept.is_changed:
-        await tx.flush()
-        await _index_evses(tx, kept.row, body)
-    return kept.is_new
+    return Keeping(key, body, None if body.get("publish", True) else f"{key.country_code}*{key.party_id}")
 
 
 async def set_evse_status(tx: Tx, country_code: str, party_id: str, evse_uid: str, status: str) -> None:
@@ -60,18 +90,17 @@ def _later(now: datetime, row: Location) -> str:
     return format_datetime(max(now, row.last_updated))
 
 
-async def _index_evses(tx: Tx, row: Location, body: Json) -> None:
-    known = await evses_of(tx, row)
-    for evse in body.get("evses") or []:
-        uid = str(evse["uid"]).casefold()
-        if uid in known:
-            continue
-        assert row.id is not None  # noqa: S101 - it was flushed
-        elsewhere = await tx.get(LocationEvse, (row.country_code, row.party_id, uid))
-        if elsewhere is not None:
-            elsewhere.location_id = row.id
-            continue
-        tx.add(LocationEvse(country_code=row.country_code, party_id=row.party_id, evse_uid=uid, location_id=row.id))
+async def _index_evses(tx: Tx, changed: Sequence[KeptOne]) -> None:
+    where = {
+        (each.keeping.key.country_code, each.keeping.key.party_id, str(evse["uid"]).casefold()): each.row_id
+        for each in changed
+        for evse in each.keeping.body.get("evses") or []
+    }
+    known = await locations_of_evses(tx, list(where))
+    for key, location_id in where.items():
+        if known.get(key, location_id) != location_id:
+            await move_evse(tx, key, location_id)
+    await add_evses(tx, {key: location_id for key, location_id in where.items() if key not in known})
 
 
 async def with_id(tx: Tx, location_id: str) -> list[Location]:

@@ -1,8 +1,9 @@
 """Rows of the locations room."""
 
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
-from sqlalchemy import Index, UniqueConstraint, select
+from sqlalchemy import Index, UniqueConstraint, insert, select, tuple_
 from sqlmodel import Field, SQLModel, col
 
 from hub.parties.objects import OcpiObject
@@ -38,7 +39,35 @@ async def location_of_evse(tx: Tx, country_code: str, party_id: str, evse_uid: s
     return await tx.get(Location, where.location_id) if where else None
 
 
-async def evses_of(tx: Tx, location: Location) -> dict[str, LocationEvse]:
-    """The EVSE index of one location, by casefolded uid."""
-    rows = await tx.all(select(LocationEvse).where(col(LocationEvse.location_id) == location.id))
-    return {row.evse_uid: row for row in rows}
+EvseKey = tuple[str, str, str]
+"""Country code, party id, and the EVSE's uid casefolded."""
+
+_AT_ONCE = 500
+
+
+async def locations_of_evses(tx: Tx, keys: Sequence[EvseKey]) -> dict[EvseKey, int]:
+    """The locations that EVSEs are stored under; those that are nowhere are left out."""
+    columns = (col(LocationEvse.country_code), col(LocationEvse.party_id), col(LocationEvse.evse_uid))
+    found: dict[EvseKey, int] = {}
+    for start in range(0, len(keys), _AT_ONCE):
+        some = select(*columns, col(LocationEvse.location_id))
+        rows: Any = await tx.execute(some.where(tuple_(*columns).in_(keys[start : start + _AT_ONCE])))
+        found |= {(row[0], row[1], row[2]): row[3] for row in rows}
+    return found
+
+
+async def move_evse(tx: Tx, key: EvseKey, location_id: int) -> None:
+    """The EVSE belongs to another location now."""
+    row = await tx.get(LocationEvse, key)
+    if row is not None:
+        row.location_id = location_id
+
+
+async def add_evses(tx: Tx, where: Mapping[EvseKey, int]) -> None:
+    """EVSEs that were nowhere before, and their locations."""
+    rows = [
+        {"country_code": key[0], "party_id": key[1], "evse_uid": key[2], "location_id": location_id}
+        for key, location_id in where.items()
+    ]
+    if rows:
+        await tx.execute(insert(LocationEvse.__table__), rows)  # type: ignore[attr-defined]

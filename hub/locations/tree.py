@@ -48,6 +48,15 @@ def map_evses(location: Json, change: Callable[[Json], Json]) -> Json:
     return {**location, "evses": [change(item) for item in location.get("evses") or []]}
 
 
+def removed(location: Json, at: str) -> Json:
+    """The location with every EVSE REMOVED, at this time unless it was before."""
+    gone = map_evses(
+        location,
+        lambda evse: evse if evse.get("status") == "REMOVED" else {**evse, "status": "REMOVED", "last_updated": at},
+    )
+    return lifted(gone, {"last_updated": at})
+
+
 def tariff_ids(location: Mapping[str, Any], evse_uid: str, connector_id: str) -> list[str]:
     """The tariffs of a connector."""
     unit = evse(location, evse_uid)

@@ -5,20 +5,27 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from auth.guards import AdminDep, OperatorDep
-from hub.parties import changes
+from hub.parties import changes, clientinfo, pulls
 from hub.parties.changes import Cursor, Position
 from hub.parties.directory import Directory, Peer
 from hub.parties.outbox import Receipt
-from hub.parties.registration import Registrar
+from hub.parties.quirks import KINDS, Quirks
+from hub.parties.registration import Registrar, settle_quirks
 from hub.parties.schemas import (
     DeadLetterOut,
     DeliveriesOut,
     DeliveryOut,
+    FindingOut,
     InvitationIn,
     InvitationOut,
     PartnerIn,
     PartnerOut,
     PartnerParty,
+    PullIn,
+    PullOut,
+    QuirkOut,
+    QuirksIn,
+    ReachablePartyOut,
     ReceiptOut,
 )
 from kit.errors import NotFound
@@ -70,7 +77,69 @@ def router(db: Database, registrar: Registrar, directory: Directory) -> APIRoute
             if not await replay(tx, job_id):
                 raise NotFound("no such dead letter")
 
+    @routes.get("/partners/{platform_id}/pulls", operation_id="list_pulls")
+    async def list_pulls(platform_id: str, _: OperatorDep) -> list[PullOut]:
+        """How far each of the partner's lists has been read."""
+        await _peer_of(directory, platform_id)
+        async with db.read() as tx:
+            return [
+                PullOut.model_validate(state, from_attributes=True) for state in await pulls.states_of(tx, platform_id)
+            ]
+
+    @routes.post("/partners/{platform_id}/pulls", operation_id="start_pull", status_code=202)
+    async def start_pull(platform_id: str, body: PullIn, _: AdminDep) -> list[PullOut]:
+        """Read the partner's lists as soon as it can be reached."""
+        await _peer_of(directory, platform_id)
+        async with db.tx() as tx:
+            asked = await pulls.ask(tx, platform_id, body.kind, since=body.since, modules=body.modules)
+            if not asked:
+                raise NotFound("the partner has no such list")
+            return [
+                PullOut.model_validate(state, from_attributes=True) for state in await pulls.states_of(tx, platform_id)
+            ]
+
+    @routes.get("/partners/{platform_id}/quirks", operation_id="get_quirks")
+    async def get_quirks(platform_id: str, _: OperatorDep) -> list[QuirkOut]:
+        """The partner's ways: what was found out, and what an operator has said."""
+        return _quirks((await _peer_of(directory, platform_id)).quirks)
+
+    @routes.patch("/partners/{platform_id}/quirks", operation_id="set_quirks")
+    async def set_quirks(platform_id: str, body: QuirksIn, _: AdminDep) -> list[QuirkOut]:
+        """Say how the partner is; what was said is not changed by what is found out later."""
+        async with db.tx() as tx:
+            return _quirks(await settle_quirks(tx, platform_id, body.set, body.forget))
+
+    @routes.get("/partners/{platform_id}/reachable-parties", operation_id="list_reachable_parties")
+    async def list_reachable_parties(platform_id: str, _: OperatorDep) -> list[ReachablePartyOut]:
+        """The parties that a partner hub can reach for us."""
+        await _peer_of(directory, platform_id)
+        async with db.read() as tx:
+            rows = await clientinfo.behind(tx, platform_id)
+        return [ReachablePartyOut(party=f"{row.country_code}*{row.party_id}", **row.model_dump()) for row in rows]
+
     return routes
+
+
+async def _peer_of(directory: Directory, platform_id: str) -> Peer:
+    peer = (await directory.snapshot()).peers.get(platform_id)
+    if peer is None:
+        raise NotFound("no such partner")
+    return peer
+
+
+def _quirks(quirks: Quirks) -> list[QuirkOut]:
+    return [
+        QuirkOut(
+            name=name,
+            meaning=kind.meaning,
+            value=quirks.value(name),
+            normal=kind.normal,
+            found=FindingOut.model_validate(found, from_attributes=True)
+            if (found := quirks.findings.get(name))
+            else None,
+        )
+        for name, kind in KINDS.items()
+    ]
 
 
 def _partner(peer: Peer) -> PartnerOut:

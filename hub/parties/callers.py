@@ -6,19 +6,21 @@ from dataclasses import dataclass, replace
 from hub.parties.agreements import Agreements
 from hub.parties.delivery import note_reached
 from hub.parties.directory import Directory, Peer
+from hub.parties.notices import Notices
 from hub.parties.objects import Viewer
-from hub.parties.routing import DRIVER_MODULES, OPPOSITE_ROLES, OWNER_ROLES
+from hub.parties.pulls import OWNERS
+from hub.parties.routing import OPPOSITE_ROLES
 from hub.parties.tables import OFFLINE
 from kit.tx import Database
 from ocpi.call import Call
 from ocpi.errors import NotFound, Unauthenticated
 from ocpi.headers import Party, token_candidates
 
+FUNCTIONAL = frozenset({"locations", "tariffs", "sessions", "cdrs", "tokens", "commands", "chargingprofiles"})
+"""Modules whose messages carry routing headers."""
+
 REGISTRATION_MODULES = ("versions", "credentials")
 """What token A is good for (OCPI 2.2.1, credentials)."""
-
-OWNERS = {**OWNER_ROLES, **dict.fromkeys(DRIVER_MODULES, frozenset({"CPO"}))}
-"""The roles whose parties own objects of a module, and may write them here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,9 @@ class Caller:
 class Callers:
     """Authenticates OCPI requests."""
 
-    def __init__(self, db: Database, directory: Directory) -> None:
+    def __init__(self, db: Database, directory: Directory, notices: Notices) -> None:
         self._db = db
+        self._notices = notices
         self._directory = directory
 
     async def authenticate(self, headers: Mapping[str, str], module: str) -> Caller:
@@ -69,6 +72,9 @@ class Callers:
             if peer.status == OFFLINE:
                 async with self._db.tx() as tx:  # it speaks, so it is back: what waits for it need not wait longer
                     await note_reached(tx, peer.id)
+            self._notices.heard(peer.id)
+            if module in FUNCTIONAL and not known.registers:
+                self._notices.learned(peer.id, "routing_headers", "ocpi-from-party-id" in headers)
             return Caller(peer, candidate, known.registers, snapshot.agreements)
         raise Unauthenticated
 
@@ -91,5 +97,5 @@ def owned_party(call: Call) -> Party:
 
 
 def speaks_as(who: Caller, party: str, roles: Collection[str]) -> bool:
-    """Whether a party, `CC*PID`, lives on the caller's platform in one of these roles."""
-    return any(entry.key == party and entry.role in roles for entry in who.peer.parties)
+    """Whether a party, `CC*PID`, lives on the caller's platform, or behind it, in one of these roles."""
+    return who.peer.speaks_as(party, roles)

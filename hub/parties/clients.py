@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from hub.parties.directory import Peer
+from hub.parties.notices import Notices
 from hub.parties.outbox import Outgoing, Refused, Unreachable
 from hub.parties.presented import Presented
 from hub.parties.routing import OPPOSITE_ROLES
@@ -14,10 +15,12 @@ from kit.guard import forbid_in_tx
 from kit.log import correlation_id
 from ocpi.client import PartnerClient
 from ocpi.endpoint import Interface, Verb
+from ocpi.envelope import SUCCESS, envelope
 from ocpi.errors import EndpointMissing, PeerError, PeerRefused, PeerUnreachable
 from ocpi.headers import MessageHeaders, Party
 from ocpi.paging import with_query
 from ocpi.peer_http import PeerReply
+from ocpi.registry import CONFIGURATION_MODULES
 from ocpi.types import JsonValue
 
 
@@ -30,6 +33,7 @@ class Clients:
     clock: Clock
     sender: str
     timeout_s: float
+    notices: Notices = field(default_factory=Notices)
     _made: dict[str, tuple[Peer, PartnerClient]] = field(default_factory=dict, repr=False)
 
     def to(self, peer: Peer) -> PartnerClient:
@@ -47,6 +51,9 @@ class Clients:
             now=self.clock.now,
             encode_token=peer.encode_token,
             timeout_s=self.timeout_s,
+            slash_after_list=peer.quirks.flag("slash_after_list"),
+            slash_after_child=peer.quirks.flag("slash_after_child"),
+            on_reply=lambda url, reply: self._notice(peer, url, reply),
         )
 
     def authorization(self, peer: Peer) -> str:
@@ -83,6 +90,12 @@ class Clients:
         location: str | None = reply.headers.get("location")
         return location
 
+    async def versions(self, peer: Peer) -> None:
+        """Ask a partner whether it is there. Raises `PeerError`, or `Refused` for one that has not registered."""
+        forbid_in_tx("a request to a partner")
+        client = self.to(peer)
+        await client.request(Verb.GET, peer.versions_url or "", headers=client.headers(routed=False))
+
     async def post_back(self, peer: Peer, url: str, body: bytes, *, sender: str, receiver: str | None) -> None:
         """POST an asynchronous result to a URL that the partner gave. Raises as `request` does."""
         forbid_in_tx("a request to a partner")
@@ -92,8 +105,15 @@ class Clients:
             to_party=_party(receiver or _first_party(peer)),
             correlation_id=correlation_id.get(),
         )
+        wrapped = peer.quirks.flag("wraps_results")
         try:
-            await client.request(Verb.POST, url, body=body, headers=headers)
+            try:
+                await client.request(Verb.POST, url, body=self._result(body, wrapped), headers=headers)
+            except PeerRefused:
+                if wrapped or "wraps_results" in peer.quirks.findings:
+                    raise
+                await client.request(Verb.POST, url, body=self._result(body, True), headers=headers)
+                self.notices.learned(peer.id, "wraps_results", True)
         except PeerError as error:
             raise _translated(error) from error
 
@@ -104,6 +124,17 @@ class Clients:
             return await self.to(peer).request(verb, url, body=body, headers=message)
         except PeerError as error:
             raise _translated(error) from error
+
+    def _result(self, body: bytes, wrapped: bool) -> bytes:
+        """An asynchronous result: bare, as OCPI wants it, or in the envelope that some partners insist on."""
+        return envelope(body, status_code=SUCCESS, now=self.clock.now()) if wrapped else body
+
+    def _notice(self, peer: Peer, url: str, reply: PeerReply) -> None:
+        """The partner answered: it lives, and the answer may show one of its ways."""
+        self.notices.heard(peer.id)
+        if reply.mended_slash is not None:
+            is_list = url.partition("?")[0].rstrip("/") in {each.rstrip("/") for each in peer.endpoints.values()}
+            self.notices.learned(peer.id, "slash_after_list" if is_list else "slash_after_child", reply.mended_slash)
 
     async def _exchange(
         self,
@@ -119,6 +150,7 @@ class Clients:
         forbid_in_tx("a request to a partner")
         client = self.to(peer)
         headers = client.headers(
+            routed=_endpoint(endpoint)[0] not in CONFIGURATION_MODULES,
             from_party=_party(sender or self.sender),
             to_party=_party(receiver or _first_party(peer)),
             correlation_id=correlation_id.get(),

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlmodel import col
 
-from hub.parties import changes
+from hub.parties import changes, clientinfo, pulls
 from hub.parties.agreements import EVERYTHING, Agreements, Visible
 from hub.parties.changes import Change, Cursor, Position
 from hub.parties.directory import DOORBELL as PARTIES
@@ -191,7 +191,8 @@ class Deliverer:
                 )
             batch = []
             for change in found:
-                if not visible.shows(f"{change.country_code}*{change.party_id}", change.object_id):
+                owner = f"{change.country_code}*{change.party_id}"
+                if not visible.shows(owner, change.object_id) or not clientinfo.may_be_told(peer, change):
                     continue
                 outgoing = await self._sources[lane.module](tx, key_of(change), removed=change.removed)
                 if outgoing is None:
@@ -308,15 +309,23 @@ async def read_again(tx: Tx, platform_id: str, module: str) -> None:
     tx.ring("changes")
 
 
-async def note_reached(tx: Tx, platform_id: str) -> None:
-    """The partner answers: it is CONNECTED, and whatever waited for it need not wait longer."""
-    changed = await tx.execute(
-        update(Platform)
-        .where(col(Platform.id) == platform_id, col(Platform.status) == OFFLINE)
-        .values(status=CONNECTED, last_seen_at=tx.now)
-    )
-    if changed.rowcount:
+async def note_reached(tx: Tx, platform_id: str, *, we_were_away_after: timedelta | None = None) -> None:
+    """The partner answers or speaks: it is CONNECTED, and whatever waited for it need not wait longer.
+
+    When it was away we read what we missed. So we do when we were: nobody was heard of for `we_were_away_after`.
+    """
+    platform = await tx.first(select(Platform).where(col(Platform.id) == platform_id).with_for_update())
+    if platform is None or platform.status not in (CONNECTED, OFFLINE):
+        return
+    was_away, seen = platform.status == OFFLINE, platform.last_seen_at or platform.created_at
+    if was_away or we_were_away_after is not None:
+        platform.last_seen_at = tx.now
+    if was_away or (we_were_away_after is not None and tx.now - seen > we_were_away_after):
+        await pulls.ask(tx, platform_id, pulls.DELTA, since=seen)
+    if was_away:
+        platform.status = CONNECTED
         await tx.execute(update(Cursor).where(col(Cursor.platform_id) == platform_id).values(retry_at=None, failures=0))
+        await clientinfo.tell(tx, platform_id)
         tx.ring(PARTIES)
 
 
@@ -328,6 +337,7 @@ async def note_unreachable(tx: Tx, platform_id: str) -> None:
         .values(status=OFFLINE)
     )
     if changed.rowcount:
+        await clientinfo.tell(tx, platform_id)
         tx.ring(PARTIES)
 
 
@@ -337,6 +347,7 @@ AUDIENCE_ROLES = {
     "sessions": ("EMSP",),
     "cdrs": ("EMSP",),
     "tokens": ("CPO",),
+    clientinfo.MODULE: clientinfo.ROLES,
 }
 """Which roles an object of a module is for."""
 SHARED_MODULES = frozenset(OPPOSITE_ROLES)

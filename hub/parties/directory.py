@@ -10,6 +10,7 @@ from datetime import datetime
 
 import orjson
 from sqlalchemy import select
+from sqlmodel import col
 
 from hub.parties.agreements import Agreements, Term
 from hub.parties.quirks import Quirks
@@ -72,6 +73,10 @@ class Peer:
     def is_registered(self) -> bool:
         """Registered, away or not."""
         return self.status in (CONNECTED, OFFLINE)
+
+    def speaks_as(self, party: str, roles: Collection[str]) -> bool:
+        """Whether a party, `CC*PID`, lives here, or behind this hub, in one of these roles."""
+        return any(entry.key == party and entry.role in roles for entry in (*self.parties, *self.behind))
 
     def party_with(self, *roles: str) -> PartyEntry | None:
         """The first party here with one of these roles."""
@@ -177,7 +182,7 @@ class Directory:
             platforms = await tx.all(select(Platform))
             rows = await tx.all(select(PartyRow))
             tokens = await tx.all(select(PlatformToken))
-            reachable = await tx.all(select(PartyBehind))
+            reachable = await tx.all(select(PartyBehind).where(col(PartyBehind.status).in_((CONNECTED, OFFLINE))))
             agreements = await self.agreements(tx)
         parties = tuple(_entry(row) for row in rows)
         homes = {party.key for party in parties}

@@ -121,7 +121,10 @@ class Forwarder:
         if self._known is None or self._known[0] is not snapshot:
             self._known = (
                 snapshot,
-                Parties(tuple(_ref(entry, snapshot) for entry in snapshot.parties), snapshot.agreements),
+                Parties(
+                    tuple(_ref(entry, snapshot) for entry in (*snapshot.parties, *snapshot.behind)),
+                    snapshot.agreements,
+                ),
             )
         return self._known[1]
 

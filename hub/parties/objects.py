@@ -245,6 +245,13 @@ async def keep_many(
     return [each.told(ids[each.key][0] if each.is_new else known[each.key][0]) for each in news]
 
 
+async def give_up(tx: Tx, model: type[OcpiObject], many: Sequence[Keeping], *, platform_id: str) -> None:
+    """Store what is left of objects that are gone from their owner's list; should they come back, whatever time their
+    `last_updated` has, they count as news."""
+    kept = await keep_many(tx, model, many, platform_id=platform_id)
+    await tx.execute(update(model).where(col(model.id).in_([each.row_id for each in kept])).values(seen_at=None))
+
+
 _Stored = tuple[int, datetime, datetime | None, bytes]
 
 

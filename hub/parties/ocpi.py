@@ -1,28 +1,26 @@
 """The modules of the hub itself: credentials, and hubclientinfo for who is connected through it."""
 
-from typing import Any
-
 import orjson
 
+from hub.parties import clientinfo
 from hub.parties.callers import Caller, caller
-from hub.parties.directory import Directory, PartyEntry, Snapshot
+from hub.parties.directory import Directory
 from hub.parties.registration import Registrar
-from hub.parties.tables import INVITED, OFFLINE, SUSPENDED
+from kit.tx import Database
 from ocpi.call import Answer, Call, Handler, ListAnswer
-from ocpi.datetimes import format_datetime
 from ocpi.endpoint import HandlerKey, Interface, Verb
+from ocpi.errors import NotFound
 from ocpi.v221.credentials import Credentials
-
-Json = dict[str, Any]
+from ocpi.v221.hub_client_info import ClientInfo
 
 _SENDER = Interface.SENDER
-_CLIENT_STATUS = {INVITED: "PLANNED", OFFLINE: "OFFLINE", SUSPENDED: "SUSPENDED"}
 
 
 class PartyHandlers:
     """Handlers of the configuration modules."""
 
-    def __init__(self, registrar: Registrar, directory: Directory, *, page_limit: int) -> None:
+    def __init__(self, db: Database, registrar: Registrar, directory: Directory, *, page_limit: int) -> None:
+        self._db = db
         self._registrar = registrar
         self._directory = directory
         self._page_limit = page_limit
@@ -35,6 +33,8 @@ class PartyHandlers:
             ("credentials", _SENDER, Verb.PUT, "credentials"): self.put,
             ("credentials", _SENDER, Verb.DELETE, "credentials"): self.delete,
             ("hubclientinfo", _SENDER, Verb.GET, "list"): self.client_info,
+            ("hubclientinfo", Interface.RECEIVER, Verb.GET, "client_info"): self.read_client,
+            ("hubclientinfo", Interface.RECEIVER, Verb.PUT, "client_info"): self.put_client,
         }
 
     async def get(self, call: Call) -> Answer:
@@ -58,8 +58,11 @@ class PartyHandlers:
     async def client_info(self, call: Call) -> ListAnswer:
         """The parties that the caller can reach through us, our own among them."""
         snapshot, query = await self._directory.snapshot(), call.page_query()
+        peer = caller(call).peer
         found = [
-            entry for entry in snapshot.parties if entry.platform_id != caller(call).peer.id and entry.role != "HUB"
+            entry
+            for entry in snapshot.parties
+            if entry.role != "HUB" and clientinfo.may_know(peer, entry.country_code, entry.party_id)
         ]
         found = [
             entry
@@ -68,16 +71,20 @@ class PartyHandlers:
             and (query.date_to is None or entry.last_updated < query.date_to)
         ]
         asked = found[query.offset : query.offset + query.capped(self._page_limit)]
-        items = [orjson.dumps(_client_info(entry, snapshot)) for entry in asked]
+        items = [orjson.dumps(clientinfo.client_info(entry, snapshot)) for entry in asked]
         return ListAnswer(total=len(found), limit=self._page_limit, items=items)
 
+    async def read_client(self, call: Call) -> Answer:
+        """What we have stored of a party that the caller, a hub, reaches for us."""
+        async with self._db.read() as tx:
+            rows = await clientinfo.behind(tx, caller(call).peer.id)
+        row = next((row for row in rows if call.owner and call.owner.key == f"{row.country_code}*{row.party_id}"), None)
+        if row is None:
+            raise NotFound("no such party behind you")
+        return Answer(orjson.dumps(clientinfo.as_json(row)))
 
-def _client_info(entry: PartyEntry, snapshot: Snapshot) -> Json:
-    peer = snapshot.peers.get(entry.platform_id) if entry.platform_id else None
-    return {
-        "country_code": entry.country_code,
-        "party_id": entry.party_id,
-        "role": entry.role,
-        "status": _CLIENT_STATUS.get(peer.status, "CONNECTED") if peer else "CONNECTED",
-        "last_updated": format_datetime(entry.last_updated),
-    }
+    async def put_client(self, call: Call) -> Answer:
+        """A partner hub tells how a party can be reached through it."""
+        async with self._db.tx() as tx:
+            is_new = await clientinfo.keep(tx, caller(call).peer, call.model(ClientInfo))
+        return Answer(http_status=201 if is_new else 200)

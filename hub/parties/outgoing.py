@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hub.parties import reservations
-from hub.parties.callers import OWNERS, caller, speaks_as
+from hub.parties.callers import caller, speaks_as
+from hub.parties.pulls import OWNERS
 from hub.parties.rewriting import Address, Rewriter, result_kind
 from kit.tx import Database
 from ocpi.call import Call

@@ -10,11 +10,15 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlmodel import Field, SQLModel, col
 
+from hub.parties.routing import DRIVER_MODULES, OWNER_ROLES
 from kit.tx import Tx
 
 FULL = "FULL"
 DELTA = "DELTA"
 DOORBELL = "pulls"
+
+OWNERS = {**OWNER_ROLES, **dict.fromkeys(sorted(DRIVER_MODULES), frozenset({"CPO"}))}
+"""The roles whose parties own objects of a module, and may write them here."""
 
 
 class PullState(SQLModel, table=True):
@@ -58,6 +62,11 @@ class PullState(SQLModel, table=True):
     last_full_at: datetime | None = None
     """When the last FULL pull that came to its end began."""
     last_delta_at: datetime | None = None
+
+
+def pullable(endpoints: Collection[str], roles: Collection[str]) -> list[str]:
+    """The modules whose lists a partner has: endpoints as `SENDER/module`, and a role that owns such objects."""
+    return [module for module, owners in OWNERS.items() if f"SENDER/{module}" in endpoints and owners & set(roles)]
 
 
 async def open_pulls(tx: Tx, platform_id: str, modules: Collection[str]) -> None:

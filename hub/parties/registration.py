@@ -5,34 +5,37 @@ leaves nothing half written. A partner may play only the roles that its invitati
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import orjson
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlmodel import col
 
+from hub.parties import clientinfo, pulls
 from hub.parties.changes import Cursor
 from hub.parties.delivery import AUDIENCE_ROLES, open_cursors
 from hub.parties.directory import DOORBELL, TOKEN_PURPOSE
 from hub.parties.message_log import addressee
 from hub.parties.presented import SECRET_PURPOSE
-from hub.parties.quirks import Quirks
+from hub.parties.pulls import PullState
+from hub.parties.quirks import NoSuchQuirk, Quirks
 from hub.parties.tables import (
     CONNECTED,
     INVITED,
     OFFLINE,
     SUSPENDED,
+    PartyBehind,
     PartyRow,
     Platform,
     PlatformToken,
 )
 from kit.clock import Clock
 from kit.crypto import KeyRing
-from kit.errors import Conflict, NotFound, UpstreamFailed
+from kit.errors import Conflict, InvalidInput, NotFound, UpstreamFailed
 from kit.ids import random_token
 from kit.log import correlation_id
 from kit.tx import Database, Tx
@@ -43,6 +46,8 @@ from ocpi.types import Role as WireRole
 from ocpi.v221.credentials import Credentials
 
 TOKEN_BYTES = 32
+LONGEST_HANDSHAKE = timedelta(minutes=10)
+"""Far longer than its requests can take, with all their time-outs."""
 
 PARTY = re.compile(r"[A-Z0-9]{2}\*[A-Z0-9]{3}")
 ROLES = frozenset(role.value for role in WireRole)
@@ -132,8 +137,10 @@ class Registrar:
                 raise MethodNotAllowed("you are not registered")
             platform.status, platform.credentials_token = SUSPENDED, None
             await tx.execute(delete(PlatformToken).where(col(PlatformToken.platform_id) == platform_id))
+            await clientinfo.tell(tx, platform_id, gone=True)
             await tx.execute(delete(PartyRow).where(col(PartyRow.platform_id) == platform_id))
-            await tx.execute(delete(Cursor).where(col(Cursor.platform_id) == platform_id))
+            for model in (Cursor, PullState, PartyBehind):
+                await tx.execute(delete(model).where(col(model.platform_id) == platform_id))
             tx.ring(DOORBELL)
 
     async def register_with(self, name: str, versions_url: str, token_a: str) -> str:
@@ -172,6 +179,20 @@ class Registrar:
             raise
         return platform.id
 
+    async def forget_unfinished(self, db: Database, payload: Mapping[str, Any]) -> None:
+        """Forget registrations with partners that were begun and that no process can be at any more.
+
+        One whose process died half-way has left a platform that never got a token of the partner's.
+        """
+        async with db.read() as tx:
+            begun = select(col(Platform.id)).where(*_unfinished(tx.now - LONGEST_HANDSHAKE))
+            found: Sequence[str] = (await tx.execute(begun)).scalars().all()
+        for platform_id in found:
+            async with db.tx() as tx:
+                still = (col(Platform.id) == platform_id, *_unfinished(tx.now - LONGEST_HANDSHAKE))
+                if await tx.first(select(Platform).where(*still).with_for_update()) is not None:
+                    await _delete(tx, platform_id)
+
     async def _call_back(self, platform_id: str, theirs: Credentials) -> Discovery:
         """Fetch what the partner offers with the token that it gave us. Raises `OcpiError` 3001, 3002, 3003."""
         addressee.set(platform_id)
@@ -188,6 +209,8 @@ class Registrar:
         platform.quirks = _learned(platform, discovery, tx.now)
         await _settle_parties(tx, platform, theirs)
         await open_cursors(tx, platform.id, list(AUDIENCE_ROLES))
+        await pulls.open_pulls(tx, platform.id, pulls.pullable(endpoints, [role.role.value for role in theirs.roles]))
+        await clientinfo.tell(tx, platform.id)
         tx.ring(DOORBELL)
 
     def _accept_token(self, tx: Tx, platform_id: str, token: str, *, registers: bool = False) -> None:
@@ -197,10 +220,23 @@ class Registrar:
     async def _forget(self, platform_id: str) -> None:
         async with self.db.tx() as tx:
             await _locked(tx, platform_id)  # the partner may be registering with token B at the moment, or have done so
-            for model in (PlatformToken, PartyRow, Cursor):
-                await tx.execute(delete(model).where(col(model.platform_id) == platform_id))
-            await tx.execute(delete(Platform).where(col(Platform.id) == platform_id))
-            tx.ring(DOORBELL)
+            await _delete(tx, platform_id)
+
+
+async def _delete(tx: Tx, platform_id: str) -> None:
+    for model in (PlatformToken, PartyRow, PartyBehind, Cursor, PullState):  # it may have used token B meanwhile
+        await tx.execute(delete(model).where(col(model.platform_id) == platform_id))
+    await tx.execute(delete(Platform).where(col(Platform.id) == platform_id))
+    tx.ring(DOORBELL)
+
+
+def _unfinished(before: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Registrations that we began before this time, and that have no end."""
+    return (
+        col(Platform.status) == INVITED,
+        col(Platform.versions_url).is_not(None),
+        col(Platform.created_at) < before,
+    )
 
 
 async def settle_own_parties(tx: Tx, roles: Sequence[dict[str, Any]]) -> None:
@@ -262,6 +298,25 @@ def _learned(platform: Platform, discovery: Discovery, now: datetime) -> bytes:
     for name, value in discovery.found.items():
         quirks = quirks.learned(name, value, now)
     return orjson.dumps(quirks.as_json())
+
+
+async def settle_quirks(tx: Tx, platform_id: str, said: Mapping[str, Any], forgotten: Sequence[str]) -> Quirks:
+    """What an operator says of a partner's ways: values that stay, and quirks to be found out again.
+
+    Raises `NotFound` and `InvalidInput`.
+    """
+    platform = await _locked(tx, platform_id)
+    quirks = Quirks.of_json(orjson.loads(platform.quirks))
+    try:
+        for name in forgotten:
+            quirks = quirks.unpinned(name)
+        for name, value in said.items():
+            quirks = quirks.pinned(name, value, tx.now)
+    except NoSuchQuirk as error:
+        raise InvalidInput(str(error)) from error
+    platform.quirks = orjson.dumps(quirks.as_json())
+    tx.ring(DOORBELL)
+    return quirks
 
 
 async def _locked(tx: Tx, platform_id: str) -> Platform:

@@ -1,8 +1,9 @@
 """JSON of the operator API about partners and deliveries."""
 
 from datetime import datetime
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 PARTY = r"^[A-Za-z]{2}\*[A-Za-z0-9]{3}$"
 
@@ -137,3 +138,76 @@ class AgreementsOut(BaseModel):
 
     default: str = Field(description="allow or deny, as the deployment is set.")
     items: list[AgreementOut]
+
+
+class PullIn(BaseModel):
+    """What is to be read of a partner's lists."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["FULL", "DELTA"] = Field("DELTA", description="FULL reads the whole list and finds what is gone.")
+    since: AwareDatetime | None = Field(
+        None, description="A DELTA looks at least as far back; to where the last pull began when absent."
+    )
+    modules: list[str] | None = Field(None, max_length=10, description="All that the partner has when absent.")
+
+
+class PullOut(BaseModel):
+    """How far one list of a partner has been read."""
+
+    module: str
+    wanted: str | None = Field(description="FULL or DELTA when a pull is due.")
+    running: str | None = Field(description="FULL or DELTA while a pull is under way.")
+    started_at: datetime | None
+    date_from: datetime | None = Field(description="From when on it looks; null for the whole list.")
+    position: int = Field(description="Objects of the list that were read.")
+    total: int | None = Field(description="How many there are, as the partner says.")
+    pages: int
+    stored: int = Field(description="Objects that were new or changed.")
+    skipped: int = Field(description="Objects that could not be used.")
+    removed: int = Field(description="Objects that were gone from the list.")
+    failures: int
+    retry_at: datetime | None
+    last_error: str | None
+    last_full_at: datetime | None
+    last_delta_at: datetime | None
+
+
+class FindingOut(BaseModel):
+    """What is known of one quirk."""
+
+    first_seen: datetime
+    last_seen: datetime
+    count: int
+    pinned: bool = Field(description="An operator said it: nothing that is found out changes it.")
+
+
+QuirkValue = bool | int | list[str] | None
+
+
+class QuirkOut(BaseModel):
+    """One way in which partners differ, and how this one is."""
+
+    name: str
+    meaning: str
+    value: QuirkValue
+    normal: QuirkValue = Field(description="How partners are that follow the specification.")
+    found: FindingOut | None
+
+
+class QuirksIn(BaseModel):
+    """What an operator says of a partner's ways."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    set: dict[str, QuirkValue] = Field(default_factory=dict, description="Quirks and their values, by name.")
+    forget: list[str] = Field(default_factory=list, description="Quirks that are to be found out again.")
+
+
+class ReachablePartyOut(BaseModel):
+    """A party that a partner hub can reach for us."""
+
+    party: str
+    role: str
+    status: str
+    last_updated: datetime

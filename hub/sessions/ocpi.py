@@ -5,10 +5,11 @@ from typing import Any, cast
 
 import orjson
 
-from hub.parties.callers import OWNERS, caller, owned_party, speaks_as
+from hub.parties.callers import caller, owned_party, speaks_as
 from hub.parties.objects import ObjectKey, find
 from hub.parties.outbox import Outgoing, Source, speaker
 from hub.parties.pages import ListPages
+from hub.parties.pulls import OWNERS
 from hub.sessions import service
 from hub.sessions.tables import Cdr, Session
 from kit.errors import Conflict

@@ -1,5 +1,6 @@
 """Sessions inside one transaction: ours follow the charger's record, partners' follow what they say."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
@@ -8,6 +9,7 @@ from typing import Any
 import orjson
 
 from csms.store import read_record
+from hub.parties.intake import Intake, Taken
 from hub.parties.objects import Kept, ObjectKey, find, keep
 from hub.sessions import documents
 from hub.sessions.costs import Costs, price_periods
@@ -19,6 +21,8 @@ from kit.errors import Conflict
 from kit.tx import Tx
 from ocpi.datetimes import format_datetime, parse_datetime
 from ocpi.errors import InvalidParameters
+from ocpi.v221.cdrs import Cdr as WireCdr
+from ocpi.v221.sessions import Session as WireSession
 
 Json = dict[str, Any]
 
@@ -109,6 +113,41 @@ async def receive_cdr(tx: Tx, body: Json, *, platform_id: str) -> Kept[Cdr]:
         total_cost=_excl_vat(body["total_cost"]) or Decimal(0),
         priced_cost=await _priced(tx, body),
     )
+
+
+def session_intake(on_session: Callable[[Tx, Session], Awaitable[None]]) -> Intake:
+    """How partners' sessions come in when we read their list. None is ever held for gone."""
+
+    async def store(tx: Tx, bodies: Sequence[Json], platform_id: str) -> Taken:
+        changed, refused = 0, []
+        for body in bodies:
+            try:
+                kept = await receive(tx, body, platform_id=platform_id)
+            except InvalidParameters as error:
+                refused.append(str(error))
+                continue
+            await on_session(tx, kept.row)
+            changed += kept.is_changed
+        return Taken(changed, tuple(refused))
+
+    return Intake(Session, WireSession, store)
+
+
+def cdr_intake() -> Intake:
+    """How partners' CDRs come in when we read their list. None is ever held for gone, and none changes."""
+
+    async def store(tx: Tx, bodies: Sequence[Json], platform_id: str) -> Taken:
+        changed, refused = 0, []
+        for body in bodies:
+            try:
+                changed += (await receive_cdr(tx, body, platform_id=platform_id)).is_new
+            except Conflict as error:
+                refused.append(str(error.detail))
+            except InvalidParameters as error:
+                refused.append(str(error))
+        return Taken(changed, tuple(refused))
+
+    return Intake(Cdr, WireCdr, store)
 
 
 def audience(cdr_token: Json) -> str:

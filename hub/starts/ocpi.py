@@ -5,8 +5,9 @@ from typing import Any
 import orjson
 
 from hub.locations import service as locations
-from hub.parties.callers import OWNERS, caller, speaks_as
+from hub.parties.callers import caller, speaks_as
 from hub.parties.objects import ObjectKey, find
+from hub.parties.pulls import OWNERS
 from hub.sessions.tables import Session
 from hub.starts import service
 from hub.starts.flows import COMMAND_FOR_PARTNER, Starter

@@ -1,10 +1,13 @@
 """Tariffs inside one transaction."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from hub.parties.objects import ObjectKey, find, forget, keep
+from hub.parties.intake import Intake, Taken
+from hub.parties.objects import Keeping, KeptOne, ObjectKey, find, forget, keep_many
 from hub.tariffs.tables import Tariff
 from kit.tx import Tx
+from ocpi.v221.tariffs import Tariff as WireTariff
 
 Json = dict[str, Any]
 
@@ -14,9 +17,34 @@ async def put(tx: Tx, body: Json, *, platform_id: str | None) -> bool:
 
     `body` is a valid 2.2.1 Tariff, `platform_id` where it came from (None: our own).
     """
-    key = ObjectKey.of(body["country_code"], body["party_id"], body["id"])
-    kept = await keep(tx, Tariff, key, body, platform_id=platform_id, currency=body["currency"].upper())
+    [kept] = await put_many(tx, [body], platform_id=platform_id)
     return kept.is_new
+
+
+async def put_many(tx: Tx, bodies: Sequence[Json], *, platform_id: str | None) -> list[KeptOne]:
+    """`put` for many tariffs, in a few statements."""
+    many = [
+        Keeping(
+            ObjectKey.of(body["country_code"], body["party_id"], body["id"]),
+            body,
+            columns={"currency": body["currency"].upper()},
+        )
+        for body in bodies
+    ]
+    return await keep_many(tx, Tariff, many, platform_id=platform_id)
+
+
+def intake() -> Intake:
+    """How partners' tariffs come in when we read their list; what is gone from it is deleted."""
+
+    async def store(tx: Tx, bodies: Sequence[Json], platform_id: str) -> Taken:
+        return Taken.of(await put_many(tx, bodies, platform_id=platform_id))
+
+    async def gone(tx: Tx, keys: Sequence[ObjectKey], platform_id: str) -> None:
+        for key in keys:
+            await forget(tx, Tariff, key, platform_id=platform_id)
+
+    return Intake(Tariff, WireTariff, store, gone)
 
 
 async def remove(tx: Tx, country_code: str, party_id: str, tariff_id: str, *, platform_id: str | None) -> bool:

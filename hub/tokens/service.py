@@ -1,11 +1,15 @@
 """Tokens inside one transaction."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from hub.parties.objects import ObjectKey, find, keep
-from hub.tokens.tables import Token, object_ids, uid_digests
+from hub.parties.intake import Intake, Taken
+from hub.parties.objects import Keeping, KeptOne, ObjectKey, find, give_up, keep_many
+from hub.tokens.tables import Token, object_ids, stored_ids, uid_digests
 from kit.crypto import KeyRing
 from kit.tx import Tx
+from ocpi.datetimes import format_datetime
+from ocpi.v221.tokens import Token as WireToken
 
 Json = dict[str, Any]
 
@@ -15,11 +19,44 @@ async def put(tx: Tx, ring: KeyRing, body: Json, *, platform_id: str | None) -> 
 
     `body` is a valid 2.2.1 Token, `platform_id` where it came from (None: our own drivers').
     """
-    known = await get(tx, ring, body["country_code"], body["party_id"], body["uid"], body["type"])
-    current = object_ids(ring, body["uid"], body["type"])[0]
-    key = known.key if known else ObjectKey.of(body["country_code"], body["party_id"], current)
-    digest = uid_digests(ring, body["uid"])[0]
-    return (await keep(tx, Token, key, body, platform_id=platform_id, uid_digest=digest)).is_new
+    [kept] = await put_many(tx, ring, [body], platform_id=platform_id)
+    return kept.is_new
+
+
+async def put_many(tx: Tx, ring: KeyRing, bodies: Sequence[Json], *, platform_id: str | None) -> list[KeptOne]:
+    """`put` for many tokens, in a few statements. A token keeps the id that it was first stored under."""
+    possible = [object_ids(ring, body["uid"], body["type"]) for body in bodies]
+    stored = await stored_ids(tx, [object_id for ids in possible for object_id in ids])
+    many = []
+    for body, ids in zip(bodies, possible, strict=True):
+        keys = [ObjectKey.of(body["country_code"], body["party_id"], object_id) for object_id in ids]
+        key = next((each for each in keys if each in stored), keys[0])
+        many.append(Keeping(key, body, columns={"uid_digest": uid_digests(ring, body["uid"])[0]}))
+    return await keep_many(tx, Token, many, platform_id=platform_id)
+
+
+async def invalidate_many(tx: Tx, ring: KeyRing, keys: Sequence[ObjectKey], *, platform_id: str) -> None:
+    """These tokens are gone from their eMSP's list: they are not valid any more, and no whitelist."""
+    gone = []
+    for key in keys:
+        row = await find(tx, Token, key)
+        if row is not None:
+            at = format_datetime(max(tx.now, row.last_updated))
+            body = {**row.body(), "valid": False, "whitelist": "NEVER", "last_updated": at}
+            gone.append(Keeping(key, body, row.audience, {"uid_digest": row.uid_digest}))
+    await give_up(tx, Token, gone, platform_id=platform_id)
+
+
+def intake(ring: KeyRing) -> Intake:
+    """How partners' tokens come in when we read their list."""
+
+    async def store(tx: Tx, bodies: Sequence[Json], platform_id: str) -> Taken:
+        return Taken.of(await put_many(tx, ring, bodies, platform_id=platform_id))
+
+    async def gone(tx: Tx, keys: Sequence[ObjectKey], platform_id: str) -> None:
+        await invalidate_many(tx, ring, keys, platform_id=platform_id)
+
+    return Intake(Token, WireToken, store, gone)
 
 
 async def get(tx: Tx, ring: KeyRing, country_code: str, party_id: str, uid: str, token_type: str) -> Token | None:

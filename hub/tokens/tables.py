@@ -1,12 +1,13 @@
 """Rows of the tokens room."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlalchemy import UniqueConstraint, select
 from sqlmodel import Field, SQLModel, col
 
-from hub.parties.objects import OcpiObject
+from hub.parties.objects import ObjectKey, OcpiObject
 from kit.crypto import KeyRing
 from kit.tx import Tx
 
@@ -47,6 +48,13 @@ def object_ids(ring: KeyRing, uid: str, token_type: str) -> list[str]:
     uid and type are unique together within an eMSP (OCPI 2.2.1, mod_tokens).
     """
     return ring.digests("token-key", f"{uid.casefold()}\n{token_type}")
+
+
+async def stored_ids(tx: Tx, object_ids: Sequence[str]) -> set[ObjectKey]:
+    """The tokens that are stored under any of these ids, whoever owns them."""
+    columns = (col(Token.country_code), col(Token.party_id), col(Token.object_id))
+    found: Any = await tx.execute(select(*columns).where(col(Token.object_id).in_(object_ids)))
+    return {ObjectKey(*row) for row in found}
 
 
 async def by_uid(tx: Tx, ring: KeyRing, uid: str) -> list[Token]:
