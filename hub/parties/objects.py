@@ -297,9 +297,14 @@ def _judged(keeping: Keeping, stored: _Stored | None) -> _News:
     before, after = orjson.loads(stored_doc), orjson.loads(doc)
     if before == after:
         return _News(keeping, doc, changed_at)
-    if _undated(before) == _undated(after):
+    if is_same_content(before, after):
         return _News(keeping, doc, changed_at, is_bumped=True, row_id=row_id)
     return _News(keeping, doc, changed_at, is_changed=True, is_stale=changed_at == last_updated, row_id=row_id)
+
+
+def is_same_content(one: Json, other: Json) -> bool:
+    """Whether two states of an object differ in nothing but `last_updated`."""
+    return bool(_undated(one) == _undated(other))
 
 
 def _undated(value: Any) -> Any:

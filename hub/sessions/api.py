@@ -9,8 +9,8 @@ from sqlmodel import col
 
 from auth.guards import AdminDep, OperatorDep
 from hub.sessions import service
-from hub.sessions.schemas import CdrOut, SessionOut
-from hub.sessions.tables import Cdr, Session, own_session
+from hub.sessions.schemas import CdrDisputeOut, CdrOut, SessionOut
+from hub.sessions.tables import Cdr, CdrDispute, Session, own_session
 from kit.errors import NotFound
 from kit.paging import Page, PageParams, Paging
 from kit.tx import Database
@@ -41,6 +41,25 @@ def router(db: Database) -> APIRouter:
         """All CDRs, ours and partners', newest first."""
         rows, total = await _newest(db, Cdr, paging)
         return Page.of([CdrOut.of(row) for row in rows], total, paging)
+
+    @routes.get("/cdrs/disputes", operation_id="list_cdr_disputes")
+    async def list_cdr_disputes(_: OperatorDep, paging: Paging) -> Page[CdrDisputeOut]:
+        """Other content that CPOs sent under the id of a stored CDR, newest first. The stored CDR stands."""
+        async with db.read() as tx:
+            statement = select(CdrDispute, Cdr).join(Cdr, col(Cdr.id) == col(CdrDispute.cdr_id))
+            newest = statement.order_by(col(CdrDispute.id).desc()).offset(paging.offset).limit(paging.limit)
+            found: list[Any] = list(await tx.execute(newest))
+            total = (await tx.execute(select(func.count()).select_from(CdrDispute))).scalar_one()
+        return Page.of([CdrDisputeOut.of(dispute, cdr) for dispute, cdr in found], int(total), paging)
+
+    @routes.delete("/cdrs/disputes/{dispute_id}", operation_id="close_cdr_dispute", status_code=204)
+    async def close_cdr_dispute(dispute_id: int, _: AdminDep) -> None:
+        """Forget a dispute that was settled with the CPO."""
+        async with db.tx() as tx:
+            row = await tx.get(CdrDispute, dispute_id)
+            if row is None:
+                raise NotFound("no such dispute")
+            await tx.delete(row)
 
     return routes
 

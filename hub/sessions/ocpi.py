@@ -2,23 +2,27 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
+from urllib.parse import quote
 
 import orjson
 
+from hub.locations import service as locations
+from hub.locations import tree
 from hub.parties.callers import caller, owned_party, speaks_as
 from hub.parties.objects import ObjectKey, find
 from hub.parties.outbox import Outgoing, Source, speaker
 from hub.parties.pages import ListPages
 from hub.parties.pulls import OWNERS
 from hub.sessions import service
-from hub.sessions.tables import Cdr, Session
-from kit.errors import Conflict
+from hub.sessions.preferences import answer_to
+from hub.sessions.tables import Cdr, Session, own_session
 from kit.tx import Database, Tx
 from ocpi import patch
 from ocpi.call import Answer, Call, Handler
 from ocpi.endpoint import HandlerKey, Interface, Verb
 from ocpi.errors import InvalidParameters, NotFound, PreferencesNotSupported
 from ocpi.types import JsonObject
+from ocpi.v221.sessions import ChargingPreferences
 from ocpi.v221.sessions import Session as WireSession
 
 Json = dict[str, Any]
@@ -46,8 +50,18 @@ class SessionHandlers:
         }
 
     async def charging_preferences(self, call: Call) -> Answer:
-        """No EVSE of ours claims CHARGING_PREFERENCES_CAPABLE, and that is what the answer says."""
-        raise PreferencesNotSupported
+        """What the driver wishes, for a session of the caller's driver at a charger of ours."""
+        wishes = call.model(ChargingPreferences)
+        async with self._db.read() as tx:
+            session = await own_session(tx, call.path["session_id"])
+            if session is None or session.audience not in caller(call).viewer.parties:
+                raise NotFound("no such session")
+            evse_uid = str(session.body()["evse_uid"])
+            location = await locations.locate_evse(tx, session.country_code, session.party_id, evse_uid)
+        unit = tree.evse(location, evse_uid) if location else None
+        if "CHARGING_PREFERENCES_CAPABLE" not in ((unit or {}).get("capabilities") or []):
+            raise PreferencesNotSupported
+        return Answer(orjson.dumps(answer_to(wishes, runs=session.ended_at is None).value))
 
     async def read_own(self, call: Call) -> Answer:
         """What we have stored of the caller's own session."""
@@ -96,17 +110,17 @@ class CdrHandlers:
         }
 
     async def post(self, call: Call) -> Answer:
-        """Take a CDR; the same one again is answered in the same way."""
+        """Take a CDR; the same one again is answered in the same way, another one under its id is a dispute."""
         sent: Json = orjson.loads(call.raw)
         owner = f"{sent['country_code']}*{sent['party_id']}".upper()
         if not speaks_as(caller(call), owner, OWNERS["cdrs"]):
             raise InvalidParameters("/party_id: that party does not live on your platform as a CPO")
-        try:
-            async with self._db.tx() as tx:
-                kept = await service.receive_cdr(tx, sent, platform_id=caller(call).peer.id)
-        except Conflict as error:
-            raise InvalidParameters(error.detail) from error
-        location = f"{self._base_url}/{sent['country_code']}/{sent['party_id']}/{sent['id']}"
+        async with self._db.tx() as tx:
+            kept = await service.receive_cdr(tx, sent, platform_id=caller(call).peer.id)
+        if kept is None:
+            raise InvalidParameters("/id: a CDR with this id and other content is stored, and CDRs are immutable")
+        key, cdr_id = kept.row.key, quote(str(kept.row.body()["id"]), safe="")
+        location = f"{self._base_url}/{key.country_code}/{key.party_id}/{cdr_id}"
         return Answer(http_status=201 if kept.is_new else 200, headers={"Location": location})
 
     async def read_own(self, call: Call) -> Answer:

@@ -4,9 +4,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Self
 
+import orjson
 from pydantic import BaseModel, Field
 
-from hub.sessions.tables import Cdr, Session
+from hub.sessions.tables import Cdr, CdrDispute, Session
 
 
 class SessionOut(BaseModel):
@@ -91,3 +92,18 @@ class CdrOut(BaseModel):
             priced_cost=row.priced_cost,
             cdr=body,
         )
+
+
+class CdrDisputeOut(BaseModel):
+    """What a CPO sent under the id of a CDR that is stored with other content."""
+
+    id: int
+    received_at: datetime
+    stored: CdrOut
+    sent: dict[str, Any] = Field(description="The OCPI 2.2.1 CDR that was refused.")
+
+    @classmethod
+    def of(cls, row: CdrDispute, cdr: Cdr) -> Self:
+        """From a stored dispute and its CDR."""
+        assert row.id is not None  # noqa: S101 - it is stored
+        return cls(id=row.id, received_at=row.received_at, stored=CdrOut.of(cdr), sent=orjson.loads(row.doc))

@@ -10,12 +10,12 @@ import orjson
 
 from csms.store import read_record
 from hub.parties.intake import Intake, Taken
-from hub.parties.objects import Kept, ObjectKey, find, keep
+from hub.parties.objects import Kept, ObjectKey, find, is_same_content, keep
 from hub.sessions import documents
 from hub.sessions.costs import Costs, price_periods
 from hub.sessions.course import course_of
 from hub.sessions.documents import Course, Facts
-from hub.sessions.tables import Cdr, Session
+from hub.sessions.tables import Cdr, CdrDispute, Session, disputes_of
 from hub.tariffs import service as tariffs
 from kit.errors import Conflict
 from kit.tx import Tx
@@ -28,6 +28,8 @@ Json = dict[str, Any]
 
 MOST_KWH = 1_000_000_000
 """More than a power station gives in a day; what is stored has room for it."""
+MOST_DISPUTES = 20
+"""So many contradictions to one CDR are kept; more of them tell a person nothing new."""
 UNPRICED = "the tariff in force cannot be priced"
 
 
@@ -89,17 +91,19 @@ async def receive(tx: Tx, body: Json, *, platform_id: str) -> Kept[Session]:
     )
 
 
-async def receive_cdr(tx: Tx, body: Json, *, platform_id: str) -> Kept[Cdr]:
+async def receive_cdr(tx: Tx, body: Json, *, platform_id: str) -> Kept[Cdr] | None:
     """A partner CPO bills a session: `body` is a valid 2.2.1 CDR, priced again with the tariff that it names.
 
-    The same CDR again is nothing new. Raises `Conflict` for other content under a known id: a CDR is immutable.
+    The same CDR again is nothing new. Other content under a known id is kept as a dispute, and None comes back: a CDR
+    is immutable (OCPI 2.2.1, mod_cdrs), and corrected by a credit CDR with an id of its own.
     """
     key = ObjectKey.of(body["country_code"], body["party_id"], body["id"])
     known = await find(tx, Cdr, key)
     if known is not None:
-        if known.body() != orjson.loads(orjson.dumps(body)):
-            raise Conflict("a CDR with this id and other content is stored: CDRs are immutable")
-        return Kept(known, is_new=False, is_changed=False)
+        if is_same_content(known.body(), body):
+            return Kept(known, is_new=False, is_changed=False)
+        await _dispute(tx, known, body)
+        return None
     return await keep(
         tx,
         Cdr,
@@ -111,7 +115,7 @@ async def receive_cdr(tx: Tx, body: Json, *, platform_id: str) -> Kept[Cdr]:
         energy_wh=energy_wh(body["total_energy"]),
         currency=body["currency"].upper(),
         total_cost=_excl_vat(body["total_cost"]) or Decimal(0),
-        priced_cost=await _priced(tx, body),
+        priced_cost=None if body.get("credit") else await _priced(tx, body),
     )
 
 
@@ -140,14 +144,25 @@ def cdr_intake() -> Intake:
         changed, refused = 0, []
         for body in bodies:
             try:
-                changed += (await receive_cdr(tx, body, platform_id=platform_id)).is_new
-            except Conflict as error:
-                refused.append(str(error.detail))
+                kept = await receive_cdr(tx, body, platform_id=platform_id)
             except InvalidParameters as error:
                 refused.append(str(error))
+                continue
+            if kept is None:
+                refused.append("other content than that of the CDR which is stored under this id")
+            else:
+                changed += kept.is_new
         return Taken(changed, tuple(refused))
 
     return Intake(Cdr, WireCdr, store)
+
+
+async def _dispute(tx: Tx, cdr: Cdr, body: Json) -> None:
+    """Keep what a CPO sent in contradiction to a CDR, each version once."""
+    assert cdr.id is not None  # noqa: S101 - it is stored
+    known = await disputes_of(tx, cdr.id)
+    if len(known) < MOST_DISPUTES and not any(is_same_content(orjson.loads(each.doc), body) for each in known):
+        tx.add(CdrDispute(cdr_id=cdr.id, doc=orjson.dumps(body), received_at=tx.now))
 
 
 def audience(cdr_token: Json) -> str:

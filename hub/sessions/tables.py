@@ -1,5 +1,6 @@
 """Rows of the sessions room."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
@@ -62,6 +63,11 @@ class CdrDispute(SQLModel, table=True):
     cdr_id: int = Field(sa_type=BigInt, foreign_key="cdr.id", index=True)
     doc: bytes = Field(sa_type=LargeBinary)
     received_at: datetime
+
+
+async def disputes_of(tx: Tx, cdr_id: int) -> Sequence[CdrDispute]:
+    """What was sent in contradiction to a CDR, oldest first."""
+    return await tx.all(select(CdrDispute).where(col(CdrDispute.cdr_id) == cdr_id).order_by(col(CdrDispute.id)))
 
 
 async def own_session(tx: Tx, session_id: str) -> Session | None:
