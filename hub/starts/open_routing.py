@@ -61,7 +61,8 @@ class OpenRouting:
 
 
 async def _owner_of_location(tx: Tx, who: Caller, body: Json) -> Party | None:
-    rows = [row for row in await locations.with_id(tx, _text(body, "location_id")) if may_see(row, who.viewer)]
+    stored = await locations.with_id(tx, _text(body, "location_id"))
+    rows = [row for row in stored if row.platform_id is None or may_see(row, who.viewer)]
     evse_uid = _text(body, "evse_uid")
     if len(rows) > 1 and evse_uid:
         rows = [row for row in rows if tree.evse(row.body(), evse_uid) is not None] or rows

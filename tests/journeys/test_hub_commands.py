@@ -168,8 +168,10 @@ LOCATION_EVSE: Json = {
 }
 
 
-async def test_our_own_location_comes_before_a_partners_of_the_same_id(trio: Three) -> None:
+@pytest.mark.parametrize("is_published", [True, False])
+async def test_our_own_location_comes_before_a_partners_of_the_same_id(trio: Three, is_published: bool) -> None:
     await trio.network.publish()
+    await trio.network.send("PUT", "/locations/LOC1", {**LOCATION, "publish": is_published})
     await publish(trio.cpo, "LOC1")
     station = await trio.network.station()
     unlock = await trio.emsp.unlock("LOC1", "EVSE-1", "1")
