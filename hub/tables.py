@@ -6,6 +6,7 @@ import auth.tables
 import csms.tables
 import hub.locations.tables
 import hub.parties.changes
+import hub.parties.counts
 import hub.parties.message_log_tables
 import hub.parties.outbox
 import hub.parties.profile_setters

@@ -19,6 +19,7 @@ class Doorbells:
 
     def __init__(self) -> None:
         self._listeners: dict[str, list[Callable[[], None]]] = {}
+        self._listeners_below: dict[str, list[Callable[[str], None]]] = {}
         self._sender = uuid7().encode()
         self._bus: Bus | None = None
         self._subscription: Subscription | None = None
@@ -27,6 +28,10 @@ class Doorbells:
     def listen(self, name: str, listener: Callable[[], None]) -> None:
         """Call `listener` at each ring of `name`. It must not raise or block."""
         self._listeners.setdefault(name, []).append(listener)
+
+    def listen_below(self, name: str, listener: Callable[[str], None]) -> None:
+        """Call `listener` with `part` at each ring of `name/part`. It must not raise or block."""
+        self._listeners_below.setdefault(name, []).append(listener)
 
     def ring(self, names: Iterable[str]) -> None:
         """Ring here now, and elsewhere as soon as the bus has carried it."""
@@ -57,6 +62,9 @@ class Doorbells:
     def _ring_here(self, name: str) -> None:
         for listener in self._listeners.get(name, ()):
             listener()
+        above, _, part = name.partition("/")
+        for listener_below in self._listeners_below.get(above, ()) if part else ():
+            listener_below(part)
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sending.discard(task)

@@ -13,9 +13,9 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Executable, Select
+from sqlalchemy import Column, Executable, Select
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,10 +24,22 @@ from kit.db import DialectName, open_engines
 from kit.doorbells import Doorbells
 from kit.guard import NetworkInsideTx, forbid_in_tx, tx_active
 from kit.reactions import Event, JobRequest, Reactions, write_jobs
+from kit.reader import Reader, bound, open_reader
 
 __all__ = ["Database", "Event", "NestedTx", "NetworkInsideTx", "Tx", "forbid_in_tx"]
 
 Row = TypeVar("Row")
+
+
+class Companion(Protocol):
+    """What gathers something over a whole transaction and writes it once, at its end."""
+
+    async def before_commit(self, tx: "Tx") -> None:
+        """Write it; nothing else is written by the transaction afterwards."""
+        ...
+
+
+CompanionT = TypeVar("CompanionT", bound=Companion)
 
 
 class NestedTx(RuntimeError):
@@ -43,6 +55,7 @@ class Tx:
         self.db = db
         self._jobs: list[JobRequest] = []
         self._rings: set[str] = set()
+        self._companions: dict[type[Any], Companion] = {}
 
     def add(self, row: object) -> None:
         """Insert a row with the commit, or with the next query that needs it."""
@@ -99,10 +112,19 @@ class Tx:
         """Ring this doorbell once the commit has succeeded, in this process and in the others (`kit.doorbells`)."""
         self._rings.add(doorbell)
 
+    def companion(self, kind: type[CompanionT]) -> CompanionT:
+        """The one companion of a kind that goes with this transaction."""
+        known = self._companions.get(kind)
+        if not isinstance(known, kind):
+            known = self._companions[kind] = kind()
+        return known
+
     async def _finish(self) -> None:
         if self._jobs:
             await write_jobs(self.session, self._jobs, now=self.now)
             self._rings.add("jobs")
+        for companion in self._companions.values():
+            await companion.before_commit(self)
         await self.session.commit()
 
 
@@ -116,6 +138,8 @@ class Database:
         self._engines = open_engines(url, pool_size=pool_size)
         self._writing = asyncio.Lock() if self._engines.dialect == "sqlite" else nullcontext()
         self.doorbells = Doorbells()
+        self.reader: Reader = open_reader(self._engines.reader, pool_size=pool_size)
+        """For single statements that are asked very often; `read()` for everything else."""
 
     @property
     def dialect(self) -> DialectName:
@@ -124,7 +148,12 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self.reader.close()
         await self._engines.dispose()
+
+    def bound(self, column: "Column[Any]", value: Any) -> Any:
+        """A value as `reader` takes it for a column."""
+        return bound(self._engines.reader, column, value)
 
     @asynccontextmanager
     async def tx(self) -> AsyncIterator[Tx]:

@@ -97,6 +97,8 @@ class ListAnswer:
 
     `total` counts what matches the filters and this caller may see; `limit` is the most that we return at once,
     whatever was asked for; `count` is the number of objects in `body`, where it differs from a full page.
+    `more` says whether another page follows, where `total` does not tell; `cursor` goes into the link to it and comes
+    back in `PageQuery.cursor`.
     """
 
     total: int
@@ -104,6 +106,8 @@ class ListAnswer:
     items: Sequence[bytes] = ()
     body: bytes | None = None
     count: int | None = None
+    more: bool | None = None
+    cursor: str | None = None
     sender: Party | None = None
 
 

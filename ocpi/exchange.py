@@ -126,6 +126,8 @@ def render(
         page_limit=page_limit,
         offset=page.offset,
         count=count,
+        more=answer.more,
+        cursor=answer.cursor,
     )
     return Rendered(200, headers, envelope(data, status_code=SUCCESS, now=now))
 

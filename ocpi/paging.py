@@ -28,12 +28,16 @@ _REL_NEXT = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?=
 
 @dataclass(frozen=True, slots=True)
 class PageQuery:
-    """What a client asks for. `date_from` is inclusive, `date_to` exclusive, both about `last_updated`."""
+    """What a client asks for. `date_from` is inclusive, `date_to` exclusive, both about `last_updated`.
+
+    `cursor` is what the server put into the link that the client follows.
+    """
 
     date_from: datetime | None = None
     date_to: datetime | None = None
     offset: int = 0
     limit: int | None = None
+    cursor: str | None = None
 
     def capped(self, cap: int) -> int:
         """How many objects a page holds on a server that returns at most `cap`."""
@@ -56,6 +60,7 @@ def parse_page_query(query: Mapping[str, str], *, date_from_required: bool = Fal
         date_to=_datetime(query, "date_to"),
         offset=0 if offset is None else offset,
         limit=_number(query, "limit", at_least=1),
+        cursor=query.get("cursor") or None,
     )
 
 
@@ -78,15 +83,29 @@ def _number(query: Mapping[str, str], name: str, *, at_least: int) -> int | None
     return int(text)
 
 
-def page_headers(url: str, *, total: int, cap: int, page_limit: int, offset: int, count: int) -> dict[str, str]:
+def page_headers(
+    url: str,
+    *,
+    total: int,
+    cap: int,
+    page_limit: int,
+    offset: int,
+    count: int,
+    more: bool | None = None,
+    cursor: str | None = None,
+) -> dict[str, str]:
     """The headers of one page of a list.
 
     `url` is what was asked for, with its query, whose filters stay in the link; `total` counts all objects that match,
-    `cap` is the most that this server returns, `page_limit` what this client gets, `count` what this page holds.
+    `cap` is the most that this server returns, `page_limit` what this client gets, `count` what this page holds. `more`
+    says whether another page follows, by default as many as `total` makes it; `cursor` goes into the link.
     """
     headers = {TOTAL_COUNT: str(total), LIMIT: str(cap)}
-    if count > 0 and offset + count < total:
-        link = quote(with_query(url, offset=offset + count, limit=page_limit), safe=_URL_CHARACTERS)
+    if count > 0 and (offset + count < total if more is None else more):
+        following: dict[str, int | str] = {"offset": offset + count, "limit": page_limit}
+        if cursor is not None:
+            following["cursor"] = cursor
+        link = quote(with_query(url, **following), safe=_URL_CHARACTERS)
         headers[LINK] = f'<{link}>; rel="next"'
     return headers
 

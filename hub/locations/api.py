@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Query
 from auth.guards import AdminDep, OperatorDep
 from hub.locations import service
 from hub.locations.tables import Location
-from hub.parties.objects import PageFilter, page
+from hub.parties.objects import page
 from hub.parties.wire import completed, own_party, stamped
 from kit.paging import Page, Paging
 from kit.tx import Database
@@ -39,7 +39,7 @@ def router(db: Database, *, cpo_parties: list[str]) -> APIRouter:
     async def list_locations(_: OperatorDep, paging: Paging) -> Page[Json]:
         """All locations, ours and partners', oldest first."""
         async with db.read() as tx:
-            docs, total = await page(tx, Location, PageFilter(paging.offset, paging.limit), None)
+            docs, total = await page(tx, Location, offset=paging.offset, limit=paging.limit)
         return Page.of([orjson.loads(doc) for doc in docs], total, paging)
 
     return routes

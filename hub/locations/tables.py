@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from sqlalchemy import Index, UniqueConstraint, insert, select, tuple_
+from sqlalchemy import Index, insert, select, tuple_
 from sqlmodel import Field, SQLModel, col
 
-from hub.parties.objects import OcpiObject
+from hub.parties.objects import OcpiObject, object_indexes
 from kit.db import BigInt
 from kit.tx import Tx
 
@@ -15,7 +15,7 @@ class Location(OcpiObject, table=True):
     """A location; its EVSEs and connectors live inside `doc`, as they travel."""
 
     __table_args__ = (
-        UniqueConstraint("country_code", "party_id", "object_id"),
+        *object_indexes("location"),
         Index("ix_location_object_id", "object_id"),  # commands name a location without its owner
     )
     module: ClassVar[str] = "locations"

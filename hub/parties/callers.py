@@ -1,16 +1,18 @@
 """Which platform is calling, and what it may speak for."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
-from hub.parties.agreements import Agreements
+from hub.parties.agreements import Agreements, Visible
 from hub.parties.delivery import note_reached
-from hub.parties.directory import Directory, Peer
+from hub.parties.directory import Directory, Peer, Snapshot
 from hub.parties.notices import Notices
 from hub.parties.objects import Viewer
 from hub.parties.pulls import OWNERS
 from hub.parties.routing import OPPOSITE_ROLES
 from hub.parties.tables import OFFLINE
+from hub.parties.visibility import Reference, Visibility
 from kit.tx import Database
 from ocpi.call import Call
 from ocpi.errors import NotFound, Unauthenticated
@@ -31,11 +33,31 @@ class Caller:
     token: str
     registers: bool
     agreements: Agreements
+    viewer: Viewer = field(init=False, compare=False)
+    """The platform as one who asks for objects that have an audience."""
+    _sees: dict[str, Visibility] = field(init=False, compare=False, repr=False, default_factory=dict)
 
-    @property
-    def viewer(self) -> Viewer:
-        """The platform as one who asks for objects that have an audience."""
-        return Viewer(self.peer.id, tuple(party.key for party in self.peer.parties))
+    def __post_init__(self) -> None:
+        parties = tuple(party.key for party in self.peer.parties)
+        object.__setattr__(self, "viewer", Viewer(self.peer.id, parties))
+
+    def visibility(self, module: str) -> Visibility:
+        """Which objects of a module the caller finds in lists: what others own whom it may meet, and what is for it."""
+        known = self._sees.get(module)
+        if known is None:
+            known = self._sees[module] = self._visibility(self.viewer_of(module).visible)
+        return known
+
+    def _visibility(self, visible: Visible) -> Visibility:
+        parties = frozenset(self.viewer.parties)
+        own = parties | {party.key for party in self.peer.behind}
+        return Visibility(
+            owners=None if visible.others else visible.owners,
+            not_owners=own | visible.owners if visible.others else own,
+            audience=parties,
+            hidden=frozenset(_reference(*each) for each in visible.hidden),
+            shown=frozenset(_reference(*each) for each in visible.shown),
+        )
 
     def viewer_of(self, module: str) -> Viewer:
         """The platform as one who asks for objects of a module: it sees whom its parties have an agreement with."""
@@ -56,10 +78,28 @@ class Callers:
         self._db = db
         self._notices = notices
         self._directory = directory
+        self._known: tuple[Snapshot, dict[str, tuple[Caller, datetime | None]]] | None = None
 
     async def authenticate(self, headers: Mapping[str, str], module: str) -> Caller:
         """Who calls. Raises `Unauthenticated` for a missing or unknown token, and for token A outside registration."""
-        for candidate in token_candidates(headers.get("authorization")):
+        header, snapshot = headers.get("authorization"), await self._directory.snapshot()
+        if self._known is None or self._known[0] is not snapshot:
+            self._known = snapshot, {}
+        callers = self._known[1]
+        known = callers.get(header) if header else None
+        if known is None or (known[1] is not None and known[1] <= self._db.clock.now()):
+            known = await self._find(header, module)
+        who = known[0]
+        # A token A is good for few modules, and who was away has been noted to be back: those are looked at each time.
+        if header and not who.registers and who.peer.status != OFFLINE:
+            callers[header] = known
+        self._notices.heard(who.peer.id)
+        if module in FUNCTIONAL and not who.registers:
+            self._notices.learned(who.peer.id, "routing_headers", "ocpi-from-party-id" in headers)
+        return who
+
+    async def _find(self, header: str | None, module: str) -> tuple[Caller, datetime | None]:
+        for candidate in token_candidates(header):
             known = await self._directory.token([candidate])
             if known is None:
                 continue
@@ -72,10 +112,7 @@ class Callers:
             if peer.status == OFFLINE:
                 async with self._db.tx() as tx:  # it speaks, so it is back: what waits for it need not wait longer
                     await note_reached(tx, peer.id)
-            self._notices.heard(peer.id)
-            if module in FUNCTIONAL and not known.registers:
-                self._notices.learned(peer.id, "routing_headers", "ocpi-from-party-id" in headers)
-            return Caller(peer, candidate, known.registers, snapshot.agreements)
+            return Caller(peer, candidate, known.registers, snapshot.agreements), known.valid_until
         raise Unauthenticated
 
 
@@ -99,3 +136,8 @@ def owned_party(call: Call) -> Party:
 def speaks_as(who: Caller, party: str, roles: Collection[str]) -> bool:
     """Whether a party, `CC*PID`, lives on the caller's platform, or behind it, in one of these roles."""
     return who.peer.speaks_as(party, roles)
+
+
+def _reference(owner: str, object_id: str) -> Reference:
+    country_code, _, party_id = owner.partition("*")
+    return country_code, party_id, object_id

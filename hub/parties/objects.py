@@ -7,26 +7,13 @@ tongue. A change is marked in the change log by the same transaction, so no room
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import orjson
-from sqlalchemy import (
-    ColumnElement,
-    LargeBinary,
-    Select,
-    and_,
-    bindparam,
-    func,
-    insert,
-    not_,
-    or_,
-    select,
-    tuple_,
-    update,
-)
+from sqlalchemy import Index, LargeBinary, Select, UniqueConstraint, bindparam, func, insert, select, tuple_, update
 from sqlmodel import Field, SQLModel, col
 
-from hub.parties import changes
+from hub.parties import changes, counts
 from hub.parties.agreements import EVERYTHING, Visible
 from kit.db import BigInt
 from kit.tx import Tx
@@ -68,6 +55,15 @@ class OcpiObject(SQLModel):
 ObjectT = TypeVar("ObjectT", bound=OcpiObject)
 
 
+def object_indexes(table: str) -> tuple[UniqueConstraint, Index]:
+    """The indexes that each table of OCPI objects has."""
+    return (
+        UniqueConstraint("country_code", "party_id", "object_id"),
+        # A shelf (`hub.parties.visibility`) in the order of its ids: what lists are read by for those who see little.
+        Index(f"ix_{table}_shelf", "country_code", "party_id", "audience", "id"),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectKey:
     """Which object: its owner and id, compared without regard to case as OCPI's CiString asks."""
@@ -93,16 +89,6 @@ class Viewer:
     """What its agreements let it see of others' objects, in the module that is asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class PageFilter:
-    """What a list request asks for: `[date_from, date_to)` on `last_updated`, and the slice."""
-
-    offset: int
-    limit: int
-    date_from: datetime | None = None
-    date_to: datetime | None = None
-
-
 async def find(tx: Tx, model: type[ObjectT], key: ObjectKey) -> ObjectT | None:
     """The stored object, or None."""
     return await tx.first(
@@ -122,44 +108,10 @@ def may_see(row: OcpiObject, viewer: Viewer) -> bool:
     return is_for_it and viewer.visible.shows(f"{row.country_code}*{row.party_id}", row.object_id)
 
 
-def _seen(model: type[OcpiObject], visible: Visible) -> ColumnElement[bool]:
-    """`Visible.shows` as a condition."""
-    owner = tuple_(col(model.country_code), col(model.party_id))
-    owners = owner.in_([_split(each) for each in visible.owners])
-    object_key = tuple_(col(model.country_code), col(model.party_id), col(model.object_id))
-    seen: ColumnElement[bool] = not_(owners) if visible.others else owners
-    if visible.hidden:
-        seen = and_(seen, not_(object_key.in_([(*_split(each), object_id) for each, object_id in visible.hidden])))
-    if visible.shown:
-        seen = or_(seen, object_key.in_([(*_split(each), object_id) for each, object_id in visible.shown]))
-    return seen
-
-
-def _split(party: str) -> tuple[str, str]:
-    country_code, _, party_id = party.partition("*")
-    return country_code, party_id
-
-
-async def page(tx: Tx, model: type[OcpiObject], asked: PageFilter, viewer: Viewer | None) -> tuple[list[bytes], int]:
-    """The documents of one page, oldest created first, and the number of all that match.
-
-    A viewer gets what others own and what is for it; no viewer stands for the operator, who sees everything.
-    """
-    conditions = []
-    if asked.date_from:
-        conditions.append(col(model.last_updated) >= asked.date_from)
-    if asked.date_to:
-        conditions.append(col(model.last_updated) < asked.date_to)
-    if viewer is not None:
-        conditions.append(or_(col(model.platform_id).is_(None), col(model.platform_id) != viewer.platform_id))
-        conditions.append(or_(col(model.audience).is_(None), col(model.audience).in_(viewer.parties)))
-        if not viewer.visible.is_everything:
-            conditions.append(_seen(model, viewer.visible))
-    where = and_(True, *conditions)
-    docs: Select[bytes] = (
-        select(col(model.doc)).where(where).order_by(col(model.id)).offset(asked.offset).limit(asked.limit)
-    )
-    total = (await tx.execute(select(func.count()).select_from(model).where(where))).scalar_one()
+async def page(tx: Tx, model: type[OcpiObject], *, offset: int, limit: int) -> tuple[list[bytes], int]:
+    """Documents for the operator, who sees everything: oldest created first, and the number of all."""
+    docs: Select[bytes] = select(col(model.doc)).order_by(col(model.id)).offset(offset).limit(limit)
+    total = (await tx.execute(select(func.count()).select_from(model))).scalar_one()
     return list(await tx.all(docs)), int(total)
 
 
@@ -233,16 +185,18 @@ async def keep_many(
     known = await _stored(tx, model, list(wanted))
     news = [_judged(keeping, known.get(key)) for key, keeping in wanted.items()]
     await _write(tx, model, news, platform_id=platform_id)
-    unwritten = [known[each.key][0] for each in news if not each.is_new and not each.row_id]
+    unwritten = [known[each.key].row_id for each in news if not each.is_new and not each.row_id]
     if unwritten and platform_id is not None:
         await tx.execute(update(model).where(col(model.id).in_(unwritten)).values(seen_at=tx.now))
     ids = await _stored(tx, model, [each.key for each in news if each.is_new])
+    placed = {each.key: ids[each.key].row_id if each.is_new else known[each.key].row_id for each in news}
+    _count(tx, model, news, known, placed)
     changed = [each for each in news if each.is_changed]
     marks = [_marked(model, each.key, platform_id, each.keeping.audience) for each in changed]
     await changes.mark_many(tx, marks, are_new=all(each.is_new for each in changed))
-    if changed or any(each.is_bumped for each in news):
-        tx.ring(model.module)
-    return [each.told(ids[each.key][0] if each.is_new else known[each.key][0]) for each in news]
+    for block in {counts.block_of(placed[each.key]) for each in news if each.row_id}:
+        tx.ring(f"{model.module}/{block}")
+    return [each.told(placed[each.key]) for each in news]
 
 
 async def give_up(tx: Tx, model: type[OcpiObject], many: Sequence[Keeping], *, platform_id: str) -> None:
@@ -252,7 +206,12 @@ async def give_up(tx: Tx, model: type[OcpiObject], many: Sequence[Keeping], *, p
     await tx.execute(update(model).where(col(model.id).in_([each.row_id for each in kept])).values(seen_at=None))
 
 
-_Stored = tuple[int, datetime, datetime | None, bytes]
+class _Stored(NamedTuple):
+    row_id: int
+    last_updated: datetime
+    seen_at: datetime | None
+    audience: str | None
+    doc: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,25 +238,40 @@ async def _stored(tx: Tx, model: type[OcpiObject], keys: Sequence[ObjectKey]) ->
         return {}
     columns = (col(model.country_code), col(model.party_id), col(model.object_id))
     found: Any = await tx.execute(
-        select(*columns, col(model.id), col(model.last_updated), col(model.seen_at), col(model.doc)).where(
-            tuple_(*columns).in_([(key.country_code, key.party_id, key.object_id) for key in keys])
-        )
+        select(
+            *columns, col(model.id), col(model.last_updated), col(model.seen_at), col(model.audience), col(model.doc)
+        ).where(tuple_(*columns).in_([(key.country_code, key.party_id, key.object_id) for key in keys]))
     )
-    return {ObjectKey(*row[:3]): tuple(row[3:]) for row in found}
+    return {ObjectKey(*row[:3]): _Stored(*row[3:]) for row in found}
+
+
+def _count(
+    tx: Tx,
+    model: type[OcpiObject],
+    news: Sequence[_News],
+    known: Mapping[ObjectKey, _Stored],
+    placed: Mapping[ObjectKey, int],
+) -> None:
+    for each in news:
+        row = counts.Counted(model.module, placed[each.key], each.key.country_code, each.key.party_id)
+        if each.is_new:
+            counts.put(tx, row, each.keeping.audience)
+        elif each.row_id:
+            counts.move(tx, row, known[each.key].audience, each.keeping.audience)
 
 
 def _judged(keeping: Keeping, stored: _Stored | None) -> _News:
     changed_at, doc = parse_datetime(keeping.body["last_updated"]), orjson.dumps(keeping.body)
     if stored is None:
         return _News(keeping, doc, changed_at, is_new=True, is_changed=True)
-    row_id, last_updated, seen_at, stored_doc = stored
+    row_id, last_updated, seen_at, audience, stored_doc = stored
     is_late = changed_at < last_updated and seen_at is not None  # what we held for gone comes back with any time
     if is_late or stored_doc == doc:
         return _News(keeping, doc, changed_at)
     before, after = orjson.loads(stored_doc), orjson.loads(doc)
     if before == after:
         return _News(keeping, doc, changed_at)
-    if is_same_content(before, after):
+    if audience == keeping.audience and is_same_content(before, after):
         return _News(keeping, doc, changed_at, is_bumped=True, row_id=row_id)
     return _News(keeping, doc, changed_at, is_changed=True, is_stale=changed_at == last_updated, row_id=row_id)
 
@@ -351,22 +325,10 @@ async def forget(tx: Tx, model: type[OcpiObject], key: ObjectKey, *, platform_id
     if row is None:
         return False
     await tx.delete(row)
-    await mark(tx, model, key, origin=platform_id, removed=True)
+    assert row.id is not None  # noqa: S101 - it is stored
+    counts.remove(tx, counts.Counted(model.module, row.id, key.country_code, key.party_id), row.audience)
+    await changes.mark(tx, _marked(model, key, platform_id, None, removed=True))
     return True
-
-
-async def mark(
-    tx: Tx,
-    model: type[OcpiObject],
-    key: ObjectKey,
-    *,
-    origin: str | None,
-    audience: str | None = None,
-    removed: bool = False,
-) -> None:
-    """Tell the change log, and the list pages that are held in memory, that the object changed."""
-    await changes.mark(tx, _marked(model, key, origin, audience, removed=removed))
-    tx.ring(model.module)
 
 
 def _marked(

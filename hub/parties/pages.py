@@ -1,55 +1,113 @@
-"""List pages as ready bytes, held in memory until an object of their module changes.
+"""List pages as ready bytes, held in memory as long as they are true.
 
-A page is the same for all who may see the same. The doorbell of the module empties the cache in every process at the
-commit that changes it, so nobody reads a page that is older than what it asked after.
+A page is the same for all who see the same. A doorbell says at the commit, in every process, which block of ids has
+changed: pages with objects of that block are dropped, and all of them when objects came or went. Should a ring be lost,
+no page is older than `KEEP_S`.
 """
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hub.parties.callers import caller
-from hub.parties.objects import OcpiObject, PageFilter, Viewer, page
+from hub.parties.counts import COUNTS
+from hub.parties.listing import Asked, Listing, Slice, View
+from hub.parties.objects import OcpiObject
 from kit.tx import Database
 from ocpi.call import Call, ListAnswer
-from ocpi.envelope import json_list
+from ocpi.errors import InvalidParameters
+from ocpi.paging import PageQuery
 
-MOST_PAGES = 2_000
+KEEP_S = 10.0
+MOST_BYTES = 64 * 1024 * 1024
+"""Of pages in memory, for each module."""
+_CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
-class _Key:
-    viewer: Viewer
-    asked: PageFilter
+class _Page:
+    answer: ListAnswer
+    size: int
+    blocks: range
+    read_at_s: float
 
 
 class ListPages:
     """The list endpoint of one module's Sender interface."""
 
     def __init__(self, db: Database, model: type[OcpiObject], *, limit: int) -> None:
-        self._db = db
-        self._model = model
+        self._listing = Listing(db, model)
+        self._module = model.module
+        self._now_s: Callable[[], float] = db.clock.monotonic
         self._limit = limit
+        self._nothing = ListAnswer(total=0, limit=limit)
         self._rings = 0
-        self._pages: dict[_Key, ListAnswer] = {}
-        db.doorbells.listen(model.module, self._forget)
+        self._size = 0
+        self._pages: dict[tuple[View, PageQuery], _Page] = {}
+        db.doorbells.listen_below(model.module, self._rung)
 
     async def __call__(self, call: Call) -> ListAnswer:
         """The page that the call asks for; an empty one for callers whose roles have no use for the module."""
-        query = call.page_query()
-        asked = PageFilter(query.offset, query.capped(self._limit), query.date_from, query.date_to)
-        if not caller(call).may_read(self._model.module):
-            return ListAnswer(total=0, limit=self._limit)
-        key = _Key(caller(call).viewer_of(self._model.module), asked)
-        known = self._pages.get(key)
-        if known is not None:
-            return known
-        rings = self._rings
-        async with self._db.read() as tx:
-            docs, total = await page(tx, self._model, asked, key.viewer)
-        answer = ListAnswer(total=total, limit=self._limit, body=json_list(docs), count=len(docs))
-        if rings == self._rings and len(self._pages) < MOST_PAGES:
-            self._pages[key] = answer
+        query, who = call.page_query(), caller(call)
+        if not who.may_read(self._module):
+            return self._nothing
+        visibility = who.visibility(self._module)
+        view = self._listing.known_view(visibility)
+        page = self._pages.get((view, query)) if view is not None else None
+        if page is not None and self._now_s() - page.read_at_s < KEEP_S:
+            return page.answer
+        rings, read_at_s = self._rings, self._now_s()
+        view, found = await self._listing.read(visibility, _asked(query, self._limit))
+        answer = _answer(found, query, self._limit)
+        if view is not None and found.blocks is not None and rings == self._rings:
+            self._hold((view, query), _Page(answer, len(found.docs), found.blocks, read_at_s))
         return answer
 
-    def _forget(self) -> None:
+    def _hold(self, key: tuple[View, PageQuery], page: _Page) -> None:
+        self._drop(key)
+        self._pages[key] = page
+        self._size += page.size
+        while self._size > MOST_BYTES:
+            self._drop(next(iter(self._pages)))
+
+    def _drop(self, key: tuple[View, PageQuery]) -> None:
+        dropped = self._pages.pop(key, None)
+        if dropped is not None:
+            self._size -= dropped.size
+
+    def _rung(self, part: str) -> None:
         self._rings += 1
-        self._pages.clear()
+        if part == COUNTS:
+            self._listing.recount()
+            self._pages.clear()
+            self._size = 0
+            return
+        block = int(part)
+        for key in [key for key, page in self._pages.items() if block in page.blocks]:
+            self._drop(key)
+
+
+def _asked(query: PageQuery, cap: int) -> Asked:
+    return Asked(query.offset, query.capped(cap), query.date_from, query.date_to, _first(query))
+
+
+def _first(query: PageQuery) -> int | None:
+    """The id that the page begins with, when the client follows our link and has not counted on by itself."""
+    if query.cursor is None:
+        return None
+    parts = _CURSOR.fullmatch(query.cursor)
+    if parts is None:
+        raise InvalidParameters("cursor is none of ours")
+    return int(parts[2]) if int(parts[1]) == query.offset else None
+
+
+def _answer(found: Slice, query: PageQuery, cap: int) -> ListAnswer:
+    more = found.following is not None
+    return ListAnswer(
+        total=found.total,
+        limit=cap,
+        body=b"[" + found.docs + b"]",
+        count=found.count,
+        more=more,
+        cursor=f"{query.offset + found.count}-{found.following}" if more else None,
+    )

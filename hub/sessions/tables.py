@@ -5,10 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
-from sqlalchemy import Index, LargeBinary, UniqueConstraint, select
+from sqlalchemy import Index, LargeBinary, select
 from sqlmodel import Field, SQLModel, col
 
-from hub.parties.objects import OcpiObject
+from hub.parties.objects import OcpiObject, object_indexes
 from kit.db import BigInt, DecimalText, EnergyWh
 from kit.tx import Tx
 
@@ -17,7 +17,7 @@ class Session(OcpiObject, table=True):
     """A charging session, ours or a partner's. At our own chargers it follows the CSMS's transaction record."""
 
     __table_args__ = (
-        UniqueConstraint("country_code", "party_id", "object_id"),
+        *object_indexes("session"),
         Index("ix_session_object_id", "object_id"),  # messages about a session name nobody but it
     )
     module: ClassVar[str] = "sessions"
@@ -41,7 +41,7 @@ class Session(OcpiObject, table=True):
 class Cdr(OcpiObject, table=True):
     """A charge detail record. Immutable once stored."""
 
-    __table_args__ = (UniqueConstraint("country_code", "party_id", "object_id"),)
+    __table_args__ = object_indexes("cdr")
     module: ClassVar[str] = "cdrs"
 
     session_id: str | None = Field(default=None, max_length=36, index=True)

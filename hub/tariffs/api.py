@@ -6,7 +6,7 @@ import orjson
 from fastapi import APIRouter, Body, Query
 
 from auth.guards import AdminDep, OperatorDep
-from hub.parties.objects import PageFilter, page
+from hub.parties.objects import page
 from hub.parties.wire import completed, own_party
 from hub.tariffs import service
 from hub.tariffs.pricing import parse_tariff
@@ -41,7 +41,7 @@ def router(db: Database, *, cpo_parties: list[str]) -> APIRouter:
     async def list_tariffs(_: OperatorDep, paging: Paging) -> Page[Json]:
         """All tariffs, ours and partners', oldest first."""
         async with db.read() as tx:
-            docs, total = await page(tx, Tariff, PageFilter(paging.offset, paging.limit), None)
+            docs, total = await page(tx, Tariff, offset=paging.offset, limit=paging.limit)
         return Page.of([orjson.loads(doc) for doc in docs], total, paging)
 
     return routes

@@ -2,16 +2,15 @@
 
 from typing import ClassVar
 
-from sqlalchemy import UniqueConstraint
 from sqlmodel import Field
 
-from hub.parties.objects import OcpiObject
+from hub.parties.objects import OcpiObject, object_indexes
 
 
 class Tariff(OcpiObject, table=True):
     """A tariff of ours or of a partner CPO."""
 
-    __table_args__ = (UniqueConstraint("country_code", "party_id", "object_id"),)
+    __table_args__ = object_indexes("tariff")
     module: ClassVar[str] = "tariffs"
 
     currency: str = Field(max_length=3)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import UniqueConstraint, select
+from sqlalchemy import select
 from sqlmodel import Field, SQLModel, col
 
-from hub.parties.objects import ObjectKey, OcpiObject
+from hub.parties.objects import ObjectKey, OcpiObject, object_indexes
 from kit.crypto import KeyRing
 from kit.tx import Tx
 
@@ -17,7 +17,7 @@ _PURPOSE = "token-uid"
 class Token(OcpiObject, table=True):
     """A driver's token. Its key is a keyed digest of uid and type: the uid itself stands in `doc` alone."""
 
-    __table_args__ = (UniqueConstraint("country_code", "party_id", "object_id"),)
+    __table_args__ = object_indexes("token")
     module: ClassVar[str] = "tokens"
 
     uid_digest: str = Field(max_length=64, index=True)

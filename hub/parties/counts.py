@@ -1,0 +1,138 @@
+"""How many objects there are, by owner, audience and block of ids: kept by each change, so that no list is counted.
+
+A page begins where the blocks before it are used up, and the total is the sum of the shelves. Whoever stores or
+removes an object tallies it; the end of its transaction writes the sums, shelf by shelf in one order, so that writers
+wait for each other only there and never in a circle. Each write raises the shelf's version: as long as the sum of a
+module's versions is the same, its counts are.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Field, SQLModel, col
+
+from hub.parties.visibility import Shelf
+from kit.db import BigInt
+from kit.tx import Tx
+
+BLOCK = 64
+"""Ids in a block: a page skips at most so many rows, and a hundred thousand objects have some 1,600 blocks."""
+COUNTS = "counts"
+"""`MODULE/counts` rings when objects came, went, or changed their audience; `MODULE/BLOCK` when one changed itself."""
+_ROWS_AT_ONCE = 1_000
+
+
+class ShelfCount(SQLModel, table=True):
+    """The number of objects of one owner with one audience."""
+
+    __tablename__ = "object_shelf"
+
+    module: str = Field(primary_key=True, max_length=24)
+    country_code: str = Field(primary_key=True, max_length=2)
+    party_id: str = Field(primary_key=True, max_length=3)
+    audience: str = Field(primary_key=True, max_length=6)
+    """`CC*PID`; empty for all who may see them."""
+    total: int = Field(sa_type=BigInt)
+    version: int = Field(sa_type=BigInt)
+    """Raised by each change of the numbers; the row is never deleted."""
+
+
+class BlockCount(SQLModel, table=True):
+    """The same within one block of ids: `block` is the id without its rest by `BLOCK`."""
+
+    __tablename__ = "object_block"
+
+    module: str = Field(primary_key=True, max_length=24)
+    country_code: str = Field(primary_key=True, max_length=2)
+    party_id: str = Field(primary_key=True, max_length=3)
+    audience: str = Field(primary_key=True, max_length=6)
+    block: int = Field(primary_key=True, sa_type=BigInt)
+    total: int
+
+
+class Counted(NamedTuple):
+    """A stored object."""
+
+    module: str
+    id: int
+    country_code: str
+    party_id: str
+
+
+class Tally:
+    """What a transaction adds and takes away; see `Tx.companion`."""
+
+    def __init__(self) -> None:
+        self._changes: list[tuple[Counted, str | None, int]] = []
+
+    def add(self, row: Counted, audience: str | None) -> None:
+        """An object with this audience is there from now on."""
+        self._changes.append((row, audience, 1))
+
+    def take(self, row: Counted, audience: str | None) -> None:
+        """An object is not there any more, or not for this audience."""
+        self._changes.append((row, audience, -1))
+
+    async def before_commit(self, tx: Tx) -> None:
+        """Write the sums."""
+        blocks: Counter[tuple[str, Shelf, int]] = Counter()
+        shelves: Counter[tuple[str, Shelf]] = Counter()
+        for row, audience, change in self._changes:
+            shelf = Shelf(row.country_code, row.party_id, audience or "")
+            shelves[row.module, shelf] += change
+            blocks[row.module, shelf, block_of(row.id)] += change
+        totals = [
+            {"module": module, **shelf._asdict(), "total": change, "version": 1}
+            for (module, shelf), change in sorted(shelves.items())
+        ]
+        parts = [
+            {"module": module, **shelf._asdict(), "block": block, "total": change}
+            for (module, shelf, block), change in sorted(blocks.items())
+            if change
+        ]
+        # The shelves first: who holds a shelf is alone with its blocks.
+        await _add(tx, ShelfCount, totals, ("module", "country_code", "party_id", "audience"))
+        await _add(tx, BlockCount, parts, ("module", "country_code", "party_id", "audience", "block"))
+        for module in {module for module, _ in shelves}:
+            tx.ring(f"{module}/{COUNTS}")
+
+
+def block_of(object_id: int) -> int:
+    """The block of an id."""
+    return object_id // BLOCK
+
+
+def put(tx: Tx, row: Counted, audience: str | None) -> None:
+    """A new object was stored by this transaction."""
+    tx.companion(Tally).add(row, audience)
+
+
+def move(tx: Tx, row: Counted, before: str | None, after: str | None) -> None:
+    """An object was given another audience, or perhaps the same."""
+    if before != after:
+        tx.companion(Tally).take(row, before)
+        tx.companion(Tally).add(row, after)
+
+
+def remove(tx: Tx, row: Counted, audience: str | None) -> None:
+    """An object was deleted by this transaction."""
+    tx.companion(Tally).take(row, audience)
+
+
+async def _add(
+    tx: Tx, model: type[ShelfCount | BlockCount], rows: Sequence[dict[str, Any]], key: Sequence[str]
+) -> None:
+    for some in _chunks(rows):
+        # Rows are locked in the order in which they are listed here.
+        statement = (postgresql.insert if tx.db.dialect == "postgresql" else sqlite.insert)(model).values(some)
+        raised = {"total": col(model.total) + statement.excluded.total}
+        if model is ShelfCount:
+            raised["version"] = col(ShelfCount.version) + 1
+        await tx.execute(statement.on_conflict_do_update(index_elements=list(key), set_=raised))
+
+
+def _chunks(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        yield list(rows[start : start + _ROWS_AT_ONCE])

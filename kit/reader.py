@@ -1,0 +1,124 @@
+"""Single statements read straight from the driver, for what is asked thousands of times a second.
+
+One statement sees one state of the database, so nothing is begun and nothing ends. Statements are written with `?`,
+and rows come as the driver makes them: on SQLite text is bytes. Everything else goes through `kit.tx`.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any, Protocol
+
+import asyncpg
+from sqlalchemy import Column
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+_ENGINE_ONLY = ("prepared_statement_cache_size", "prepared_statement_name_func")
+
+
+class Reader(Protocol):
+    """Reads from one database. Nothing is connected before the first statement."""
+
+    async def all(self, statement: str, *parameters: Any) -> Sequence[Sequence[Any]]:
+        """Every row."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        ...
+
+
+def open_reader(engine: AsyncEngine, *, pool_size: int) -> Reader:
+    """A reader of the database that an engine reads from."""
+    if engine.dialect.name == "sqlite":
+        return SqliteReader(str(engine.url.database))
+    _, options = engine.dialect.create_connect_args(engine.url)
+    return PostgresqlReader({name: options[name] for name in options if name not in _ENGINE_ONLY}, pool_size)
+
+
+def bound(engine: AsyncEngine, column: "Column[Any]", value: Any) -> Any:
+    """A value as the driver takes it for a column."""
+    process = column.type.dialect_impl(engine.dialect).bind_processor(engine.dialect)
+    return process(value) if process else value
+
+
+class SqliteReader:
+    """One connection in a thread of its own: a page that has to come from the disk holds up nobody else."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(1, "reader")
+        self._connection: sqlite3.Connection | None = None
+
+    async def all(self, statement: str, *parameters: Any) -> Sequence[Sequence[Any]]:
+        """Every row."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._all, statement, parameters)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown()
+
+    def _all(self, statement: str, parameters: tuple[Any, ...]) -> Sequence[Sequence[Any]]:
+        if self._connection is None:
+            self._connection = _connected(self._path)
+        return self._connection.execute(statement, parameters).fetchall()
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _connected(path: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.text_factory = bytes
+    for pragma in ("query_only=ON", "busy_timeout=10000"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """A connection that single statements leave as they found it: there is nothing to reset."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+class PostgresqlReader:
+    """A small pool of connections of its own."""
+
+    def __init__(self, options: dict[str, Any], pool_size: int) -> None:
+        self._options = options
+        self._pool_size = pool_size
+        self._opening = asyncio.Lock()
+        self._pool: Any = None
+
+    async def all(self, statement: str, *parameters: Any) -> Sequence[Sequence[Any]]:
+        """Every row."""
+        if self._pool is None:
+            await self._open()
+        async with self._pool.acquire() as connection:
+            rows: Sequence[Sequence[Any]] = await connection.fetch(_numbered(statement), *parameters)
+        return rows
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+    async def _open(self) -> None:
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(
+                    **self._options, min_size=0, max_size=self._pool_size, connection_class=_Connection
+                )
+
+
+@lru_cache(maxsize=1024)
+def _numbered(statement: str) -> str:
+    first, *parts = statement.split("?")
+    return first + "".join(f"${number}{part}" for number, part in enumerate(parts, 1))
