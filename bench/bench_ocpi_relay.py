@@ -15,9 +15,9 @@ import httpx
 import orjson
 import uvloop
 
-from bench.bench_ocpi_locations_page import environment_in, operator_key
 from bench.harness import Measured, Server, compare, server, tell
 from bench.http_load import ask_often
+from bench.hubs import environment_in, operator_key
 from bench.servers.bare_receiver import ANSWER
 from ocpi.headers import authorization
 from simulators.partner.server import running_partner

@@ -1,8 +1,11 @@
-"""Many HTTP/1.1 clients from one process: the same request again and again over kept-alive connections."""
+"""Many HTTP/1.1 clients from one process: requests, one after the other, over kept-alive connections."""
 
 import asyncio
 import re
 import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import islice
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -13,9 +16,9 @@ _END_OF_HEAD = b"\r\n\r\n"
 class _Client(asyncio.Protocol):
     """One connection. It keeps no bodies: it counts their bytes."""
 
-    def __init__(self, request: bytes, count: int) -> None:
-        self._request = request
-        self._left = count
+    def __init__(self, requests: Sequence[bytes]) -> None:
+        self._requests = requests
+        self._sent = 0
         self._head = b""
         self._missing = 0
         self._transport: asyncio.Transport | None = None
@@ -45,20 +48,20 @@ class _Client(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail(exc or ConnectionError("the server has closed the connection"))
 
-    def _ask(self) -> None:
-        assert self._transport is not None
-        self._asked_at = time.perf_counter()
-        self._transport.write(self._request)
-
     def _answered(self) -> None:
         assert self._transport is not None
         self.took.append(time.perf_counter() - self._asked_at)
-        self._left -= 1
-        if self._left:
+        if self._sent < len(self._requests):
             self._ask()
         elif not self.done.done():
             self.done.set_result(None)
             self._transport.close()
+
+    def _ask(self) -> None:
+        assert self._transport is not None
+        self._sent += 1
+        self._asked_at = time.perf_counter()
+        self._transport.write(self._requests[self._sent - 1])
 
     def _fail(self, error: Exception) -> None:
         if not self.done.done():
@@ -70,21 +73,37 @@ async def get_often(url: str, headers: dict[str, str], *, connections: int, requ
     return len(await ask_often("GET", url, headers, connections=connections, requests=requests))
 
 
+async def get_once_each(urls: Iterator[str], headers: dict[str, str], *, connections: int, requests: int) -> int:
+    """The same, for another URL of the same server each time."""
+    lists = [[_request("GET", url, headers) for url in islice(urls, requests)] for _ in range(connections)]
+    return len(await _ask_all(next(urls), lists))
+
+
 async def ask_often(
     method: str, url: str, headers: dict[str, str], body: bytes = b"", *, connections: int, requests: int
 ) -> list[float]:
     """The same with any method and body; returns how many seconds each answer took."""
+    return await _ask_all(url, [[_request(method, url, headers, body)] * requests] * connections)
+
+
+def _request(method: str, url: str, headers: dict[str, str], body: bytes = b"") -> bytes:
     parts = urlsplit(url)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     fields = {"Host": parts.netloc, **headers}
     if body:
         fields |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
     lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
-    request = "\r\n".join(lines).encode() + body
-    loop = asyncio.get_running_loop()
-    joined = [
-        await loop.create_connection(lambda: _Client(request, requests), str(parts.hostname), parts.port or 80)
-        for _ in range(connections)
-    ]
-    await asyncio.gather(*(client.done for _, client in joined))
-    return [took for _, client in joined for took in client.took]
+    return "\r\n".join(lines).encode() + body
+
+
+async def _ask_all(url: str, lists: Sequence[Sequence[bytes]]) -> list[float]:
+    parts, loop = urlsplit(url), asyncio.get_running_loop()
+    clients = [_Client(requests) for requests in lists]
+    for client in clients:
+        await loop.create_connection(partial(_itself, client), str(parts.hostname), parts.port or 80)
+    await asyncio.gather(*(client.done for client in clients))
+    return [took for client in clients for took in client.took]
+
+
+def _itself(client: _Client) -> _Client:
+    return client

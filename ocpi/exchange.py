@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from urllib.parse import parse_qsl
 
 from starlette.types import Scope, Send
@@ -52,10 +51,16 @@ class Exchange:
         self.authenticated = False
         self.caller: object = None
         self.raw = b""
+        self._query: dict[str, str] | None = None
 
-    @cached_property
+    @property
     def query(self) -> dict[str, str]:
         """The query of the URL, decoded. Raises InvalidParameters."""
+        if self._query is None:
+            self._query = self._decoded_query()
+        return self._query
+
+    def _decoded_query(self) -> dict[str, str]:
         text: bytes = self._scope["query_string"]
         if not text:
             return {}

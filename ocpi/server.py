@@ -12,7 +12,7 @@ check the body, call the handler, wrap its answer. Every error becomes an envelo
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 from starlette.datastructures import URLPath
@@ -319,8 +319,9 @@ class _Modules:
         raw = b""
         if endpoint.verb in _BODY_VERBS:
             raw = exchange.raw = await receive_body(receive, exchange.headers, self._max_body_bytes)
+        call = self._call(exchange, endpoint, path, caller, raw)
         if self._intercept is not None:
-            taken = await self._intercept(self._call(exchange, endpoint, path, caller, raw, checked=False))
+            taken = await self._intercept(call)
             if isinstance(taken, Response):
                 return taken
             if taken is not None:
@@ -329,7 +330,7 @@ class _Modules:
         handler = self._handlers.get(endpoint.key)
         if handler is None:
             raise self._not_allowed(resource)
-        call = self._call(exchange, endpoint, path, caller, raw, checked=True)
+        call = _checked(call, exchange, endpoint)
         answer = await handler(call)
         return render(exchange, answer, call.page, now=self._site.now(), public_url=self._site.public_url)
 
@@ -348,18 +349,7 @@ class _Modules:
         path: Mapping[str, str],
         caller: object,
         raw: bytes,
-        *,
-        checked: bool,
     ) -> Call:
-        query = exchange.query
-        body = page = None
-        if checked:
-            if endpoint.query:
-                exchange.require(endpoint.query)
-            if endpoint.paged:
-                page = parse_page_query(query, date_from_required=endpoint.date_from_required)
-            if endpoint.body is not None:
-                body = read_body(endpoint, raw, path, query)
         return Call(
             version=self._site.version,
             module=endpoint.module.identifier,
@@ -367,12 +357,21 @@ class _Modules:
             verb=endpoint.verb,
             level=endpoint.level,
             path=path,
-            query=query,
+            query=exchange.query,
             headers=exchange.message,
             caller=caller,
             raw=raw,
             url=exchange.url(self._site.public_url),
             http_headers=exchange.headers,
-            body=body,
-            page=page,
         )
+
+
+def _checked(call: Call, exchange: Exchange, endpoint: Endpoint) -> Call:
+    """The call with its query and its body checked and read. Raises OcpiError."""
+    if endpoint.query:
+        exchange.require(endpoint.query)
+    if endpoint.paged:
+        return replace(call, page=parse_page_query(call.query, date_from_required=endpoint.date_from_required))
+    if endpoint.body is not None:
+        return replace(call, body=read_body(endpoint, call.raw, call.path, call.query))
+    return call
