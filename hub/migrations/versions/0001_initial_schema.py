@@ -60,6 +60,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_cdr_last_updated"), ["last_updated"], unique=False)
         batch_op.create_index(batch_op.f("ix_cdr_platform_id"), ["platform_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_cdr_session_id"), ["session_id"], unique=False)
+        batch_op.create_index("ix_cdr_shelf", ["country_code", "party_id", "audience", "id"], unique=False)
 
     op.create_table(
         "change",
@@ -228,7 +229,30 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_location_last_updated"), ["last_updated"], unique=False)
         batch_op.create_index("ix_location_object_id", ["object_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_location_platform_id"), ["platform_id"], unique=False)
+        batch_op.create_index("ix_location_shelf", ["country_code", "party_id", "audience", "id"], unique=False)
 
+    op.create_table(
+        "object_block",
+        sa.Column("module", sqlmodel.sql.sqltypes.AutoString(length=24), nullable=False),
+        sa.Column("country_code", sqlmodel.sql.sqltypes.AutoString(length=2), nullable=False),
+        sa.Column("party_id", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("audience", sqlmodel.sql.sqltypes.AutoString(length=6), nullable=False),
+        sa.Column("block", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "module", "country_code", "party_id", "audience", "block", name=op.f("pk_object_block")
+        ),
+    )
+    op.create_table(
+        "object_shelf",
+        sa.Column("module", sqlmodel.sql.sqltypes.AutoString(length=24), nullable=False),
+        sa.Column("country_code", sqlmodel.sql.sqltypes.AutoString(length=2), nullable=False),
+        sa.Column("party_id", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("audience", sqlmodel.sql.sqltypes.AutoString(length=6), nullable=False),
+        sa.Column("total", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("module", "country_code", "party_id", "audience", name=op.f("pk_object_shelf")),
+    )
     op.create_table(
         "ocpi_message",
         sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=24), nullable=False),
@@ -334,6 +358,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_session_last_updated"), ["last_updated"], unique=False)
         batch_op.create_index("ix_session_object_id", ["object_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_session_platform_id"), ["platform_id"], unique=False)
+        batch_op.create_index("ix_session_shelf", ["country_code", "party_id", "audience", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_session_start_id"), ["start_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_session_started_at"), ["started_at"], unique=False)
 
@@ -400,6 +425,7 @@ def upgrade() -> None:
     with op.batch_alter_table("tariff", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_tariff_last_updated"), ["last_updated"], unique=False)
         batch_op.create_index(batch_op.f("ix_tariff_platform_id"), ["platform_id"], unique=False)
+        batch_op.create_index("ix_tariff_shelf", ["country_code", "party_id", "audience", "id"], unique=False)
 
     op.create_table(
         "token",
@@ -421,6 +447,7 @@ def upgrade() -> None:
     with op.batch_alter_table("token", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_token_last_updated"), ["last_updated"], unique=False)
         batch_op.create_index(batch_op.f("ix_token_platform_id"), ["platform_id"], unique=False)
+        batch_op.create_index("ix_token_shelf", ["country_code", "party_id", "audience", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_token_uid_digest"), ["uid_digest"], unique=False)
 
     op.create_table(
@@ -631,11 +658,13 @@ def downgrade() -> None:
     op.drop_table("token_route")
     with op.batch_alter_table("token", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_token_uid_digest"))
+        batch_op.drop_index("ix_token_shelf")
         batch_op.drop_index(batch_op.f("ix_token_platform_id"))
         batch_op.drop_index(batch_op.f("ix_token_last_updated"))
 
     op.drop_table("token")
     with op.batch_alter_table("tariff", schema=None) as batch_op:
+        batch_op.drop_index("ix_tariff_shelf")
         batch_op.drop_index(batch_op.f("ix_tariff_platform_id"))
         batch_op.drop_index(batch_op.f("ix_tariff_last_updated"))
 
@@ -648,6 +677,7 @@ def downgrade() -> None:
     with op.batch_alter_table("session", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_session_started_at"))
         batch_op.drop_index(batch_op.f("ix_session_start_id"))
+        batch_op.drop_index("ix_session_shelf")
         batch_op.drop_index(batch_op.f("ix_session_platform_id"))
         batch_op.drop_index("ix_session_object_id")
         batch_op.drop_index(batch_op.f("ix_session_last_updated"))
@@ -668,7 +698,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_ocpi_message_correlation_id")
 
     op.drop_table("ocpi_message")
+    op.drop_table("object_shelf")
+    op.drop_table("object_block")
     with op.batch_alter_table("location", schema=None) as batch_op:
+        batch_op.drop_index("ix_location_shelf")
         batch_op.drop_index(batch_op.f("ix_location_platform_id"))
         batch_op.drop_index("ix_location_object_id")
         batch_op.drop_index(batch_op.f("ix_location_last_updated"))
@@ -710,6 +743,7 @@ def downgrade() -> None:
 
     op.drop_table("change")
     with op.batch_alter_table("cdr", schema=None) as batch_op:
+        batch_op.drop_index("ix_cdr_shelf")
         batch_op.drop_index(batch_op.f("ix_cdr_session_id"))
         batch_op.drop_index(batch_op.f("ix_cdr_platform_id"))
         batch_op.drop_index(batch_op.f("ix_cdr_last_updated"))
