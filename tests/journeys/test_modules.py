@@ -163,7 +163,7 @@ async def test_a_cdr_never_changes_and_a_contradiction_is_kept_for_a_person(netw
 
 async def test_a_credit_cdr_has_an_id_of_its_own_of_up_to_39_characters(network: Network) -> None:
     cpo, _, emsp = await two(network)
-    await cpo.send("POST", "receiver/cdrs", cdr_of("BE*CPO", "C" * 36, "DE*EMS"))
+    await cpo.send("POST", "receiver/cdrs", cdr_of("BE*CPO", "C" * 36, "DE*EMS", session_id="S1"))
     credit = cdr_of(
         "BE*CPO",
         "C" * 36 + "-CR",
