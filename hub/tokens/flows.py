@@ -64,7 +64,11 @@ class Authorizer:
             known = [(row.platform_id, row.body()) for row in await by_uid(tx, self._keys, question.uid)]
             route = await routes.learned(tx, self._keys, question.uid, question.token_type)
         known = [each for each in known if _may_charge(snapshot.agreements, question, owner_of(each[1]))]
+        if question.emsp is not None:
+            known = [each for each in known if owner_of(each[1]) == question.emsp]
         known = [each for each in known if each[1]["type"] == question.token_type] or known
+        if not known and question.emsp is not None:
+            return UNKNOWN
         if not known:
             return await self._look_up(question, snapshot, route)
         home, body = known[0]

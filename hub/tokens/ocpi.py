@@ -52,7 +52,15 @@ class TokenHandlers:
             raise ClientError("only a CPO asks whether a driver may charge")
         place = call.model(LocationReferences) if call.body is not None else None
         token_type = call.query.get("type") or "RFID"
-        question = Question(call.path["token_uid"], token_type, place, caller(call).peer.id, _cpos(call))
+        addressed = call.headers.to_party
+        question = Question(
+            call.path["token_uid"],
+            token_type,
+            place,
+            caller(call).peer.id,
+            _cpos(call),
+            emsp=addressed.key if addressed else None,
+        )
         answer = await self._authorizer.decide(question)
         if answer.token is None or not (answer.allowed or answer.stored):
             raise TokenNotFound  # the same for a card that somebody knows and refused: a no names nobody

@@ -15,6 +15,7 @@ class Question:
     """A token that was presented, and where. `token_type` is OCPI's; `asker` a platform that must not be asked back.
 
     `cpos` are the parties, `CC*PID`, one of which the charger belongs to: eMSPs without an agreement are not asked.
+    `emsp` is the party of ours that the question is addressed to, which answers for itself alone.
     """
 
     uid: str
@@ -22,6 +23,7 @@ class Question:
     place: LocationReferences | None = None
     asker: str | None = None
     cpos: tuple[str, ...] = (ANY,)
+    emsp: str | None = None
 
     @property
     def location_id(self) -> str | None:

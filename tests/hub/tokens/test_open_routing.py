@@ -92,6 +92,17 @@ async def test_an_addressed_question_goes_to_who_is_named_alone(emsps: Emsps) ->
     assert (len(one.seen), len(two.seen)) == (1, 0)
 
 
+async def test_our_own_emsp_answers_for_itself_alone(emsps: Emsps) -> None:
+    cpo = await cpo_of(emsps)
+    emsp = await emsps.add("DE*ONE")
+    emsp.replies["/tokens"] = lambda _: says("ALLOWED", "DE*ONE")
+    assert await cpo.code("POST", PATH, headers=addressed(to="NL*PLB")) == (404, 2004)
+    assert emsp.seen == []
+    await emsps.store("NL*PLB")
+    answer = await cpo.send("POST", PATH, PLACE, headers=addressed(to="NL*PLB"))
+    assert (answer.json()["data"]["allowed"], answer.json()["data"]["token"]["party_id"]) == ("ALLOWED", "PLB")
+
+
 async def test_a_card_in_the_list_of_the_cpo_is_refused_with_its_reason(emsps: Emsps) -> None:
     cpo = await cpo_of(emsps)
     emsp = await emsps.add("DE*ONE")
