@@ -1,4 +1,7 @@
-"""The command line: `plugbridge serve`, `demo`, `simulate`, `migrate`, `operator-key`, `config`, `routes`, …"""
+"""The command line: `plugbridge serve`, `demo`, `simulate`, `migrate`, `operator-key`, `config`, `routes`, …
+
+Each command imports what it runs: a charger or a help page does not wait for a hub to be loaded.
+"""
 
 import asyncio
 import json as jsonlib
@@ -7,23 +10,13 @@ from collections.abc import Coroutine
 from typing import Annotated, Any, TypeVar
 
 import typer
-from asyncpg import PostgresError
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy.exc import SQLAlchemyError
 
-from auth.keys import create_key
 from auth.subjects import OperatorRole
-from hub import schema
-from hub.app import key_ring
-from hub.serve import PartialRolesOnMemoryBus, running
 from hub.settings import ServerRole, Settings
 from kit import log
-from kit.bus import BusUnavailable
-from kit.clock import SystemClock
-from kit.crypto import CryptoError
-from kit.tx import Database
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 simulate = typer.Typer(no_args_is_help=True, help="Chargers and partners to try the hub against.")
@@ -47,6 +40,8 @@ def serve(
 
     With --json, one line on stdout says that it is up, and where.
     """
+    from hub.serve import PartialRolesOnMemoryBus
+
     settings = Settings()
     if roles is not None:
         settings = settings.model_copy(update={"roles": _server_roles(roles)})
@@ -78,6 +73,8 @@ def demo(
 @cli.command()
 def migrate() -> None:
     """Bring the database's schema up to date."""
+    from hub import schema
+
     settings = Settings()
     asyncio.run(schema.upgrade(settings.database_url))
     err.print("the schema is up to date")
@@ -213,10 +210,23 @@ def main() -> None:
                 soft_wrap=True,
             )
         raise SystemExit(2) from None
-    except (OSError, SQLAlchemyError, PostgresError, BusUnavailable, CryptoError) as error:
+    except Exception as error:
+        if not isinstance(error, _mendable()):
+            raise
         what = getattr(error, "orig", None) or error
         err.print(f"plugbridge: {what or type(what).__name__}", markup=False, soft_wrap=True)
         raise SystemExit(1) from None
+
+
+def _mendable() -> tuple[type[Exception], ...]:
+    """What goes wrong with servers, ports, files and keys; looked up only when something has."""
+    from asyncpg import PostgresError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from kit.bus import BusUnavailable
+    from kit.crypto import CryptoError
+
+    return (OSError, SQLAlchemyError, PostgresError, BusUnavailable, CryptoError)
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
@@ -236,6 +246,8 @@ def _server_roles(text: str) -> list[ServerRole]:
 
 
 async def _serve(settings: Settings, *, as_json: bool) -> None:
+    from hub.serve import running
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -249,6 +261,12 @@ async def _serve(settings: Settings, *, as_json: bool) -> None:
 
 
 async def _create_key(settings: Settings, name: str, role: OperatorRole) -> str:
+    from auth.keys import create_key
+    from hub import schema
+    from hub.app import key_ring
+    from kit.clock import SystemClock
+    from kit.tx import Database
+
     await schema.upgrade(settings.database_url)
     db = Database(settings.database_url, clock=SystemClock())
     try:
