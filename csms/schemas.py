@@ -48,10 +48,11 @@ class Violation:
 
 
 class Schemas:
-    """The schemas of one OCPP version. `package` holds them, `request_suffix` ends the file names of requests."""
+    """The schemas of one OCPP version, a folder of the `ocpp` package. `request_suffix` ends the names of requests."""
 
-    def __init__(self, package: str, request_suffix: str) -> None:
-        self._folder = resources.files(package).joinpath("schemas")
+    def __init__(self, version: str, request_suffix: str) -> None:
+        # The version's own package is not imported: it brings a whole OCPP stack along.
+        self._folder = resources.files("ocpp").joinpath(version, "schemas")
         self._request_suffix = request_suffix
         names = {entry.name.removesuffix(".json") for entry in self._folder.iterdir()}
         self.actions = frozenset(name.removesuffix("Response") for name in names if name.endswith("Response"))
@@ -100,13 +101,13 @@ class Schemas:
 @cache
 def schemas_16() -> Schemas:
     """OCPP 1.6 with the security extensions."""
-    return Schemas("ocpp.v16", "")
+    return Schemas("v16", "")
 
 
 @cache
 def schemas_201() -> Schemas:
     """OCPP 2.0.1."""
-    return Schemas("ocpp.v201", "Request")
+    return Schemas("v201", "Request")
 
 
 def _tolerable(error: jsonschema_rs.ValidationError) -> bool:

@@ -22,6 +22,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import URL, make_url
 
 from bench.postgres import postgres_server
@@ -29,6 +30,10 @@ from hub import schema
 from kit import migrate
 
 SERVER_URL = "PLUGBRIDGE_TEST_DATABASE_URL"
+
+# How long an example takes is no finding: the machine may be busy.
+settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("calm")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

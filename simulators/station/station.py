@@ -376,7 +376,7 @@ class SimulatedStation:
         if action in self.answers:
             return Answered(self.answers[action])
         version = VERSIONS[self.protocol]
-        known = action in actions(version.package)
+        known = action in actions(version.folder)
         try:
             answered = await obey(self, action, payload) if known else None
         except (KeyError, TypeError, ValueError, AttributeError):

@@ -29,9 +29,9 @@ PROTOCOLS = ("ocpp1.6", "ocpp2.0.1")
 
 def check(protocol: str, name: str, payload: Json) -> None:
     """Raises when a payload does not fit its schema; `name` is that of the schema in 1.6."""
-    package, suffix = ("ocpp.v16", "") if protocol == "ocpp1.6" else ("ocpp.v201", "Request")
+    folder, suffix = ("v16", "") if protocol == "ocpp1.6" else ("v201", "Request")
     file = name if name.endswith("Response") else name + suffix
-    schema = json.loads(resources.files(package).joinpath("schemas", f"{file}.json").read_text("utf-8-sig"))
+    schema = json.loads(resources.files("ocpp").joinpath(folder, "schemas", f"{file}.json").read_text("utf-8-sig"))
     jsonschema_rs.validator_for(schema).validate(payload)
 
 
