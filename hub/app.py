@@ -86,7 +86,7 @@ from kit.reactions import Reactions
 from kit.tx import Database, Tx
 from ocpi.call import Authenticate, Handler
 from ocpi.endpoint import HandlerKey
-from ocpi.server import build_router
+from ocpi.server import build_router, nowhere
 
 API = "/api/operator/v1"
 OCPI = "/ocpi"
@@ -354,7 +354,8 @@ def ocpi_app(hub: Hub, authenticate: Authenticate, *, gate: Gate | None = None) 
             on_failure=hub.figures.ocpi_failed,
             on_served=hub.messages.received,
             gate=gate,
-        )
+        ),
+        default=nowhere(now=hub.clock.now, base_path=OCPI, on_failure=hub.figures.ocpi_failed),
     )
 
 

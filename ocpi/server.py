@@ -18,7 +18,7 @@ import orjson
 from starlette.datastructures import URLPath
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, NoMatchFound
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ocpi.body import Disconnected, read_body, receive_body
 from ocpi.call import (
@@ -108,6 +108,25 @@ def build_router(
     if listed:
         routes.append(_PrefixRoute(f"{base_path}/{VERSIONS}", _App(site, _Versions(site, listed).answer)))
     return routes
+
+
+def nowhere(*, now: Clock, base_path: str = "/ocpi", on_failure: OnFailure | None = None) -> ASGIApp:
+    """Answers for every path that no route has, a version that is not spoken for instance: 404, in an envelope."""
+    site = _Site("", _nobody, now, None, base_path, on_failure, None, None)
+    app = _App(site, _not_found)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, send, base_path)
+
+    return answer
+
+
+async def _nobody(headers: Mapping[str, str], module: str) -> object:
+    raise NotFound
+
+
+async def _not_found(exchange: Exchange, segments: Sequence[str], receive: Receive) -> Rendered:
+    raise NotFound
 
 
 def version_list(versions: Sequence[str], url: str) -> bytes:

@@ -54,6 +54,7 @@ async def partners(network: Network[HubProcess]) -> AsyncIterator[Partners]:
 def check(answer: httpx.Response, what: object) -> int:
     """Whether it is an answer of OCPI that is no fault of the hub; its status code."""
     assert answer.status_code < 500, (what, answer.text)
+    assert "application/json" in answer.headers.get("content-type", ""), (what, answer.status_code, answer.text)
     code: int = answer.json()["status_code"]
     assert code not in HUBS_FAULT, (what, answer.text)
     assert (answer.status_code < 400) or code >= 2000, (what, answer.text)

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 from sqlmodel import col, select
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 
 from hub.starts.service import POST_RESULT
 from kit.reactions import JobRow
+from ocpi.client import PartnerClient
+from ocpi.endpoint import Interface
 from simulators.partner.partner import Partner
 from tests.journeys.network import PARTNER_TOKEN, Json, Network, eventually, http_client
-from tests.journeys.peers import Ocpi, addressed, credentials, hub_with, stamped_location, stranger, trap
+from tests.journeys.peers import Ocpi, addressed, credentials, hub_with, stamped_location, stranger, success, trap
 
 pytestmark = pytest.mark.anyio
 
@@ -118,3 +120,39 @@ async def test_no_endpoint_of_a_partner_leads_into_a_private_network(guarded: Ne
         await eventually(tried)
         assert caught == []
         assert await emsp.code("GET", "sender/locations") == (200, 1000)
+
+
+async def test_neither_a_receipt_nor_a_page_of_a_partner_leads_into_a_private_network(guarded: Network) -> None:
+    """The `Location` of a CDR is kept as a text; the `Link` of a page counts at the partner's own origin alone."""
+    async with (
+        trap("127.0.0.2") as (port, caught),
+        stranger() as other,
+        http_client() as http,
+    ):
+        inside = f"http://127.0.0.2:{port}/x"
+        versions = other.speaks({"RECEIVER/cdrs": f"{other.url}/cdrs", "SENDER/tokens": f"{other.url}/tokens"})
+        allowed = {"allowed": "ALLOWED", "token": TOKEN, "authorization_reference": "R1"}
+        other.replies["/tokens"] = lambda _: success(allowed)
+        other.replies["/cdrs"] = lambda _: with_headers(success(), Location=inside)
+        invitation = await guarded.send("POST", "/partners/invitations", {"name": "Partner"}, expect=201)
+        invitee = Ocpi.with_token(guarded, http, invitation["token"])
+        await invitee.send("POST", "credentials", credentials(versions, "EMSP:DE*EMS"))
+        await guarded.publish()
+        station = await guarded.station()
+        assert await station.tap(TOKEN["uid"], seconds=0.3) is not None
+
+        async def receipt() -> Json | None:
+            return next(iter((await guarded.get("/deliveries"))["receipts"]), None)
+
+        assert (await eventually(receipt))["location"] == inside
+        elsewhere = f'<{inside}>; rel="next"'
+        other.replies["/tokens"] = lambda asked: with_headers(success([] if asked.query else [TOKEN]), Link=elsewhere)
+        endpoints = {("tokens", Interface.SENDER): f"{other.url}/tokens"}
+        client = PartnerClient(guarded.up.hub.http, endpoints, "T", now=guarded.up.hub.clock.now)
+        assert [item["uid"] async for item in client.items("tokens")] == [TOKEN["uid"]]
+        assert caught == []
+
+
+def with_headers(response: Response, **headers: str) -> Response:
+    response.headers.update(headers)
+    return response

@@ -1,6 +1,5 @@
 """Agreements that change while partners are being told: nothing that was granted is skipped."""
 
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -18,8 +17,8 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def denying(db: Database) -> AsyncIterator[Directory]:
-    yield Directory(db, KeyRing.generate(), agreed_by_default=False)
+async def denying(db: Database) -> Directory:
+    return Directory(db, KeyRing.generate(), agreed_by_default=False)
 
 
 async def put(db: Database, party: str, name: str) -> None:
