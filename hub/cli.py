@@ -23,6 +23,8 @@ simulate = typer.Typer(no_args_is_help=True, help="Chargers and partners to try 
 operator_key = typer.Typer(no_args_is_help=True, help="Keys for the operator API.")
 cli.add_typer(simulate, name="simulate")
 cli.add_typer(operator_key, name="operator-key")
+conformance = typer.Typer(no_args_is_help=True, help="Which rules of OCPI a platform keeps.")
+cli.add_typer(conformance, name="conformance")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for scripts.")]
 
@@ -195,6 +197,52 @@ def simulate_fleet(
 
     log.configure("warning", json=False)
     _run(run_fleet(speed=speed, meter_interval_s=meter_interval_s))
+
+
+@conformance.command("run")
+def run_conformance(
+    versions_url: Annotated[str, typer.Option(help="Where the platform lists its versions.")],
+    token: Annotated[str, typer.Option(envvar="PLUGBRIDGE_CONFORMANCE_TOKEN", help="Its registration token, A.")],
+    role: Annotated[str, typer.Option(help="What we play: cpo, emsp, nsp or scsp.")] = "emsp",
+    party: Annotated[str, typer.Option(help="Our party, as CC*PID.")] = "DE*CFT",
+    host: Annotated[str, typer.Option(help="Address that our side listens on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of our side; 0 takes a free one.")] = 0,
+    public_url: Annotated[str | None, typer.Option(help="How the platform reaches our side.")] = None,
+    location: Annotated[str | None, typer.Option(help="Where to charge; else the first free place listed.")] = None,
+    token_uid: Annotated[str | None, typer.Option(help="An RFID token to authorize; else the first listed.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Stay registered.")] = False,
+    wait_s: Annotated[float, typer.Option(help="Longest wait for a result, a session or a CDR.")] = 10.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Play a partner of a platform and test it against OCPI 2.2.1; the exit code is 0 only if no rule is broken."""
+    from simulators.conformance.report import table
+    from simulators.conformance.run import ROLES, Options, passed, run, summary
+
+    if role.upper() not in ROLES:
+        raise typer.BadParameter(f"roles are {', '.join(ROLES)}")
+    log.configure("warning", json=False)
+    verdicts = _run(
+        run(
+            Options(
+                versions_url,
+                token,
+                role.upper(),
+                party,
+                host,
+                port,
+                public_url,
+                location_id=location,
+                token_uid=token_uid,
+                keep=keep,
+                wait_s=wait_s,
+            )
+        )
+    )
+    if as_json:
+        typer.echo(jsonlib.dumps(summary(verdicts)))
+    else:
+        out.print(table(verdicts))
+    raise typer.Exit(0 if passed(verdicts) else 1)
 
 
 def main() -> None:

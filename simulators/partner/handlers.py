@@ -160,6 +160,8 @@ class Handlers:
         return Answer.of(await self._partner.hub.be_registered(call.model(Credentials)))
 
     async def _unregister(self, call: Call) -> Answer:
+        if self._state.link is None:
+            raise MethodNotAllowed("you are not registered")
         self._state.link = None
         return Answer()
 

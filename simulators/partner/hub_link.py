@@ -34,8 +34,10 @@ class HubLink:
         """Who calls: the hub, or somebody with a registration token. Raises `Unauthenticated`."""
         candidates = token_candidates(headers.get("authorization"))
         if self.state.link is not None and self.state.link.token_in in candidates:
+            self.state.visits.append(module)
             return "hub"
         if module in REGISTRATION_MODULES and self.state.registration_tokens & set(candidates):
+            self.state.visits.append(module)
             return "registering"
         raise Unauthenticated
 

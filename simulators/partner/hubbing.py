@@ -11,7 +11,7 @@ from ocpi.datetimes import format_datetime
 from ocpi.errors import ReceiverNotConnected, UnknownReceiver
 from ocpi.headers import Party
 from ocpi.registry import CONFIGURATION_MODULES
-from simulators.partner.shelves import PAGE_LIMIT
+from simulators.partner.shelves import PAGE_LIMIT, in_window
 from simulators.partner.state import Json, State
 
 CONNECTED = "CONNECTED"
@@ -60,7 +60,8 @@ class Hubbing:
 
     async def list(self, call: Call) -> ListAnswer:
         """Who can be reached."""
-        query, found = call.page_query(), list(self.state.clients.values())
+        query = call.page_query()
+        found = [each for each in self.state.clients.values() if in_window(each, query)]
         asked = found[query.offset : query.offset + query.capped(PAGE_LIMIT)]
         return ListAnswer(total=len(found), limit=PAGE_LIMIT, items=[orjson.dumps(each) for each in asked])
 

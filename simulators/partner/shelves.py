@@ -30,7 +30,7 @@ class Shelf:
     async def list(self, call: Call) -> ListAnswer:
         """A page of what is kept, oldest first."""
         query = call.page_query()
-        found = [each for each in self._objects.values() if _in_window(each, query)]
+        found = [each for each in self._objects.values() if in_window(each, query)]
         asked = found[query.offset : query.offset + query.capped(PAGE_LIMIT)]
         items = [orjson.dumps(each) for each in asked]
         return ListAnswer(total=len(found), limit=PAGE_LIMIT, items=items, sender=self._party)
@@ -90,7 +90,8 @@ def remember(state: State, call: Call) -> Json:
     return body
 
 
-def _in_window(each: Json, query: PageQuery) -> bool:
+def in_window(each: Json, query: PageQuery) -> bool:
+    """Whether an object was last updated when a list asks for it."""
     changed_at = parse_datetime(each["last_updated"])
     return (query.date_from is None or changed_at >= query.date_from) and (
         query.date_to is None or changed_at < query.date_to

@@ -77,6 +77,8 @@ class State:
     """ChargingPreferences of our sessions, by session id."""
     failures: list[str] = field(default_factory=list)
     """What could not be told to the hub, and why."""
+    visits: list[str] = field(default_factory=list)
+    """The modules that somebody with a token of ours came to, in the order of their coming."""
     registration_tokens: set[str] = field(default_factory=set)
     link: Link | None = None
     online: bool = True

@@ -83,7 +83,7 @@ async def test_a_role_offers_its_own_modules(run: Run, peers: tuple[Partner, Par
 
 async def test_a_role_that_is_not_played_is_refused(run: Run) -> None:
     with pytest.raises(KeyError):
-        await run(role="SCSP", party="FR*XXX", name="Smart")
+        await run(role="NAP", party="FR*XXX", name="Smart")
 
 
 async def test_the_state_shows_no_secret(peers: tuple[Partner, Partner]) -> None:
