@@ -6,12 +6,12 @@ from datetime import datetime
 
 from hub.parties.agreements import Agreements, Visible
 from hub.parties.delivery import note_reached
-from hub.parties.directory import Directory, Peer, Snapshot
+from hub.parties.directory import DOORBELL, Directory, Peer, Snapshot
 from hub.parties.notices import Notices
 from hub.parties.objects import Viewer
 from hub.parties.pulls import OWNERS
 from hub.parties.routing import OPPOSITE_ROLES
-from hub.parties.tables import OFFLINE
+from hub.parties.tables import OFFLINE, retire_replaced
 from hub.parties.visibility import Reference, Visibility
 from kit.tx import Database
 from ocpi.call import Call
@@ -109,6 +109,10 @@ class Callers:
                 break
             if not known.registers and not peer.is_registered:
                 break
+            if known.valid_until is None and peer.id in snapshot.renewed:
+                async with self._db.tx() as tx:  # it has the new token, so it needs the old one no longer
+                    await retire_replaced(tx, peer.id)
+                    tx.ring(DOORBELL)
             if peer.status == OFFLINE:
                 async with self._db.tx() as tx:  # it speaks, so it is back: what waits for it need not wait longer
                     await note_reached(tx, peer.id)

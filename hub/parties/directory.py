@@ -107,6 +107,8 @@ class Snapshot:
     behind: tuple[PartyEntry, ...] = ()
     """Parties with no home here, each at the partner hub that reaches it."""
     agreements: Agreements = field(default_factory=Agreements)
+    renewed: frozenset[str] = frozenset()
+    """The platforms that have a replaced token, which lives until the new one is used."""
 
     def homes(self, country_code: str, party_id: str) -> list[PartyEntry]:
         """Every role of a party; empty for a party nobody knows."""
@@ -189,7 +191,8 @@ class Directory:
         behind = tuple(entry for entry in map(_entry_behind, reachable) if entry.key not in homes)
         peers = peers_of(platforms, rows, behind)
         known = {row.digest: KnownToken(row.platform_id, row.registers, row.valid_until) for row in tokens}
-        return Snapshot(peers, parties, known, read_at_s, behind, agreements)
+        renewed = frozenset(row.platform_id for row in tokens if row.valid_until is not None)
+        return Snapshot(peers, parties, known, read_at_s, behind, agreements, renewed)
 
 
 def peers_of(

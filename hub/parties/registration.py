@@ -101,7 +101,7 @@ class Registrar:
         return self.ours(token)
 
     async def replace(self, platform_id: str, presented: str, theirs: Credentials) -> Credentials:
-        """A partner renews its registration (PUT): new tokens both ways; the old one lives on for a short grace.
+        """A partner renews its registration (PUT): new tokens both ways; the old one lives until the new one is used.
 
         The answer with the new token may be lost: until the new one is used, the partner only has the old one.
         """

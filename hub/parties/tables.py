@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import LargeBinary, select
+from sqlalchemy import LargeBinary, delete, select
 from sqlmodel import Field, SQLModel, col
 
 import kit.db  # noqa: F401 - sets the naming convention before the first table
@@ -101,3 +101,9 @@ async def platforms(tx: Tx) -> list[Platform]:
 async def parties_of(tx: Tx, platform_id: str) -> list[PartyRow]:
     """The parties that live on a platform."""
     return list(await tx.all(select(PartyRow).where(col(PartyRow.platform_id) == platform_id)))
+
+
+async def retire_replaced(tx: Tx, platform_id: str) -> None:
+    """End the tokens that a newer one replaced (OCPI 2.2.1, 7.2.3)."""
+    replaced = col(PlatformToken.valid_until).is_not(None)
+    await tx.execute(delete(PlatformToken).where(col(PlatformToken.platform_id) == platform_id, replaced))

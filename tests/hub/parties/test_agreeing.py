@@ -1,6 +1,5 @@
 """Agreements that change while partners are being told: nothing that was granted is skipped."""
 
-
 import pytest
 
 from hub.locations.tables import Location
