@@ -23,7 +23,7 @@ from ocpi.headers import authorization
 from simulators.partner.server import running_partner
 
 CONNECTIONS = 32
-REQUESTS = 60
+REQUESTS = 100
 ALONE = 400
 TARGET = 0.6
 TARGET_ADDED = 0.33

@@ -12,6 +12,7 @@ from ocpi.errors import TooManyRequests
 
 BURST_S = 5.0
 """Who was silent so long may send all that it has saved up at once."""
+ROUNDING_S = 1e-6
 MOST_PLATFORMS = 10_000
 
 
@@ -48,7 +49,7 @@ class Gate:
     def _take(self, platform: str) -> None:
         now = self._monotonic()
         free_at = max(self._free_at.get(platform, 0.0), now) + self._interval_s
-        if free_at - now > max(BURST_S, self._interval_s):
+        if free_at - now > max(BURST_S, self._interval_s) + ROUNDING_S:
             raise _refusal("too many requests", free_at - now - BURST_S)
         if len(self._free_at) >= MOST_PLATFORMS and platform not in self._free_at:
             self._free_at = {each: at for each, at in self._free_at.items() if at > now}

@@ -123,10 +123,16 @@ class Masker:
                 depth + 1,
             )
         if isinstance(value, dict | list) and _bare(name) not in _SIGNED:
-            return self._value(value, False, person, found, depth + 1)  # a token: its members say what they are
+            return self._token(value, person, found, depth + 1)
         if kind is Kind.URL and isinstance(value, str):
             return shown_url(value)
         return value if kind in (Kind.KEPT, Kind.PLACE) and not person else _hidden(value, found)
+
+    def _token(self, value: Json, person: bool, found: Found, depth: int) -> Json:
+        """An object under a secret's name, whose members say what they are; a bare value says nothing else."""
+        if isinstance(value, list) and depth <= DEEPEST:
+            return [self._token(each, person, found, depth + 1) for each in value]
+        return self._value(value, False, person, found, depth) if isinstance(value, dict) else _hidden(value, found)
 
     def _digested_all(self, value: Json, found: Found) -> Json:
         if isinstance(value, list):

@@ -14,7 +14,8 @@ from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Insert, insert
+from sqlalchemy import Insert
+from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.parties.callers import Caller
 from hub.parties.directory import Directory
@@ -47,9 +48,6 @@ FORGET_BATCH = 2_000
 WARN_EVERY_S = 10.0
 
 
-_MESSAGES, _CONTENTS = insert(Message), insert(MessageContent)
-
-
 class MessageLog:
     """Takes exchanges and writes them. `on_drop` is told how many were dropped."""
 
@@ -79,6 +77,9 @@ class MessageLog:
         self._count = 0
         self._epoch: datetime | None = None
         self._warned_at = -WARN_EVERY_S
+        insert: Any = sqlite.insert if db.dialect == "sqlite" else postgresql.insert
+        # A stop may come between the commit of a batch and the note of it: then it is written again.
+        self._statements: list[Insert] = [insert(model).on_conflict_do_nothing() for model in (Message, MessageContent)]
         self._bulks: dict[Insert, Bulk] = {}
         self.dropped = 0
 
@@ -187,7 +188,7 @@ class MessageLog:
             return
         async with self._db.tx() as tx:
             connection = await tx.session.connection()
-            for statement, rows in ((_MESSAGES, messages), (_CONTENTS, contents)):
+            for statement, rows in zip(self._statements, (messages, contents), strict=True):
                 if self._db.dialect != "sqlite":
                     await connection.execute(statement, rows)
                     continue

@@ -77,7 +77,8 @@ class Writer:
         prefix, rest, query, matched = self._place(entry)
         found: Found = {}
         path = prefix + self._masker.target(rest, query, entry.module, matched, found)
-        request, response = self._body(entry.request, entry, found), self._body(entry.response, entry, found)
+        request = self._body(entry.request, entry.request_bytes, entry.module, found)
+        response = self._body(entry.response, entry.response_bytes, entry.module, found)
         message = entry.message
         row: Row = {
             "id": entry.id,
@@ -130,16 +131,16 @@ class Writer:
         entry.interface, _, entry.module = name.partition("/")
         return endpoint, path[len(endpoint) :], query, True
 
-    def _body(self, raw: bytes, entry: Entry, found: Found) -> str | None:
+    def _body(self, raw: bytes, size: int, module: str | None, found: Found) -> str | None:
         """A body as the searchable log has it; what is no JSON is not shown at all."""
         if not raw:
             return None
         if len(raw) > self._limit * PARSED:
-            return _mark(len(raw), "not shown")
-        known = self._known.get((raw, entry.module))
+            return _mark(size, "not shown")
+        known = self._known.get((raw, module))
         if known is None:
-            text, masked = self._masked(raw, entry.module)
-            known = self._known[raw, entry.module] = text, masked
+            text, masked = self._masked(raw, module)
+            known = self._known[raw, module] = text, masked
         found.update(known[1])
         return known[0]
 
