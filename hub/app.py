@@ -50,6 +50,7 @@ from hub.parties.registration import Registrar
 from hub.parties.relay import Relay
 from hub.parties.rewriting import Rewriter
 from hub.parties.temper import Temper
+from hub.parties.transport import FastTransport
 from hub.sessions import api as sessions_api
 from hub.sessions import service as sessions
 from hub.sessions.live import LiveSessions
@@ -104,6 +105,7 @@ class Hub:
     bus: Bus
     keys: KeyRing
     http: httpx.AsyncClient
+    transport: FastTransport
     directory: Directory
     registrar: Registrar
     clients: Clients
@@ -128,6 +130,7 @@ class Hub:
         await self.forwarder.close()
         await self.starter.authorizer.close()
         await self.http.aclose()
+        await self.transport.close()
         await self.bus.close()
         await self.db.close()
 
@@ -215,7 +218,8 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
     http = egress.client()
     roles = own_roles(settings)
     notices = Notices()
-    clients = Clients(http, presented, clock, settings.hub_party, settings.egress_timeout_s, notices)
+    transport = FastTransport(egress)
+    clients = Clients(transport, presented, clock, settings.hub_party, settings.egress_timeout_s, notices)
     temper = Temper(clients, notices)
     presence = Presence(db, directory, clients, notices, silence=timedelta(seconds=settings.partner_silence_s))
     registrar = Registrar(
@@ -301,6 +305,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         bus=bus,
         keys=keys,
         http=http,
+        transport=transport,
         directory=directory,
         registrar=registrar,
         clients=clients,

@@ -18,6 +18,7 @@ from ocpi.peer_http import (
     DEFAULT_MAX_ANSWER_BYTES,
     DEFAULT_TIMEOUT_S,
     PeerReply,
+    Transport,
     child_url,
     exchange,
     with_slash,
@@ -39,7 +40,7 @@ class PartnerClient:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        http: httpx.AsyncClient | Transport,
         endpoints: Mapping[tuple[str, Interface], str],
         token: str,
         *,

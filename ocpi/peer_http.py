@@ -5,7 +5,7 @@ without a body, an envelope without data.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -25,6 +25,19 @@ _SAME_METHOD_REDIRECTS = frozenset({307, 308})
 
 
 @dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """An answer before anybody looked into it. Names of headers are in any case, the body is unpacked."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Transport = Callable[[str, str, Mapping[str, str], bytes | None], Awaitable[RawAnswer]]
+"""Sends one request (method, URL, headers, body), follows no redirect, bounds what it reads. Raises PeerUnreachable."""
+
+
+@dataclass(frozen=True, slots=True)
 class PeerReply:
     """A successful answer of a peer: the envelope, the HTTP status and the headers.
 
@@ -34,7 +47,7 @@ class PeerReply:
 
     envelope: Reply
     http_status: int
-    headers: httpx.Headers
+    headers: Mapping[str, str]
     mended_slash: bool | None = None
     size: int = 0
     omits_data: bool = False
@@ -54,7 +67,7 @@ def with_slash(url: str) -> str:
 
 
 async def exchange(
-    http: httpx.AsyncClient,
+    http: httpx.AsyncClient | Transport,
     method: str,
     url: str,
     *,
@@ -73,26 +86,28 @@ async def exchange(
         sent["Content-Type"] = "application/json"
     try:
         async with asyncio.timeout(timeout_s):
-            response, raw = await _send(http, method, url, sent, content, max_bytes)
-            target = slash_redirect(url, response.status_code, response.headers.get("location"))
+            answer = await _send(http, method, url, sent, content, max_bytes)
+            target = slash_redirect(url, answer.status_code, answer.headers.get("location"))
             if target is not None:
-                response, raw = await _send(http, method, target, sent, content, max_bytes)
+                answer = await _send(http, method, target, sent, content, max_bytes)
     except (TimeoutError, httpx.TimeoutException):
         raise PeerUnreachable("the peer did not answer in time", timed_out=True) from None
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:  # Unicode: a host's name
         raise PeerUnreachable(f"the peer could not be reached ({type(error).__name__})") from None
     mended = None if target is None else urlsplit(target).path.endswith("/")
-    return _judge(response, raw, now, mended)
+    return _judge(answer, answer.body, now, mended)
 
 
 async def _send(
-    http: httpx.AsyncClient,
+    http: httpx.AsyncClient | Transport,
     method: str,
     url: str,
     headers: Mapping[str, str],
     content: bytes | None,
     max_bytes: int,
-) -> tuple[httpx.Response, bytes]:
+) -> RawAnswer:
+    if not isinstance(http, httpx.AsyncClient):
+        return await http(method, url, headers, content)
     request = http.build_request(method, url, headers=headers, content=content)
     response = await http.send(request, stream=True, follow_redirects=False)
     try:
@@ -103,7 +118,7 @@ async def _send(
             if received > max_bytes:
                 raise PeerUnintelligible("the answer of the peer is too large", http_status=response.status_code)
             chunks.append(chunk)
-        return response, b"".join(chunks)
+        return RawAnswer(response.status_code, response.headers, b"".join(chunks))
     finally:
         await response.aclose()
 
@@ -118,7 +133,7 @@ def slash_redirect(url: str, http_status: int, location: str | None) -> str | No
     return target if urlsplit(target).path.rstrip("/") == urlsplit(url).path.rstrip("/") else None
 
 
-def _judge(response: httpx.Response, raw: bytes, now: datetime, mended_slash: bool | None) -> PeerReply:
+def _judge(response: RawAnswer, raw: bytes, now: datetime, mended_slash: bool | None) -> PeerReply:
     http_status = response.status_code
     reply = parse_envelope(raw) if raw.strip() else None
     status_code = reply.status_code if reply is not None else None

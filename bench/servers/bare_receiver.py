@@ -1,6 +1,6 @@
 """A partner's server as small as can be: it takes a registration, and answers every other request with constant bytes.
 
-It stands in for the other side of the network, so its CPU time is nobody's.
+It stands in for the other side of the network, so its CPU time is nobody's. `/told` counts the PUTs.
 """
 
 import socket
@@ -16,7 +16,7 @@ MODULES = ("commands", "locations", "tokens")
 
 
 def _details(url: str) -> bytes:
-    named = [("credentials", "SENDER"), *((module, side) for module in MODULES for side in ("SENDER", "RECEIVER"))]
+    named = [("credentials", "SENDER"), *((module, "RECEIVER") for module in MODULES)]
     endpoints = [{"identifier": name, "role": role, "url": f"{url}/{role.lower()}/{name}"} for name, role in named]
     return _told({"version": "2.2.1", "endpoints": endpoints})
 
@@ -37,10 +37,14 @@ async def _main() -> None:
     )
     answers = {"/versions": versions, "/details": _details(url)}
 
+    told = 0
+
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal told
         while (await receive()).get("more_body"):
             pass
-        body = answers.get(scope["path"])
+        told += scope["method"] == "PUT"
+        body = b"%d" % told if scope["path"] == "/told" else answers.get(scope["path"])
         headers = _HEADERS
         if body is not None:
             headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]

@@ -19,7 +19,7 @@ from ocpi.envelope import SUCCESS, envelope
 from ocpi.errors import EndpointMissing, PeerError, PeerRefused, PeerUnreachable
 from ocpi.headers import MessageHeaders, Party
 from ocpi.paging import with_query
-from ocpi.peer_http import PeerReply
+from ocpi.peer_http import PeerReply, Transport
 from ocpi.registry import CONFIGURATION_MODULES
 from ocpi.types import JsonValue
 
@@ -28,7 +28,7 @@ from ocpi.types import JsonValue
 class Clients:
     """Talks to partners' platforms; `sender` is who speaks when a call names nobody."""
 
-    http: httpx.AsyncClient
+    http: httpx.AsyncClient | Transport
     presented: Presented
     clock: Clock
     sender: str

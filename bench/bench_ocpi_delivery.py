@@ -1,0 +1,104 @@
+"""One EVSE changes its status and a hundred partners are told, next to a bare client that sends the same body as often.
+
+What a delivery costs the hub includes the change itself, the change log, the cursors and the message log.
+"""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+import httpx
+import orjson
+import uvloop
+
+from bench.bench_ocpi_locations_page import environment_in, operator_key
+from bench.harness import Measured, compare, server
+from ocpi.headers import authorization
+
+PARTNERS = 100
+CHANGES = 3
+TARGET = 0.5
+LONGEST_S = 60.0
+
+LOCATION = {
+    "publish": True,
+    "name": "Canal Street",
+    "address": "Canal Street 1",
+    "city": "Utrecht",
+    "country": "NLD",
+    "coordinates": {"latitude": "52.09083", "longitude": "5.12222"},
+    "time_zone": "Europe/Amsterdam",
+}
+
+
+def _location(status: str) -> dict[str, object]:
+    plug = {"id": "1", "standard": "IEC_62196_T2", "format": "SOCKET", "power_type": "AC_3_PHASE"}
+    connectors = [{**plug, "max_voltage": 400, "max_amperage": 32}]
+    return {**LOCATION, "evses": [{"uid": "E1", "evse_id": "NL*PLB*E1", "status": status, "connectors": connectors}]}
+
+
+async def _register(hub: str, operator: httpx.AsyncClient, receiver: str) -> None:
+    """Let the one receiver register as a hundred partners."""
+    for number in range(PARTNERS):
+        invited = {"name": f"Partner {number}"}
+        invitation = (await operator.post("/partners/invitations", json=invited)).raise_for_status().json()
+        role = {"role": "EMSP", "country_code": "DE", "party_id": f"E{number:02}", "business_details": {"name": "P"}}
+        credentials = {"token": f"RECEIVER-{number}", "url": f"{receiver}/versions", "roles": [role]}
+        headers = {"Authorization": authorization(invitation["token"]), "Content-Type": "application/json"}
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+            answer = await http.post(
+                f"{hub}/ocpi/2.2.1/credentials", content=orjson.dumps(credentials), headers=headers
+            )
+        assert answer.json()["status_code"] == 1000, answer.text
+
+
+async def _told(receiver: httpx.AsyncClient) -> int:
+    return int((await receiver.get("/told")).text)
+
+
+async def _change(operator: httpx.AsyncClient, receiver: httpx.AsyncClient) -> int:
+    """Change the status so often, each time until everybody was told."""
+    for number in range(CHANGES):
+        before = await _told(receiver)
+        status = ("CHARGING", "AVAILABLE")[number % 2]
+        (await operator.put("/locations/LOC1", json=_location(status))).raise_for_status()
+        async with asyncio.timeout(LONGEST_S):
+            while await _told(receiver) < before + PARTNERS:  # noqa: ASYNC110 - the receiver is another process
+                await asyncio.sleep(0.02)
+    return CHANGES * PARTNERS
+
+
+async def _send(sender: str) -> int:
+    async with httpx.AsyncClient(trust_env=False, timeout=LONGEST_S) as http:
+        (await http.get(f"{sender}/?{CHANGES * PARTNERS}")).raise_for_status()
+    return CHANGES * PARTNERS
+
+
+async def _main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        environment = environment_in(folder)
+        bearer = {"Authorization": f"Bearer {operator_key(environment)}"}
+        body = Path(folder) / "body.json"
+        with (
+            server("bench.servers.bare_receiver") as receiver,
+            server("bench.servers.hub", environment=environment) as hub,
+        ):
+            async with (
+                httpx.AsyncClient(base_url=f"{hub.url}/api/operator/v1", headers=bearer, trust_env=False) as operator,
+                httpx.AsyncClient(base_url=receiver.url, trust_env=False) as counter,
+            ):
+                await _register(hub.url, operator, receiver.url)
+                body.write_bytes((await operator.put("/locations/LOC1", json=_location("AVAILABLE"))).content)
+                target = f"{receiver.url}/receiver/locations/NL/PLB/LOC1"
+                with server("bench.servers.bare_sender", target, str(body)) as bare:
+                    await compare(
+                        "ocpi_delivery",
+                        target=TARGET,
+                        ours=Measured(hub, lambda: _change(operator, counter)),
+                        bare=Measured(bare, lambda: _send(bare.url)),
+                        rounds=3,
+                    )
+
+
+if __name__ == "__main__":
+    uvloop.run(_main())
