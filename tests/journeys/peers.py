@@ -97,6 +97,8 @@ class Stranger:
     replies: dict[str, Reply] = field(default_factory=dict)
     """By path; the longest that a request's path begins with."""
     seen: list[Seen] = field(default_factory=list)
+    pulled: list[Seen] = field(default_factory=list)
+    """The lists that the hub read of its own accord, which stand nowhere else."""
     delay_s: float = 0.0
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it ends: nobody waits for delayed answers any more."""
@@ -106,7 +108,7 @@ class Stranger:
             return
         request = Request(scope, receive)
         seen = Seen(request.method, request.url.path, request.url.query, dict(request.headers), await request.body())
-        self.seen.append(seen)
+        (self.pulled if seen.method == "GET" and "limit=" in seen.query else self.seen).append(seen)
         with suppress(TimeoutError):
             await asyncio.wait_for(self.leaving.wait(), self.delay_s)
         path = max((path for path in self.replies if seen.path.startswith(path)), key=len, default=None)
