@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from sqlalchemy import Index, insert, select, tuple_
+from sqlalchemy import Index, insert, select
 from sqlmodel import Field, SQLModel, col
 
+from hub.parties.changes import by_owner
 from hub.parties.objects import OcpiObject, object_indexes
 from kit.db import BigInt
 from kit.tx import Tx
@@ -49,10 +50,13 @@ async def locations_of_evses(tx: Tx, keys: Sequence[EvseKey]) -> dict[EvseKey, i
     """The locations that EVSEs are stored under; those that are nowhere are left out."""
     columns = (col(LocationEvse.country_code), col(LocationEvse.party_id), col(LocationEvse.evse_uid))
     found: dict[EvseKey, int] = {}
-    for start in range(0, len(keys), _AT_ONCE):
-        some = select(*columns, col(LocationEvse.location_id))
-        rows: Any = await tx.execute(some.where(tuple_(*columns).in_(keys[start : start + _AT_ONCE])))
-        found |= {(row[0], row[1], row[2]): row[3] for row in rows}
+    for (country_code, party_id), uids in by_owner(keys):
+        for start in range(0, len(uids), _AT_ONCE):
+            some = select(*columns, col(LocationEvse.location_id)).where(
+                columns[0] == country_code, columns[1] == party_id, columns[2].in_(uids[start : start + _AT_ONCE])
+            )
+            rows: Any = await tx.execute(some)
+            found |= {(row[0], row[1], row[2]): row[3] for row in rows}
     return found
 
 

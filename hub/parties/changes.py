@@ -8,8 +8,8 @@ alone would skip it for ever. So the log is read in the order of (transaction id
 transaction that still runs.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -100,15 +100,42 @@ async def mark_many(tx: Tx, many: Sequence[Marked], *, are_new: bool = False) ->
         return
     table: Any = Change.__table__  # type: ignore[attr-defined]
     if not are_new:
-        columns = (table.c.country_code, table.c.party_id, table.c.object_id)
-        keys = [(change.country_code, change.party_id, change.object_id) for change in many]
-        await tx.execute(delete(table).where(table.c.module == many[0].module, tuple_(*columns).in_(keys)))
+        keys = ((change.country_code, change.party_id, change.object_id) for change in many)
+        for (country_code, party_id), ids in by_owner(keys):
+            await tx.execute(
+                delete(table).where(
+                    table.c.module == many[0].module,
+                    table.c.country_code == country_code,
+                    table.c.party_id == party_id,
+                    table.c.object_id.in_(ids),
+                )
+            )
     xid = 0
     if tx.db.dialect == "postgresql":
         xid = (await tx.execute(text("SELECT pg_current_xact_id()::text::bigint"))).scalar_one()
     shared = {"xid": xid, "correlation_id": correlation_id.get(), "at": tx.now}
-    await tx.execute(insert(table), [{**asdict(change), **shared} for change in many])
+    await tx.execute(insert(table), [{**_columns(change), **shared} for change in many])
     tx.ring("changes")
+
+
+def by_owner(keys: Iterable[tuple[str, str, str]]) -> Iterable[tuple[tuple[str, str], list[str]]]:
+    """Ids by their owner's country code and party id: one list for each owner is found faster than pairs of three."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for country_code, party_id, object_id in keys:
+        found.setdefault((country_code, party_id), []).append(object_id)
+    return found.items()
+
+
+def _columns(change: Marked) -> dict[str, Any]:
+    return {
+        "module": change.module,
+        "country_code": change.country_code,
+        "party_id": change.party_id,
+        "object_id": change.object_id,
+        "origin": change.origin,
+        "audience": change.audience,
+        "removed": change.removed,
+    }
 
 
 async def heads(tx: Tx, modules: Sequence[str]) -> dict[str, Position]:

@@ -10,11 +10,12 @@ from datetime import datetime
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import orjson
-from sqlalchemy import Index, LargeBinary, Select, UniqueConstraint, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import Index, LargeBinary, Select, UniqueConstraint, bindparam, func, insert, select, update
 from sqlmodel import Field, SQLModel, col
 
 from hub.parties import changes, counts
 from hub.parties.agreements import EVERYTHING, Visible
+from hub.parties.changes import by_owner
 from kit.db import BigInt
 from kit.tx import Tx
 from ocpi.datetimes import parse_datetime
@@ -234,15 +235,15 @@ class _News:
 
 
 async def _stored(tx: Tx, model: type[OcpiObject], keys: Sequence[ObjectKey]) -> dict[ObjectKey, _Stored]:
-    if not keys:
-        return {}
     columns = (col(model.country_code), col(model.party_id), col(model.object_id))
-    found: Any = await tx.execute(
-        select(
-            *columns, col(model.id), col(model.last_updated), col(model.seen_at), col(model.audience), col(model.doc)
-        ).where(tuple_(*columns).in_([(key.country_code, key.party_id, key.object_id) for key in keys]))
-    )
-    return {ObjectKey(*row[:3]): _Stored(*row[3:]) for row in found}
+    told = (col(model.id), col(model.last_updated), col(model.seen_at), col(model.audience), col(model.doc))
+    stored: dict[ObjectKey, _Stored] = {}
+    for (country_code, party_id), ids in by_owner((key.country_code, key.party_id, key.object_id) for key in keys):
+        found: Any = await tx.execute(
+            select(*columns, *told).where(columns[0] == country_code, columns[1] == party_id, columns[2].in_(ids))
+        )
+        stored |= {ObjectKey(*row[:3]): _Stored(*row[3:]) for row in found}
+    return stored
 
 
 def _count(
