@@ -21,7 +21,7 @@ from kit.tx import Database
 from tests.journeys.network import Network, operator_api
 
 ROOT = Path(__file__).parents[2]
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 90.0
 
 
 @dataclass
