@@ -1,6 +1,6 @@
 """A registered partner reads pages of 50 out of 100,000 locations from the whole hub, on PostgreSQL.
 
-Two figures each: what the hub's process pays, and the same with PostgreSQL's CPU time counted.
+What the hub's process pays is compared, as the rate at which it answers goes by it; PostgreSQL works beside it.
 """
 
 import uvloop

@@ -40,6 +40,11 @@ class Call:
     body: OcpiModel | JsonObject | None = None
     page: PageQuery | None = None
 
+    def complete(self, *, body: OcpiModel | JsonObject | None = None, page: PageQuery | None = None) -> None:
+        """For the server: fill in what was read after `intercept`. Making another call costs more than reading it."""
+        object.__setattr__(self, "body", body)
+        object.__setattr__(self, "page", page)
+
     @property
     def key(self) -> HandlerKey:
         """What the handler is registered for."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from starlette.types import Scope, Send
@@ -33,9 +34,14 @@ class Rendered:
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(self.body)),
         ]
-        lines += [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in self.headers.items()]
+        lines += [(_header_name(name), value.encode("ascii")) for name, value in self.headers.items()]
         await send({"type": "http.response.start", "status": self.http_status, "headers": lines})
         await send({"type": "http.response.body", "body": self.body})
+
+
+@lru_cache(maxsize=256)
+def _header_name(name: str) -> bytes:
+    return name.lower().encode("ascii")
 
 
 class Exchange:
@@ -52,6 +58,7 @@ class Exchange:
         self.caller: object = None
         self.raw = b""
         self._query: dict[str, str] | None = None
+        self._target: str | None = None
 
     @property
     def query(self) -> dict[str, str]:
@@ -77,10 +84,12 @@ class Exchange:
     @property
     def target(self) -> str:
         """Path and query as they were sent."""
-        raw: bytes | None = self._scope.get("raw_path")
-        path: str = raw.partition(b"?")[0].decode("latin-1") if raw is not None else self._scope["path"]
-        query: bytes = self._scope["query_string"]
-        return f"{path}?{query.decode('latin-1')}" if query else path
+        if self._target is None:
+            raw: bytes | None = self._scope.get("raw_path")
+            path: str = raw.partition(b"?")[0].decode("latin-1") if raw is not None else self._scope["path"]
+            query: bytes = self._scope["query_string"]
+            self._target = f"{path}?{query.decode('latin-1')}" if query else path
+        return self._target
 
     def url(self, public_url: str | None) -> str:
         """The absolute URL that was asked for."""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Generic, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -102,12 +103,16 @@ def page_headers(
     """
     headers = {TOTAL_COUNT: str(total), LIMIT: str(cap)}
     if count > 0 and (offset + count < total if more is None else more):
-        following: dict[str, int | str] = {"offset": offset + count, "limit": page_limit}
-        if cursor is not None:
-            following["cursor"] = cursor
-        link = quote(with_query(url, **following), safe=_URL_CHARACTERS)
-        headers[LINK] = f'<{link}>; rel="next"'
+        headers[LINK] = _link(url, offset + count, page_limit, cursor)
     return headers
+
+
+@lru_cache(maxsize=1024)
+def _link(url: str, offset: int, limit: int, cursor: str | None) -> str:
+    following: dict[str, int | str] = {"offset": offset, "limit": limit}
+    if cursor is not None:
+        following["cursor"] = cursor
+    return f'<{quote(with_query(url, **following), safe=_URL_CHARACTERS)}>; rel="next"'
 
 
 def with_query(url: str, **parameters: int | str) -> str:

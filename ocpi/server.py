@@ -12,7 +12,7 @@ check the body, call the handler, wrap its answer. Every error becomes an envelo
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import orjson
 from starlette.datastructures import URLPath
@@ -349,7 +349,7 @@ class _Modules:
         handler = self._handlers.get(endpoint.key)
         if handler is None:
             raise self._not_allowed(resource)
-        call = _checked(call, exchange, endpoint)
+        _check(call, exchange, endpoint)
         answer = await handler(call)
         return render(exchange, answer, call.page, now=self._site.now(), public_url=self._site.public_url)
 
@@ -385,12 +385,11 @@ class _Modules:
         )
 
 
-def _checked(call: Call, exchange: Exchange, endpoint: Endpoint) -> Call:
-    """The call with its query and its body checked and read. Raises OcpiError."""
+def _check(call: Call, exchange: Exchange, endpoint: Endpoint) -> None:
+    """Check the query and the body of a call and complete it by what they say. Raises OcpiError."""
     if endpoint.query:
         exchange.require(endpoint.query)
     if endpoint.paged:
-        return replace(call, page=parse_page_query(call.query, date_from_required=endpoint.date_from_required))
+        call.complete(page=parse_page_query(call.query, date_from_required=endpoint.date_from_required))
     if endpoint.body is not None:
-        return replace(call, body=read_body(endpoint, call.raw, call.path, call.query))
-    return call
+        call.complete(body=read_body(endpoint, call.raw, call.path, call.query))

@@ -62,6 +62,8 @@ class View:
     """Those that are seen; empty when none is hidden, or when the rest is better passed over."""
     total: int
     sees_all: bool
+    is_quick: bool
+    """Whether a slice is found without passing over many objects that are not seen."""
     blocks: list[int] | None = None
     until: list[int] = field(default_factory=list)
     """How many objects lie in a block and all before it."""
@@ -86,8 +88,9 @@ class _Stock:
         seen = tuple(shelf for shelf, total in self.totals.items() if total and visibility.sees(shelf))
         total = sum(self.totals[shelf] for shelf in seen)
         everything = sum(self.totals.values())
-        is_small = len(seen) <= _FEW_SHELVES and total * _SMALL_SHARE < everything
-        return View(visibility, seen if is_small else (), total, sees_all=total == everything)
+        is_small = total * _SMALL_SHARE < everything
+        by_shelf = seen if is_small and len(seen) <= _FEW_SHELVES else ()
+        return View(visibility, by_shelf, total, total == everything, is_quick=bool(by_shelf) or not is_small)
 
 
 class Listing:
@@ -138,7 +141,8 @@ class Listing:
         else:
             seen = None if view.sees_all else view.visibility
             text, values = self._words.in_order(seen, first, passed_over, wanted)
-        ((docs, sizes, count, low, high, stamp),) = await self._db.reader.all(text, *values)
+        read = self._db.reader.quick if view.is_quick else self._db.reader.all
+        ((docs, sizes, count, low, high, stamp),) = await read(text, *values)
         if stamp != stock.stamp:
             return None
         blocks = range(block_of(low), block_of(high) + 1) if count else range(0)
