@@ -147,15 +147,19 @@ async def test_the_log_is_filtered_and_paged_by_key(network: Network) -> None:
     await cpo.send("PUT", "receiver/locations/BE/CPO/L9", {"id": "L9"})
 
     assert len(await messages(network, module="locations", direction="IN")) == 7
-    [missing] = await messages(network, status=404)
+    [missing] = await messages(network, status=404, direction="IN")
     assert missing["path"].endswith("/receiver/locations/BE/CPO/NONE")
-    assert {each["status_code"] for each in await messages(network, module="locations", failed=True)} == {2000, 2001}
-    assert len(await messages(network, module="locations", failed=False)) == 5
+    assert {
+        each["status_code"] for each in await messages(network, module="locations", direction="IN", failed=True)
+    } == {2000, 2001}
+    assert len(await messages(network, module="locations", direction="IN", failed=False)) == 5
     assert await messages(network, until="2020-01-01T00:00:00Z") == []
     found: list[str] = []
     cursor: str | None = None
     while True:
-        page = await network.get("/messages", module="locations", limit=3, **({"cursor": cursor} if cursor else {}))
+        page = await network.get(
+            "/messages", module="locations", direction="IN", limit=3, **({"cursor": cursor} if cursor else {})
+        )
         found += [each["id"] for each in page["items"]]
         cursor = page["next"]
         if cursor is None:
