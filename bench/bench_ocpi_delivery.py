@@ -11,8 +11,8 @@ import httpx
 import orjson
 import uvloop
 
-from bench.bench_ocpi_locations_page import environment_in, operator_key
 from bench.harness import Measured, compare, server
+from bench.hubs import environment_in, operator_key
 from ocpi.headers import authorization
 
 PARTNERS = 100
