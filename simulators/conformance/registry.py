@@ -3,13 +3,10 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING
 
 from ocpi.endpoint import Interface
 from simulators.conformance.exchange import Exchange
-
-if TYPE_CHECKING:
-    from simulators.conformance.session import Session
+from simulators.conformance.session import Session
 
 Need = tuple[str, Interface]
 
@@ -38,23 +35,7 @@ class Status(StrEnum):
     SKIPPED = "skipped"
 
 
-class Violation(Exception):
-    """The platform broke the rule. `exchange` is the request that shows it."""
-
-    def __init__(self, what: str, exchange: Exchange | None = None) -> None:
-        super().__init__(what)
-        self.exchange = exchange
-
-
-class NotApplicable(Exception):
-    """The rule has nothing to say about this platform."""
-
-
-class Skipped(Exception):
-    """The rule could not be tested, and why."""
-
-
-Check = Callable[["Session"], Awaitable[None]]
+Check = Callable[[Session], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,9 @@ import httpx
 from kit.ids import uuid7
 from simulators.conformance.exchange import Exchange
 from simulators.conformance.modules import in_order
+from simulators.conformance.outcomes import NotApplicable, Skipped, Violation
 from simulators.conformance.peer import Peer, Unreachable
-from simulators.conformance.registry import (
-    NotApplicable,
-    Rule,
-    Skipped,
-    Stage,
-    Status,
-    Verdict,
-    Violation,
-)
+from simulators.conformance.registry import Rule, Stage, Status, Verdict
 from simulators.conformance.session import Session
 from simulators.partner.server import running_partner
 

@@ -12,8 +12,8 @@ from ocpi.datetimes import format_datetime, parse_datetime
 from ocpi.types import OcpiModel
 from ocpi.validation import findings
 from simulators.conformance.exchange import Exchange
+from simulators.conformance.outcomes import NotApplicable, Violation
 from simulators.conformance.peer import Peer
-from simulators.conformance.registry import NotApplicable, Violation
 from simulators.partner.partner import Partner
 from simulators.partner.state import Json
 

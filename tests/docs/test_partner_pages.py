@@ -38,7 +38,7 @@ def test_the_table_of_options_is_that_of_the_runner() -> None:
 
 
 def test_the_table_of_faults_is_complete_and_has_their_defaults() -> None:
-    rows = dict(re.findall(r"^\| `([a-z-]+)(?:=([^`]*))?` \|", PAGES["simulators.md"], re.MULTILINE))
+    rows = dict(re.findall(r"^\| `([a-z][a-z-]+)(?:=([^`]*))?` \|", PAGES["simulators.md"], re.MULTILINE))
     assert rows == {name: (ANSWER_FAULTS.get(name) or PUSH_FAULTS[name])[0] for name in descriptions()}
 
 

@@ -5,7 +5,8 @@ from typing import Any
 from ocpi.endpoint import Interface
 from simulators.conformance.exchange import Exchange
 from simulators.conformance.modules import samples
-from simulators.conformance.registry import Violation, rule
+from simulators.conformance.outcomes import Violation
+from simulators.conformance.registry import rule
 from simulators.conformance.session import Session, expect_code, expect_ok, expect_same
 
 _RECEIVER = (("cdrs", Interface.RECEIVER),)

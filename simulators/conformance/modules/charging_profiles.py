@@ -3,7 +3,8 @@
 from ocpi.endpoint import Interface
 from ocpi.paging import with_query
 from ocpi.v221.charging_profiles import ChargingProfileResponse
-from simulators.conformance.registry import Violation, rule
+from simulators.conformance.outcomes import Violation
+from simulators.conformance.registry import rule
 from simulators.conformance.session import Session, expect_refused, expect_valid
 
 _RECEIVER = (("chargingprofiles", Interface.RECEIVER),)

@@ -8,7 +8,8 @@ from ocpi.endpoint import Interface
 from ocpi.v221.commands import CommandResponse
 from simulators.conformance.exchange import Exchange
 from simulators.conformance.modules import samples
-from simulators.conformance.registry import NotApplicable, Skipped, Violation, rule
+from simulators.conformance.outcomes import NotApplicable, Skipped, Violation
+from simulators.conformance.registry import rule
 from simulators.conformance.session import Session, expect_ok, expect_refused, expect_valid, found_in
 from simulators.partner.state import Json
 

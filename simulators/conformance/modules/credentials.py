@@ -7,7 +7,8 @@ from ocpi.endpoint import Interface
 from ocpi.types import to_json
 from ocpi.v221.credentials import Credentials
 from simulators.conformance.exchange import Exchange
-from simulators.conformance.registry import NotApplicable, Skipped, Stage, Violation, rule
+from simulators.conformance.outcomes import NotApplicable, Skipped, Violation
+from simulators.conformance.registry import Stage, rule
 from simulators.conformance.session import Session, expect_http, expect_ok, expect_refused, expect_valid
 from simulators.partner.state import Link
 

@@ -2,7 +2,8 @@
 
 from ocpi.endpoint import Interface
 from ocpi.headers import Party
-from simulators.conformance.registry import NotApplicable, Violation, rule
+from simulators.conformance.outcomes import NotApplicable, Violation
+from simulators.conformance.registry import rule
 from simulators.conformance.session import Session, expect_code, expect_ok
 
 NOBODY = Party("ZZ", "ZZZ")

@@ -16,7 +16,8 @@ from ocpi.v221.sessions import Session as SessionObject
 from ocpi.v221.tariffs import Tariff
 from ocpi.v221.tokens import Token
 from simulators.conformance.exchange import Exchange
-from simulators.conformance.registry import ALL_ROLES, Skipped, Violation, rule
+from simulators.conformance.outcomes import Skipped, Violation
+from simulators.conformance.registry import ALL_ROLES, rule
 from simulators.conformance.session import Session, expect_ok, expect_valid, found_in
 from simulators.partner.state import Json
 

@@ -5,7 +5,8 @@ from ocpi.endpoint import Interface
 from ocpi.types import OcpiModel
 from ocpi.v221.locations import Connector, Evse, Location
 from simulators.conformance.modules import samples
-from simulators.conformance.registry import NotApplicable, Violation, rule
+from simulators.conformance.outcomes import NotApplicable, Violation
+from simulators.conformance.registry import rule
 from simulators.conformance.session import (
     Session,
     expect_http,

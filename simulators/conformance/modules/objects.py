@@ -10,7 +10,8 @@ from ocpi.endpoint import Interface
 from ocpi.paging import with_query
 from simulators.conformance.exchange import Exchange
 from simulators.conformance.modules.samples import MAKERS
-from simulators.conformance.registry import Violation, rule
+from simulators.conformance.outcomes import Violation
+from simulators.conformance.registry import rule
 from simulators.conformance.session import Session, expect_code, expect_http, expect_ok, expect_refused, expect_same
 from simulators.partner.state import Json
 

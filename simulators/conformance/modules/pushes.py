@@ -5,7 +5,8 @@ from datetime import datetime
 import orjson
 
 from ocpi.datetimes import parse_datetime
-from simulators.conformance.registry import NotApplicable, Stage, Violation, rule
+from simulators.conformance.outcomes import NotApplicable, Violation
+from simulators.conformance.registry import Stage, rule
 from simulators.conformance.session import Session
 from simulators.partner.state import Pushed
 

@@ -2,7 +2,8 @@
 
 from ocpi.endpoint import Interface
 from simulators.conformance.modules import samples
-from simulators.conformance.registry import Violation, rule
+from simulators.conformance.outcomes import Violation
+from simulators.conformance.registry import rule
 from simulators.conformance.session import Session, expect_http, expect_ok, expect_refused
 
 _SENDER, _RECEIVER = (("sessions", Interface.SENDER),), (("sessions", Interface.RECEIVER),)

@@ -3,7 +3,8 @@
 from ocpi.endpoint import Interface
 from ocpi.paging import with_query
 from ocpi.v221.tokens import AuthorizationInfo
-from simulators.conformance.registry import NotApplicable, Violation, rule
+from simulators.conformance.outcomes import NotApplicable, Violation
+from simulators.conformance.registry import rule
 from simulators.conformance.session import Session, expect_ok, expect_valid
 
 _SENDER = (("tokens", Interface.SENDER),)

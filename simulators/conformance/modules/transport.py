@@ -6,7 +6,8 @@ from ocpi.datetimes import parse_datetime
 from ocpi.endpoint import Interface
 from ocpi.headers import FROM_COUNTRY, FROM_PARTY, TO_COUNTRY, TO_PARTY, Party
 from simulators.conformance.exchange import Exchange
-from simulators.conformance.registry import NotApplicable, Stage, Violation, rule
+from simulators.conformance.outcomes import NotApplicable, Violation
+from simulators.conformance.registry import Stage, rule
 from simulators.conformance.session import Session, expect_http
 
 CLOCK_TOLERANCE = timedelta(minutes=5)

@@ -2,7 +2,8 @@
 
 from ocpi.endpoint import Interface
 from ocpi.v221.versions import Version, VersionDetails
-from simulators.conformance.registry import Stage, Violation, rule
+from simulators.conformance.outcomes import Violation
+from simulators.conformance.registry import Stage, rule
 from simulators.conformance.session import Session, expect_ok, expect_valid
 
 VERSION = "2.2.1"
