@@ -105,6 +105,7 @@ async def test_sessions_are_listed_since_a_date_and_grow_by_periods(network: Net
     assert len(await read(emsp, f"sender/sessions?date_from={STAMP}")) == 1
 
 
+@pytest.mark.slow
 async def test_preferences_are_answered_for_a_session_at_our_charger(network: Network) -> None:
     capable = {**LOCATION, "evses": [{**LOCATION["evses"][0], "capabilities": ["CHARGING_PREFERENCES_CAPABLE"]}]}
     await network.send("PUT", "/tariffs/STANDARD", TARIFF)
