@@ -17,9 +17,10 @@ from hub import schema
 from hub.app import ocpi_intakes
 from hub.locations.tables import Location
 from hub.parties import pulls
-from hub.parties.clients import SECRET_PURPOSE, Clients
+from hub.parties.clients import Clients
 from hub.parties.directory import Directory
 from hub.parties.notices import Notices
+from hub.parties.presented import SECRET_PURPOSE, Presented
 from hub.parties.pull import Pace, Puller
 from hub.parties.tables import CONNECTED, PartyRow, Platform
 from hub.sessions.tables import Session
@@ -77,7 +78,7 @@ async def ours(url: str, path: Path, count: int) -> float:
 
     directory, half = Directory(db, keys), 0
     async with httpx.AsyncClient(trust_env=False) as http:
-        clients = Clients(http, keys, clock, "NL*PLH", 30.0, notices)
+        clients = Clients(http, Presented(keys), clock, "NL*PLH", 30.0, notices)
         pace = Pace(overlap=timedelta(minutes=5), full_every=timedelta(days=7))
         puller = Puller(db, directory, clients, notices, ocpi_intakes(keys, on_session), pace)
         settling = asyncio.create_task(puller.settle())

@@ -13,33 +13,22 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
-from fastapi import FastAPI
-from fastapi.responses import JSONResponse
-from starlette.requests import Request
-from starlette.routing import Router
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from csms.link import Link
 from csms.registry import Registry
 from csms.server import CentralSystem
 from hub import backoffice, reactions, schedule
 from hub.figures import Figures
-from hub.locations import api as locations_api
 from hub.locations import service as locations
 from hub.locations.ocpi import LocationHandlers
 from hub.locations.tables import Location
-from hub.parties import agreements_api, clientinfo
-from hub.parties import api as parties_api
-from hub.parties.callers import Callers
+from hub.parties import clientinfo
 from hub.parties.clients import Clients
 from hub.parties.delivery import Deliverer
 from hub.parties.directory import Directory
 from hub.parties.forward import Forwarder
-from hub.parties.gate import Gate
 from hub.parties.intake import Intake
 from hub.parties.message_log import MessageLog
-from hub.parties.message_log_api import router as messages_router
-from hub.parties.message_log_replay import Replayer
 from hub.parties.notices import Notices
 from hub.parties.ocpi import PartyHandlers
 from hub.parties.outbox import Source, put_source
@@ -51,43 +40,33 @@ from hub.parties.relay import Relay
 from hub.parties.rewriting import Rewriter
 from hub.parties.temper import Temper
 from hub.parties.transport import FastTransport
-from hub.sessions import api as sessions_api
 from hub.sessions import service as sessions
 from hub.sessions.live import LiveSessions
 from hub.sessions.ocpi import CdrHandlers, SessionHandlers, cdr_source
 from hub.sessions.profiles import ChargingProfileHandlers
 from hub.sessions.tables import Session
 from hub.settings import Settings
-from hub.starts import api as starts_api
 from hub.starts.flows import Starter
 from hub.starts.ocpi import CommandHandlers
 from hub.starts.open_routing import OpenRouting
 from hub.starts.service import match_partner_session
-from hub.stations import api as stations_api
-from hub.tariffs import api as tariffs_api
 from hub.tariffs import service as tariffs
 from hub.tariffs.ocpi import TariffHandlers
 from hub.tariffs.tables import Tariff
-from hub.tokens import api as tokens_api
 from hub.tokens import service as tokens
 from hub.tokens.flows import Authorizer
 from hub.tokens.ocpi import TokenHandlers, token_source
-from hub.web import routes as web
 from hub.web.live import LiveBoard
 from kit import bus as buses
-from kit import health
 from kit.bus import Bus
 from kit.clock import Clock, SystemClock
 from kit.crypto import KeyRing
 from kit.http import Egress
-from kit.idempotency import Idempotency
 from kit.jobs import Worker
-from kit.problems import CorrelationMiddleware, install_problem_handlers
 from kit.reactions import Reactions
 from kit.tx import Database, Tx
-from ocpi.call import Authenticate, Handler
+from ocpi.call import Handler
 from ocpi.endpoint import HandlerKey
-from ocpi.server import build_router, nowhere
 
 API = "/api/operator/v1"
 OCPI = "/ocpi"
@@ -324,93 +303,3 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         figures=figures,
         ocpi_handlers=handlers,
     )
-
-
-def http_app(hub: Hub, *, operator_api: bool = True, ocpi_api: bool = True) -> ASGIApp:
-    """The HTTP application of a process with the given roles.
-
-    OCPI has a door of its own: its router answers for every error itself, and pages for partners are far too many to
-    be led through a framework's layers that have nothing to do for them.
-    """
-    app = json_app(hub, operator_api=operator_api)
-    if not ocpi_api:
-        return app
-    ocpi = ocpi_app(hub, Callers(hub.db, hub.directory, hub.notices).authenticate, gate=ocpi_gate(hub))
-
-    async def doors(scope: Scope, receive: Receive, send: Send) -> None:
-        is_ocpi = scope["type"] == "http" and scope["path"].startswith(f"{OCPI}/")
-        await (ocpi if is_ocpi else app)(scope, receive, send)
-
-    return doors
-
-
-def ocpi_app(hub: Hub, authenticate: Authenticate, *, gate: Gate | None = None) -> ASGIApp:
-    """The OCPI endpoints, behind whatever tells who calls."""
-    return Router(
-        build_router(
-            VERSION,
-            hub.ocpi_handlers,
-            authenticate,
-            now=hub.clock.now,
-            public_url=hub.public_url,
-            base_path=OCPI,
-            intercept=hub.forwarder.intercept,
-            max_body_bytes=hub.settings.ocpi_max_body_bytes,
-            on_failure=hub.figures.ocpi_failed,
-            on_served=hub.messages.received,
-            gate=gate,
-        ),
-        default=nowhere(now=hub.clock.now, base_path=OCPI, on_failure=hub.figures.ocpi_failed),
-    )
-
-
-def ocpi_gate(hub: Hub) -> Gate:
-    """The bounds on what one partner asks for."""
-    settings = hub.settings
-    return Gate(hub.clock.monotonic, per_second=settings.ocpi_requests_per_s, at_once=settings.ocpi_requests_at_once)
-
-
-def json_app(hub: Hub, *, operator_api: bool = True) -> FastAPI:
-    """What is not OCPI: health and figures, the operator API and the live page."""
-    app = FastAPI(title="Plugbridge", version="1", openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.db, app.state.keys = hub.db, hub.keys
-    app.add_middleware(CorrelationMiddleware)
-    install_problem_handlers(app)
-    checks = health.Health(hub.clock)
-    checks.add("database", lambda: ping(hub.db))
-    app.router.routes.extend(health.routes(checks, hub.figures.metrics, on_scrape=hub.figures.on_scrape))
-    if operator_api:
-        add_operator_api(app, hub)
-        app.router.routes.extend(web.routes(hub.live_board, hub.db, hub.keys, public=hub.settings.live_page_public))
-    return app
-
-
-def add_operator_api(app: FastAPI, hub: Hub) -> None:
-    """The operator API, room by room."""
-    settings, db = hub.settings, hub.db
-    ocpp_url = settings.public_ocpp_url or f"ws://{settings.ocpp_host}:{settings.ocpp_port}/ocpp/"
-    for router in (
-        stations_api.router(db, hub.keys, hub.link, cpo_parties=settings.cpo_parties, ocpp_url=ocpp_url),
-        locations_api.router(db, cpo_parties=settings.cpo_parties),
-        tariffs_api.router(db, cpo_parties=settings.cpo_parties),
-        tokens_api.router(db, hub.keys, emsp_parties=settings.emsp_parties, issuer=settings.operator_name),
-        parties_api.router(db, hub.registrar, hub.directory),
-        messages_router(
-            db, hub.keys, hub.messages, Replayer(hub.directory, hub.clients, lambda who: ocpi_app(hub, who))
-        ),
-        agreements_api.router(db, hub.directory),
-        starts_api.router(db, hub.starter, Idempotency(db, hub.keys), cpo_parties=settings.cpo_parties),
-        sessions_api.router(db),
-    ):
-        app.include_router(router, prefix=API)
-
-    async def openapi(request: Request) -> JSONResponse:
-        return JSONResponse(app.openapi())
-
-    app.add_route(f"{API}/openapi.json", openapi, include_in_schema=False)
-
-
-async def ping(db: Database) -> None:
-    """Raises when the database does not answer."""
-    async with db.read() as tx:
-        await tx.session.connection()

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import SecretStr
 from starlette.routing import Route
 
-from hub.app import OCPI, VERSION, Hub, json_app, open_hub
+from hub.app import OCPI, VERSION, Hub, open_hub
+from hub.endpoints import json_app
 from hub.settings import Settings
 from kit.crypto import KeyRing
 from ocpi.openapi import openapi_document

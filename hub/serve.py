@@ -12,7 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from starlette.types import ASGIApp
 
 from hub import schema
-from hub.app import Hub, http_app, open_hub
+from hub.app import Hub, open_hub
+from hub.endpoints import http_app
 from hub.parties.registration import settle_own_parties
 from hub.settings import ServerRole, Settings
 from kit.clock import Clock
