@@ -13,6 +13,7 @@ from sqlalchemy import delete, select, update
 from sqlmodel import col
 
 from hub.parties import changes
+from hub.parties.agreements import Agreements
 from hub.parties.changes import Change
 from hub.parties.directory import DOORBELL, PartyEntry, Peer, Snapshot
 from hub.parties.objects import ObjectKey
@@ -31,14 +32,17 @@ STATUS = {INVITED: "PLANNED", OFFLINE: "OFFLINE", SUSPENDED: "SUSPENDED"}
 """A platform's status as its parties' ConnectionStatus; CONNECTED for every other."""
 
 
-def may_know(peer: Peer, country_code: str, party_id: str) -> bool:
-    """Whether a partner may know of a party at all: not its own, and (one day) only those that it may talk to."""
-    return all(party.key != f"{country_code}*{party_id}" for party in peer.parties)
+def may_know(peer: Peer, agreements: Agreements, country_code: str, party_id: str) -> bool:
+    """Whether a partner may know of a party at all: not its own, and only whom one of its parties may meet."""
+    party, own = f"{country_code}*{party_id}", [each.key for each in peer.parties]
+    return party not in own and any(
+        agreements.may_meet(party, each) or agreements.may_meet(each, party) for each in own
+    )
 
 
-def may_be_told(peer: Peer, change: Change) -> bool:
+def may_be_told(peer: Peer, agreements: Agreements, change: Change) -> bool:
     """Whether a change in the log is for this partner, as far as this module has a say in it."""
-    return change.module != MODULE or may_know(peer, change.country_code, change.party_id)
+    return change.module != MODULE or may_know(peer, agreements, change.country_code, change.party_id)
 
 
 def client_info(entry: PartyEntry, snapshot: Snapshot) -> Json:

@@ -181,7 +181,8 @@ class Deliverer:
     async def _read(self, lane: Lane, peer: Peer, after: Position) -> tuple[list[tuple[Change, Outgoing]], Position]:
         """The next objects for this partner in their present state, and the position that they lead to."""
         async with self._db.read() as tx:
-            visible = visible_to(peer, lane.module, await self._directory.agreements(tx))
+            agreements = await self._directory.agreements(tx)
+            visible = visible_to(peer, lane.module, agreements)
             head = (await changes.heads(tx, [lane.module])).get(lane.module, after)
             found: Sequence[Change] = []
             if receives(peer, lane.module):
@@ -192,7 +193,7 @@ class Deliverer:
             batch = []
             for change in found:
                 owner = f"{change.country_code}*{change.party_id}"
-                if not visible.shows(owner, change.object_id) or not clientinfo.may_be_told(peer, change):
+                if not visible.shows(owner, change.object_id) or not clientinfo.may_be_told(peer, agreements, change):
                     continue
                 outgoing = await self._sources[lane.module](tx, key_of(change), removed=change.removed)
                 if outgoing is None:

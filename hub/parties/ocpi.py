@@ -62,7 +62,8 @@ class PartyHandlers:
         found = [
             entry
             for entry in snapshot.parties
-            if entry.role != "HUB" and clientinfo.may_know(peer, entry.country_code, entry.party_id)
+            if entry.role != "HUB"
+            and clientinfo.may_know(peer, snapshot.agreements, entry.country_code, entry.party_id)
         ]
         found = [
             entry
