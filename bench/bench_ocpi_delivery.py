@@ -16,7 +16,7 @@ from bench.hubs import environment_in, operator_key
 from ocpi.headers import authorization
 
 PARTNERS = 100
-CHANGES = 3
+CHANGES = 2
 TARGET = 0.5
 LONGEST_S = 60.0
 
@@ -57,7 +57,7 @@ async def _told(receiver: httpx.AsyncClient) -> int:
 
 
 async def _change(operator: httpx.AsyncClient, receiver: httpx.AsyncClient) -> int:
-    """Change the status so often, each time until everybody was told."""
+    """Change the status to and fro, each time until everybody was told: the same status again would tell nobody."""
     for number in range(CHANGES):
         before = await _told(receiver)
         status = ("CHARGING", "AVAILABLE")[number % 2]
