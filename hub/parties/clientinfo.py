@@ -32,17 +32,18 @@ STATUS = {INVITED: "PLANNED", OFFLINE: "OFFLINE", SUSPENDED: "SUSPENDED"}
 """A platform's status as its parties' ConnectionStatus; CONNECTED for every other."""
 
 
-def may_know(peer: Peer, agreements: Agreements, country_code: str, party_id: str) -> bool:
-    """Whether a partner may know of a party at all: not its own, and only whom one of its parties may meet."""
-    party, own = f"{country_code}*{party_id}", [each.key for each in peer.parties]
-    return party not in own and any(
-        agreements.may_meet(party, each) or agreements.may_meet(each, party) for each in own
-    )
+def may_know(peer: Peer, agreements: Agreements, role: str, party: str) -> bool:
+    """Whether a partner may know of a party, `CC*PID`, in a role: not of its own, and only whom it may meet."""
+    own = [each.key for each in peer.parties]
+    is_cpo = role.upper() == "CPO"
+    meets = (agreements.may_meet(party, each) if is_cpo else agreements.may_meet(each, party) for each in own)
+    return party not in own and any(meets)
 
 
 def may_be_told(peer: Peer, agreements: Agreements, change: Change) -> bool:
     """Whether a change in the log is for this partner, as far as this module has a say in it."""
-    return change.module != MODULE or may_know(peer, agreements, change.country_code, change.party_id)
+    party = f"{change.country_code}*{change.party_id}"
+    return change.module != MODULE or may_know(peer, agreements, change.object_id, party)
 
 
 def client_info(entry: PartyEntry, snapshot: Snapshot) -> Json:

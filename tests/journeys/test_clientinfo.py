@@ -55,6 +55,21 @@ async def test_partners_learn_who_comes_and_goes(network: Network, others: Async
     assert not [path for path, _ in told(other) if path == "DE/EMS"], "nobody is told of himself"
 
 
+async def test_nobody_is_told_of_a_party_that_it_may_not_meet(network: Network, others: AsyncExitStack) -> None:
+    await network.send("PUT", "/agreements/BE*CPO/DE*EMS", {"allowed": False})
+    other, emsp = await joined(network, others, "EMSP", "DE*EMS", "RECEIVER/hubclientinfo")
+    await joined(network, others, "CPO", "BE*CPO", "RECEIVER/hubclientinfo")
+    await joined(network, others, "CPO", "FR*CPO", "RECEIVER/hubclientinfo")
+
+    async def knows_the_last() -> bool:
+        return ("FR/CPO", "CONNECTED") in told(other)
+
+    await eventually(knows_the_last)
+    listed = (await emsp.send("GET", "sender/hubclientinfo")).json()["data"]
+    assert "BE/CPO" not in [path for path, _ in told(other)]
+    assert {f"{each['country_code']}*{each['party_id']}" for each in listed} == {"NL*PLB", "FR*CPO"}
+
+
 def info(party: str, role: str = "CPO", status: str = "CONNECTED", **fields: Any) -> Json:
     owner = {"country_code": party[:2], "party_id": party[3:]}
     return {**owner, "role": role, "status": status, "last_updated": STAMP, **fields}
