@@ -62,8 +62,7 @@ class PartyHandlers:
         found = [
             entry
             for entry in snapshot.parties
-            if entry.role != "HUB"
-            and clientinfo.may_know(peer, snapshot.agreements, entry.country_code, entry.party_id)
+            if entry.role != "HUB" and clientinfo.may_know(peer, snapshot.agreements, entry.role, entry.key)
         ]
         found = [
             entry

@@ -28,7 +28,7 @@ async def test_all_five_commands_and_their_results_go_through_the_hub(trio: Thre
     emsp, cpo = trio.emsp, trio.cpo
     unlock = await emsp.unlock("L1", "EVSE-1", "1", to=to)
     assert await result_of(emsp, unlock) == "ACCEPTED"
-    reserve = await emsp.reserve(UID, "L1", "EVSE-1", reservation_id="R1", expiry_date=SOON, to=to)
+    reserve = await emsp.reserve(UID, "L1", "R1", evse_uid="EVSE-1", to=to)
     assert await result_of(emsp, reserve) == "ACCEPTED"
     cancel = await emsp.cancel_reservation("R1", to=to)
     assert await result_of(emsp, cancel) == "ACCEPTED"
@@ -72,7 +72,7 @@ async def test_a_command_changes_in_nothing_but_its_response_url(trio: Three) ->
 
 async def test_two_emsps_may_choose_the_same_reservation_id(trio: Three) -> None:
     for partner in (trio.emsp, trio.rival):
-        done = await partner.reserve(UID, "L1", "EVSE-1", reservation_id="R1", expiry_date=SOON, to=CPO)
+        done = await partner.reserve(UID, "L1", "R1", evse_uid="EVSE-1", to=CPO)
         assert await result_of(partner, done) == "ACCEPTED"
     first, second = (body["reservation_id"] for body in trio.asked(trio.cpo, "commands"))
     assert len({first, second, "R1"}) == 3
@@ -81,13 +81,13 @@ async def test_two_emsps_may_choose_the_same_reservation_id(trio: Three) -> None
     await result_of(trio.rival, await trio.rival.cancel_reservation("r1"))
     assert list(trio.cpo.state.reservations) == [first], "the other's stands"
 
-    again = await trio.emsp.reserve(UID, "L1", "EVSE-1", reservation_id="R1", expiry_date=SOON)
+    again = await trio.emsp.reserve(UID, "L1", "R1", evse_uid="EVSE-1")
     assert await result_of(trio.emsp, again) == "ACCEPTED"
     assert list(trio.cpo.state.reservations) == [first], "the same reservation keeps its id, and is replaced"
 
 
 async def test_nobody_cancels_a_reservation_of_somebody_else(trio: Three) -> None:
-    done = await trio.emsp.reserve(UID, "L1", reservation_id="R1", expiry_date=SOON)
+    done = await trio.emsp.reserve(UID, "L1", "R1")
     await result_of(trio.emsp, done)
     (inner,) = trio.cpo.state.reservations
     body = {"response_url": f"{trio.rival.public_url}/r"}
@@ -105,14 +105,15 @@ async def test_a_cpo_cancels_a_reservation_an_hour_later(tmp_path: Path, migrate
     clock = ManualClock(datetime(2026, 6, 1, 12, tzinfo=UTC))
     async with hub_with(tmp_path, migrated_database_url, clock=clock) as network:
         trio = await three(network)
-        expiry = "2026-06-03T12:00:00Z"
-        reserve = await trio.emsp.reserve(UID, "L1", reservation_id="R1", expiry_date=expiry, to=CPO)
+        token, expiry = trio.emsp.state.tokens[UID], "2026-06-03T12:00:00Z"
+        body = {"token": token, "location_id": "L1", "reservation_id": "R1", "expiry_date": expiry}
+        reserve = await trio.emsp.asking.command("RESERVE_NOW", body, to=CPO)
         assert await result_of(trio.emsp, reserve) == "ACCEPTED"
         (inner,) = trio.cpo.state.reservations
         kept = dict(trio.cpo.state.reservations[inner])
 
         clock.advance(3600)
-        await trio.cpo.chargers.cancel_reservation(inner)
+        await trio.cpo.chargers.withdraw(inner)
         assert trio.emsp.state.results[reserve]["result"] == "CANCELED_RESERVATION"
 
         clock.advance(timedelta(days=2, hours=22).total_seconds())
@@ -128,7 +129,7 @@ async def posted(trio: Three, partner: Partner, url: str, body: Json | None = No
 
 
 async def test_a_result_in_an_envelope_arrives_bare(trio: Three) -> None:
-    await trio.emsp.reserve(UID, "L1", reservation_id="R1", expiry_date=SOON, to=CPO)
+    await trio.emsp.reserve(UID, "L1", "R1", to=CPO)
     (body,) = trio.asked(trio.cpo, "commands")
     await eventually_results(trio)
     wrapped = {"data": {"result": "FAILED", "x": 1}, "status_code": 1000, "timestamp": SOON}

@@ -3,12 +3,15 @@
 from pathlib import Path
 from urllib.parse import quote
 
+import orjson
 import pytest
 
+from ocpi.endpoint import Interface
 from ocpi.headers import Party
+from simulators.partner.partner import Partner
 from tests.journeys.between import CPO, EMSP, UID, Three, result_of, three
 from tests.journeys.network import PARTNER_TOKEN, Json, Network, eventually
-from tests.journeys.peers import Ocpi, addressed, hub_with, session_of
+from tests.journeys.peers import STAMP, Ocpi, addressed, hub_with, session_of
 
 pytestmark = pytest.mark.anyio
 
@@ -26,59 +29,81 @@ async def trio(network: Network) -> Three:
     return made
 
 
+async def tell_active(trio: Three, profile: Json, *, to: Party | None = None) -> None:
+    """The CPO tells which profile is active."""
+    client = trio.cpo.asking.hub.client()
+    body = orjson.dumps({"start_date_time": STAMP, "charging_profile": profile})
+    await client.put("chargingprofiles", Interface.SENDER, "S1", body=body, headers=client.headers(to_party=to))
+
+
+def told(partner: Partner) -> list[Json]:
+    """The active profiles that a partner was told."""
+    pushed = [each for each in partner.state.pushed if each.module == "chargingprofiles" and each.verb == "PUT"]
+    return [(each.body or {})["charging_profile"] for each in pushed]
+
+
 @pytest.mark.parametrize("to", [CPO, None], ids=["named", "found by the hub"])
 async def test_profiles_are_set_asked_for_and_cleared_through_the_hub(trio: Three, to: Party | None) -> None:
-    profiles = trio.emsp.profiles
-    set_id, first = await profiles.set("S1", PROFILE, to=to)
-    assert first == {"result": "ACCEPTED", "timeout": 30}
+    asking, results = trio.emsp.asking, trio.emsp.state.results
+    set_id = await asking.profile("S1", PROFILE, to=to)
     assert await result_of(trio.emsp, set_id) == "ACCEPTED"
     assert trio.cpo.state.profiles == {"S1": PROFILE}
 
-    ask_id, _ = await profiles.ask("S1", duration_s=900, to=to)
+    ask_id = await asking.active_profile("S1", 900, to=to)
     assert await result_of(trio.emsp, ask_id) == "ACCEPTED"
-    assert trio.emsp.state.results[ask_id]["profile"]["charging_profile"] == PROFILE
+    assert results[ask_id]["profile"]["charging_profile"] == PROFILE
 
-    clear_id, _ = await profiles.clear("S1", to=to)
+    clear_id = await asking.profile("S1", None, to=to)
     assert await result_of(trio.emsp, clear_id) == "ACCEPTED"
     assert trio.cpo.state.profiles == {}
 
-    kinds = [trio.emsp.state.results[each]["command"] for each in (set_id, ask_id, clear_id)]
+    kinds = [results[each]["command"] for each in (set_id, ask_id, clear_id)]
     assert kinds == ["set_profile_result", "active_profile_result", "clear_profile_result"]
-    told = [each for each in trio.emsp.state.pushed if each.module == "chargingprofiles"]
-    assert {(str(each.sender), str(each.receiver)) for each in told} == {("BE*CPO", "DE*EMS")}
+    heard = [each for each in trio.emsp.state.pushed if each.module == "chargingprofiles"]
+    assert {(str(each.sender), str(each.receiver)) for each in heard} == {("BE*CPO", "DE*EMS")}
     assert trio.cpo.state.failures == []
 
 
 async def test_the_first_answer_of_the_cpo_goes_back_as_it_is(trio: Three) -> None:
-    _, first = await trio.emsp.profiles.set("NONE", PROFILE, to=CPO)
-    assert first == {"result": "UNKNOWN_SESSION", "timeout": 30}
+    body: Json = {"charging_profile": PROFILE, "response_url": f"{trio.emsp.public_url}/r"}
+    path, to = "receiver/chargingprofiles/NONE", addressed(to="BE*CPO")
+    answer = await trio.raw(trio.emsp).send("PUT", path, body, headers=to)
+    assert answer.json()["data"] == {"result": "UNKNOWN_SESSION", "timeout": 0}
 
 
 async def test_the_active_profile_goes_to_whoever_set_it(trio: Three) -> None:
-    await trio.cpo.profiles.tell_active("S1", PROFILE)
-    assert trio.emsp.state.profiles == {"S1": PROFILE}, "before anybody set one: the driver's eMSP"
-    await trio.rival.profiles.set("S1", PROFILE, to=CPO)
+    await tell_active(trio, PROFILE)
+    assert told(trio.emsp) == [PROFILE], "before anybody set one: the driver's eMSP"
+    await trio.rival.asking.profile("S1", PROFILE, to=CPO)
+    await eventually(lambda: has_been_told(trio.rival, [PROFILE]))  # the CPO says what is active now
     changed = {**PROFILE, "charging_rate_unit": "A"}
-    await trio.cpo.profiles.tell_active("S1", changed)
-    assert trio.rival.state.profiles == {"S1": changed}
-    assert trio.emsp.state.profiles == {"S1": PROFILE}
-    await trio.cpo.profiles.tell_active("S1", changed, to=EMSP)
-    assert trio.emsp.state.profiles == {"S1": changed}, "a named receiver is the one"
+    await tell_active(trio, changed)
+    assert told(trio.rival) == [PROFILE, changed]
+    assert told(trio.emsp) == [PROFILE]
+    await tell_active(trio, changed, to=EMSP)
+    assert told(trio.emsp) == [PROFILE, changed], "a named receiver is the one"
+
+
+async def has_been_told(partner: Partner, profiles: list[Json]) -> bool:
+    return told(partner) == profiles
 
 
 async def test_a_profile_that_was_refused_makes_nobody_its_setter(trio: Three) -> None:
     trio.cpo.state.sessions["S1"]["status"] = "COMPLETED"
-    _, first = await trio.rival.profiles.set("S1", PROFILE, to=CPO)
-    assert isinstance(first, dict)
-    assert first["result"] == "UNKNOWN_SESSION"
-    await trio.cpo.profiles.tell_active("S1", PROFILE)
-    assert trio.rival.state.profiles == {}
+    asked = await trio.rival.asking.profile("S1", PROFILE, to=CPO)
+    assert trio.rival.state.results[asked]["result"] == "UNKNOWN_SESSION"
+    await tell_active(trio, PROFILE)
+    assert told(trio.rival) == []
 
 
 async def test_the_session_of_another_emsps_driver_is_not_found(trio: Three) -> None:
-    for ask in (trio.rival.profiles.set("S1", PROFILE), trio.rival.profiles.ask("S1"), trio.rival.profiles.clear("S1")):
-        _, first = await ask
-        assert first == {"result": "UNKNOWN_SESSION", "timeout": 0}
+    asking = trio.rival.asking
+    for ask in (
+        asking.profile("S1", PROFILE, to=None),
+        asking.active_profile("S1", 900, to=None),
+        asking.profile("S1", None, to=None),
+    ):
+        assert trio.rival.state.results[await ask]["result"] == "UNKNOWN_SESSION"
     assert trio.cpo.state.profiles == {}
 
 
@@ -97,12 +122,12 @@ async def test_a_session_id_of_two_cpos_has_to_be_named_with_its_cpo(trio: Three
 
 
 async def test_charging_preferences_reach_the_cpo_of_the_session(trio: Three) -> None:
-    """The simulated CPO has no such endpoint, and its refusal is what comes back."""
     path, wish = "sender/sessions/S1/charging_preferences", {"profile_type": "GREEN"}
     answer = await trio.raw(trio.emsp).send("PUT", path, wish)
-    assert answer.status_code == 405
+    assert (answer.status_code, answer.json()["data"]) == (200, "ACCEPTED")
     assert answer.headers["ocpi-from-party-id"] == "CPO"
-    assert await trio.raw(trio.rival).code("PUT", path, wish) == (404, 2001)
+    assert trio.cpo.state.preferences == {"S1": wish}
+    assert await trio.raw(trio.rival).code("PUT", path, wish) == (404, 2000)
 
 
 async def test_our_own_chargers_say_that_they_take_no_profiles(tmp_path: Path, migrated_database_url: str) -> None:
@@ -117,17 +142,16 @@ async def test_our_own_chargers_say_that_they_take_no_profiles(tmp_path: Path, m
             return next(iter(emsp.state.sessions), None)
 
         session_id = str(await eventually(session))
-        our_cpo = Party("NL", "PLB")
+        our_cpo, asking = Party("NL", "PLB"), emsp.asking
         for ask in (
-            emsp.profiles.set(session_id, PROFILE),
-            emsp.profiles.set(session_id, PROFILE, to=our_cpo),
-            emsp.profiles.ask(session_id),
-            emsp.profiles.clear(session_id),
+            asking.profile(session_id, PROFILE, to=None),
+            asking.profile(session_id, PROFILE, to=our_cpo),
+            asking.active_profile(session_id, 900, to=None),
+            asking.profile(session_id, None, to=None),
         ):
-            _, first = await ask
-            assert first == {"result": "NOT_SUPPORTED", "timeout": 0}
-        _, first = await emsp.profiles.set("NONE", PROFILE, to=our_cpo)
-        assert first == {"result": "UNKNOWN_SESSION", "timeout": 0}
+            assert emsp.state.results[await ask]["result"] == "NOT_SUPPORTED"
+        unknown = await asking.profile("NONE", PROFILE, to=our_cpo)
+        assert emsp.state.results[unknown]["result"] == "UNKNOWN_SESSION"
         raw = Ocpi.of(network, emsp)
         assert await raw.code("PUT", f"receiver/chargingprofiles/{session_id}", {}) == (200, 2001)
         assert await raw.code("GET", f"receiver/chargingprofiles/{session_id}?duration=x") == (200, 2001)

@@ -14,11 +14,12 @@ from starlette.responses import Response
 
 from hub.app import ocpi_intakes
 from hub.parties import pulls
-from hub.parties.clients import SECRET_PURPOSE, Clients
+from hub.parties.clients import Clients
 from hub.parties.delivery import AUDIENCE_ROLES, open_cursors
 from hub.parties.directory import DOORBELL, Directory, Peer
 from hub.parties.notices import Notices
 from hub.parties.presence import Presence
+from hub.parties.presented import SECRET_PURPOSE, Presented
 from hub.parties.pull import Pace, Puller
 from hub.parties.pulls import PullState
 from hub.parties.tables import CONNECTED, PartyRow, Platform
@@ -158,7 +159,7 @@ async def reading(database_url: str, clock: ManualClock) -> AsyncIterator[Reader
         return None
 
     async with httpx.AsyncClient(trust_env=False) as http:
-        clients = Clients(http, keys, clock, "NL*PLH", 5.0, notices)
+        clients = Clients(http, Presented(keys), clock, "NL*PLH", 5.0, notices)
         pace = Pace(overlap=timedelta(minutes=5), full_every=timedelta(days=7), page_limit=10)
         yield Reader(
             db,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
+from hub.parties.agreements import Agreements
 from hub.parties.callers import Caller
 from hub.parties.counts import BLOCK
 from hub.parties.directory import PartyEntry, Peer
@@ -35,7 +36,6 @@ PARTNER = Peer(
     endpoints={},
     parties=(PartyEntry("DE", "EMS", "EMSP", "partner", "Partner", NOON),),
     credentials_token=None,
-    encode_token=True,
 )
 
 
@@ -49,7 +49,7 @@ def asking(page: PageQuery) -> Call:
         path={},
         query={},
         headers=MessageHeaders("1", "1"),
-        caller=Caller(PARTNER, "token", registers=False),
+        caller=Caller(PARTNER, "token", False, Agreements()),
         raw=b"",
         url="https://hub.example/ocpi/2.2.1/sender/tariffs",
         http_headers={},
