@@ -291,13 +291,13 @@ class Puller:
             self._notices.learned(peer.id, "link_usable", walk.link_worked)
 
     async def _finish(self, client: PartnerClient, peer: Peer, state: PullState, walk: Crawl) -> None:
-        remove = self._intakes[state.module].remove
+        intake = self._intakes[state.module]
         note = None
-        if state.running == FULL and state.date_from is None and remove is not None:
-            if walk.is_whole and not state.skipped:
-                await self._remove_missing(state, self._intakes[state.module])
-            else:
+        if state.running == FULL and state.date_from is None and intake.remove is not None:
+            if not walk.is_whole or state.skipped:
                 note = "the list did not add up: nothing was taken for gone"
+            elif state.last_full_at is not None:  # before its first list we have only what it has told us since it came
+                await self._remove_missing(state, intake)
             if walk.offset:
                 await self._probe_date_from(client, peer, state.module)
         async with self._db.tx() as tx:

@@ -8,6 +8,7 @@ import pytest
 from sqlmodel import select
 from starlette.responses import Response
 
+from hub.locations import service as locations
 from hub.locations.tables import Location
 from hub.parties.changes import Change
 from hub.parties.delivery import note_reached, note_unreachable
@@ -154,6 +155,19 @@ async def test_what_is_gone_from_a_whole_list_is_removed_and_can_come_back(reade
     await reader.ask(peer.id, FULL)
     await reader.settle()
     assert (await reader.stored(Location))["l1"] == gone
+
+
+async def test_the_first_look_takes_away_nothing_that_a_partner_has_pushed_already(
+    reader: Reader, other: Stranger
+) -> None:
+    shelf(other, 1)
+    peer = await reader.partner(other)
+    async with reader.db.tx() as tx:
+        await locations.put(tx, location(9), platform_id=peer.id)
+    reader.clock.advance(10)
+    await reader.settle()
+    assert (await reader.stored(Location))["l9"]["evses"][0]["status"] == "AVAILABLE"
+    assert (await reader.state(peer.id)).removed == 0
 
 
 async def test_a_list_that_does_not_add_up_removes_nothing(reader: Reader, other: Stranger) -> None:
