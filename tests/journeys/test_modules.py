@@ -208,6 +208,8 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
+# The hub draws its jitter from `random` meanwhile, on the other thread.
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
 async def test_a_patch_after_a_put_is_the_put_of_both(network: Network) -> None:
     cpo, _, _ = await two(network)
     loop, number = asyncio.get_running_loop(), iter(range(10_000))
