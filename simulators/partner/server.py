@@ -157,8 +157,8 @@ async def running_partner(
 
         async def close() -> None:
             await partner.close()
+            await asyncio.gather(door.close(), control.close())  # first, or a last request would begin another command
             await handlers.close()
-            await asyncio.gather(door.close(), control.close())
 
         stack.push_async_callback(close)
         await door.serve(partner_app(partner, handlers, controlled=_is_loopback(host)))
