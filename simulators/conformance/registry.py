@@ -20,9 +20,14 @@ class Stage(IntEnum):
     """With the registration token only."""
     REGISTERING = 1
     REGISTERED = 2
-    RENEWING = 3
-    LEAVING = 4
-    REVIEW = 5
+    CHARGING = 3
+    """While the session runs that we have started, if the platform let us start one."""
+    ENDING = 4
+    CHARGED = 5
+    """What the session has left is in the platform's lists."""
+    RENEWING = 6
+    LEAVING = 7
+    REVIEW = 8
     """Nothing is asked any more: all that was exchanged is looked at once more."""
 
 

@@ -104,6 +104,14 @@ def expect_valid(model: type[OcpiModel], data: object, exchange: Exchange) -> No
         raise Violation(f"no valid {model.__name__}: {'; '.join(list(findings(error))[:3])}", exchange) from None
 
 
+def expect_result(model: type[OcpiModel], result: Json) -> None:
+    """What was posted to us must be of its type. Raises `Violation` that names the first faults."""
+    try:
+        model.model_validate(result)
+    except ValidationError as error:
+        raise Violation(f"what was posted is no {model.__name__}: {'; '.join(list(findings(error))[:3])}") from None
+
+
 def expect_same(sent: Json, exchange: Exchange) -> None:
     """What the platform holds must be what was sent. Raises `Violation` that names the first difference."""
     different = difference(sent, exchange.data)

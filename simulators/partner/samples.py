@@ -70,7 +70,12 @@ def location(owner: Party, number: int, at: datetime) -> Json:
             "uid": f"EVSE{number}-{place}",
             "evse_id": f"{owner.country_code}*{owner.party_id}*E{number}{place}",
             "status": "AVAILABLE",
-            "capabilities": ["REMOTE_START_STOP_CAPABLE", "RESERVABLE", "CHARGING_PROFILE_CAPABLE"],
+            "capabilities": [
+                "CHARGING_PREFERENCES_CAPABLE",
+                "CHARGING_PROFILE_CAPABLE",
+                "REMOTE_START_STOP_CAPABLE",
+                "RESERVABLE",
+            ],
             "connectors": [connector],
             "last_updated": stamp,
         }

@@ -8,43 +8,14 @@ from ocpi.endpoint import Interface
 from ocpi.v221.commands import CommandResponse
 from simulators.conformance.exchange import Exchange
 from simulators.conformance.modules import samples
+from simulators.conformance.modules.charge import running, started
 from simulators.conformance.outcomes import NotApplicable, Skipped, Violation
-from simulators.conformance.registry import rule
+from simulators.conformance.registry import Stage, rule
 from simulators.conformance.session import Session, expect_ok, expect_refused, expect_valid, found_in
 from simulators.partner.state import Json
 
 _RECEIVER = (("commands", Interface.RECEIVER),)
 _EMSP = frozenset({"EMSP"})
-
-
-@rule("commands.start", "13.2.1.1", "START_SESSION is answered, and its result posted", roles=_EMSP, needs=_RECEIVER)
-async def start(session: Session) -> None:
-    location = _location(session)
-    body = {"token": _token(session), "location_id": location["id"], "evse_uid": location["evses"][0]["uid"]}
-    result = await _carried_out(session, "START_SESSION", body)
-    session.notes["started"] = result == "ACCEPTED"
-
-
-@rule("commands.stop", "13.2.1.1", "STOP_SESSION is answered, and its result posted", roles=_EMSP, needs=_RECEIVER)
-async def stop(session: Session) -> None:
-    if not session.notes.get("started"):
-        raise Skipped("no session was started")
-    running = await session.eventually(lambda: _running(session))
-    if not running:
-        raise Violation("START_SESSION was accepted, and no session was told")
-    await _carried_out(session, "STOP_SESSION", {"session_id": running["id"]})
-
-
-@rule("commands.cdr", "10.1.2", "a session that has ended is followed by its CDR", roles=_EMSP, needs=_RECEIVER)
-async def cdr(session: Session) -> None:
-    if not session.notes.get("started"):
-        raise Skipped("no session was started")
-    uid = session.id("CARD")
-    found = await session.eventually(
-        lambda: [each for each in session.us.state.cdrs.values() if each["cdr_token"]["uid"] == uid]
-    )
-    if not found:
-        raise Violation("no CDR came")
 
 
 @rule("commands.reserve", "13.2.1.1", "RESERVE_NOW is answered, and its result posted", roles=_EMSP, needs=_RECEIVER)
@@ -57,15 +28,18 @@ async def reserve(session: Session) -> None:
         "location_id": location["id"],
         "evse_uid": location["evses"][-1]["uid"],
     }
-    session.notes["reserved"] = await _carried_out(session, "RESERVE_NOW", body) == "ACCEPTED"
+    session.notes["RESERVE_NOW"] = await _carried_out(session, "RESERVE_NOW", body)
 
 
 @rule(
     "commands.cancel", "13.2.1.1", "CANCEL_RESERVATION is answered, and its result posted", roles=_EMSP, needs=_RECEIVER
 )
 async def cancel(session: Session) -> None:
-    if not session.notes.get("reserved"):
-        raise Skipped("nothing was reserved")
+    answer = session.notes.get("RESERVE_NOW")
+    if answer == "NOT_SUPPORTED":
+        raise NotApplicable("the platform takes no reservations: NOT_SUPPORTED")
+    if answer != "ACCEPTED":
+        raise Skipped(f"nothing was reserved: the answer was {answer}" if answer else "nothing was reserved")
     await _carried_out(session, "CANCEL_RESERVATION", {"reservation_id": session.id("R")})
 
 
@@ -109,6 +83,44 @@ async def required_fields(session: Session) -> None:
 )
 async def unknown_command(session: Session) -> None:
     expect_refused(await _send(session, "MAKE_COFFEE", session.id("X2"), {}))
+
+
+@rule("commands.start", "13.2.1.1", "START_SESSION is answered, and its result posted", roles=_EMSP, needs=_RECEIVER)
+async def start(session: Session) -> None:
+    location = _location(session)
+    body = {"token": _token(session), "location_id": location["id"], "evse_uid": location["evses"][0]["uid"]}
+    session.notes["START_SESSION"] = await _carried_out(session, "START_SESSION", body)
+
+
+@rule(
+    "commands.stop",
+    "13.2.1.1",
+    "STOP_SESSION is answered, and its result posted",
+    roles=_EMSP,
+    needs=_RECEIVER,
+    stage=Stage.ENDING,
+)
+async def stop(session: Session) -> None:
+    session_id = (await running(session))["id"]
+    await _carried_out(session, "STOP_SESSION", {"session_id": session_id})
+
+
+@rule(
+    "commands.cdr",
+    "10.1.2",
+    "a session that has ended is followed by its CDR",
+    roles=_EMSP,
+    needs=_RECEIVER,
+    stage=Stage.ENDING,
+)
+async def cdr(session: Session) -> None:
+    started(session)
+    uid = session.id("CARD")
+    found = await session.eventually(
+        lambda: [each for each in session.us.state.cdrs.values() if each["cdr_token"]["uid"] == uid]
+    )
+    if not found:
+        raise Violation("no CDR came")
 
 
 async def _carried_out(session: Session, command: str, body: Json) -> str:
@@ -158,9 +170,3 @@ def _location(session: Session) -> Json:
 
 def _is_free(evse: Any) -> bool:
     return bool(evse.get("status") == "AVAILABLE")
-
-
-def _running(session: Session) -> Json | None:
-    uid = session.id("CARD")
-    told = session.us.state.sessions.values()
-    return next((each for each in told if each["cdr_token"]["uid"] == uid and each["status"] == "ACTIVE"), None)

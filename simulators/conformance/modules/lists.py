@@ -17,7 +17,7 @@ from ocpi.v221.tariffs import Tariff
 from ocpi.v221.tokens import Token
 from simulators.conformance.exchange import Exchange
 from simulators.conformance.outcomes import Skipped, Violation
-from simulators.conformance.registry import ALL_ROLES, rule
+from simulators.conformance.registry import ALL_ROLES, Stage, rule
 from simulators.conformance.session import Session, expect_ok, expect_valid, found_in
 from simulators.partner.state import Json
 
@@ -36,6 +36,7 @@ class Listed:
     section: str
     names: tuple[str, ...]
     """What an object is told apart by."""
+    stage: Stage = Stage.REGISTERED
 
     def key(self, item: Json) -> tuple[str, ...]:
         """An object's identity."""
@@ -46,8 +47,8 @@ _OWNED = ("country_code", "party_id", "id")
 LISTS = (
     Listed("locations", Location, _MAPS, "8.2.1.1", _OWNED),
     Listed("tariffs", Tariff, _MAPS, "11.2.1.1", _OWNED),
-    Listed("sessions", SessionObject, _EMSP, "9.2.1.1", _OWNED),
-    Listed("cdrs", Cdr, _EMSP, "10.2.1.1", _OWNED),
+    Listed("sessions", SessionObject, _EMSP, "9.2.1.1", _OWNED, Stage.CHARGED),
+    Listed("cdrs", Cdr, _EMSP, "10.2.1.1", _OWNED, Stage.CHARGED),
     Listed("tokens", Token, _CPO, "12.2.2.1", ("country_code", "party_id", "uid", "type")),
     Listed("hubclientinfo", ClientInfo, ALL_ROLES, "15.3.2.1", ("country_code", "party_id", "role")),
 )
@@ -188,6 +189,7 @@ def _register(listed: Listed) -> None:
             f"{listed.module} {title}",
             roles=listed.roles,
             needs=((listed.module, Interface.SENDER),),
+            stage=listed.stage,
         )(checked)
 
 

@@ -10,7 +10,7 @@ from simulators.conformance.registry import Stage, rule
 from simulators.conformance.session import Session
 from simulators.partner.state import Pushed
 
-_MODULES = ("locations", "tariffs", "sessions", "cdrs", "tokens")
+_MODULES = ("locations", "tariffs", "sessions", "cdrs", "tokens", "hubclientinfo")
 
 
 @rule("pushes.once", "4.1.3", "nothing is sent twice that was taken", stage=Stage.REVIEW)

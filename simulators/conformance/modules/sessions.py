@@ -1,12 +1,15 @@
 """Rules of the sessions module (chapter 9) besides those of lists and of whole objects."""
 
 from ocpi.endpoint import Interface
+from ocpi.v221.sessions import ChargingPreferencesResponse
 from simulators.conformance.modules import samples
-from simulators.conformance.outcomes import Violation
-from simulators.conformance.registry import rule
+from simulators.conformance.modules.charge import charger_of, running
+from simulators.conformance.outcomes import NotApplicable, Violation
+from simulators.conformance.registry import Stage, rule
 from simulators.conformance.session import Session, expect_http, expect_ok, expect_refused
 
 _SENDER, _RECEIVER = (("sessions", Interface.SENDER),), (("sessions", Interface.RECEIVER),)
+_PREFERENCES = "CHARGING_PREFERENCES_CAPABLE"
 _CPO, _EMSP = frozenset({"CPO"}), frozenset({"EMSP"})
 
 
@@ -25,6 +28,24 @@ async def date_from(session: Session) -> None:
 async def preferences_unknown(session: Session) -> None:
     url = session.peer.url("sessions", Interface.SENDER, session.id("NOWHERE"), "charging_preferences")
     expect_http(await session.peer.request("PUT", url, {"profile_type": "FAST"}), 404)
+
+
+@rule(
+    "sessions.preferences",
+    "9.2.1.2",
+    "preferences for a session that runs are answered with a ChargingPreferencesResponse",
+    roles=_EMSP,
+    needs=_SENDER,
+    stage=Stage.CHARGING,
+)
+async def preferences(session: Session) -> None:
+    ours = await running(session)
+    if _PREFERENCES not in (charger_of(session, ours).get("capabilities") or []):
+        raise NotApplicable(f"the EVSE is not {_PREFERENCES}")
+    url = session.peer.url("sessions", Interface.SENDER, ours["id"], "charging_preferences")
+    answer = expect_ok(await session.peer.request("PUT", url, {"profile_type": "REGULAR"}))
+    if answer.data not in list(ChargingPreferencesResponse):
+        raise Violation("that is no ChargingPreferencesResponse", answer)
 
 
 @rule("sessions.patch-appends", "9.2.2.3", "PATCH adds its charging periods to the others", roles=_CPO, needs=_RECEIVER)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 async def run_against(peer_role: str, role: str, *faults: str, **options: Any) -> dict[str, Any]:
     """The summary of a run in a role against a simulated partner in another."""
     async with running_partner(
-        role=peer_role, party="NL*PEE", name="Peer", charging_s=0.2, sample_count=5, faults=faults
+        role=peer_role, party="NL*PEE", name="Peer", charging_s=2.0, sample_count=5, faults=faults
     ) as peer:
         invitation = peer.invite()
         verdicts = await run(
@@ -37,6 +37,19 @@ async def test_a_simulated_partner_keeps_the_rules(peer_role: str, role: str) ->
     assert broken(result) == set()
     assert result["passed"]
     assert Counter(each["status"] for each in result["rules"])["pass"] > 55
+
+
+ONE_CHARGE = {
+    *(f"commands.{name}" for name in ("start", "stop", "cdr", "reserve", "cancel")),
+    *(f"chargingprofiles.{name}" for name in ("set", "active", "clear")),
+    *(f"{module}.{name}" for module in ("sessions", "cdrs") for name in ("valid", "date-filters", "paging")),
+    "sessions.preferences",
+}
+
+
+async def test_a_run_charges_and_tries_all_that_a_charger_can_do() -> None:
+    result = await run_against("CPO", "EMSP")
+    assert {each["id"] for each in result["rules"] if each["status"] == "pass"} >= ONE_CHARGE
 
 
 async def test_a_registration_can_be_kept() -> None:
