@@ -3,7 +3,6 @@
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.requests import Request
-from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub.app import API, OCPI, VERSION, Hub
@@ -25,7 +24,7 @@ from kit.idempotency import Idempotency
 from kit.problems import CorrelationMiddleware, install_problem_handlers
 from kit.tx import Database
 from ocpi.call import Authenticate
-from ocpi.server import build_router, nowhere
+from ocpi.server import build_router, by_prefix, nowhere
 
 
 def http_app(hub: Hub, *, operator_api: bool = True, ocpi_api: bool = True) -> ASGIApp:
@@ -48,7 +47,7 @@ def http_app(hub: Hub, *, operator_api: bool = True, ocpi_api: bool = True) -> A
 
 def ocpi_app(hub: Hub, authenticate: Authenticate, *, gate: Gate | None = None) -> ASGIApp:
     """The OCPI endpoints, behind whatever tells who calls."""
-    return Router(
+    return by_prefix(
         build_router(
             VERSION,
             hub.ocpi_handlers,
@@ -62,7 +61,7 @@ def ocpi_app(hub: Hub, authenticate: Authenticate, *, gate: Gate | None = None) 
             on_served=hub.messages.received,
             gate=gate,
         ),
-        default=nowhere(now=hub.clock.now, base_path=OCPI, on_failure=hub.figures.ocpi_failed),
+        otherwise=nowhere(now=hub.clock.now, base_path=OCPI, on_failure=hub.figures.ocpi_failed),
     )
 
 

@@ -15,6 +15,11 @@ import asyncpg
 from sqlalchemy import Column
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+LONGEST_WAIT_MS = 10_000
+"""For a lock of somebody else's, in the thread."""
+_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_PRIMARY_CODE = 0xFF
+"""The bits of an error code that say what it is; the others say why."""
 _ENGINE_ONLY = ("prepared_statement_cache_size", "prepared_statement_name_func")
 
 
@@ -49,7 +54,10 @@ def bound(engine: AsyncEngine, column: "Column[Any]", value: Any) -> Any:
 
 
 class SqliteReader:
-    """Quick statements are run in place, because a thread costs several times what they do; all others in a thread."""
+    """Quick statements are run in place, because a thread costs several times what they do; all others in a thread.
+
+    In place nothing is waited for: a statement that meets a lock goes to the thread, where it may wait.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -63,9 +71,14 @@ class SqliteReader:
 
     async def quick(self, statement: str, *parameters: Any) -> Sequence[Sequence[Any]]:
         """Every row."""
-        if self._connection_here is None:
-            self._connection_here = _connected(self._path)
-        return self._connection_here.execute(statement, parameters).fetchall()
+        try:
+            if self._connection_here is None:
+                self._connection_here = _connected(self._path, wait_ms=0)
+            return self._connection_here.execute(statement, parameters).fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _PRIMARY_CODE not in _LOCKED:
+                raise
+        return await self.all(statement, *parameters)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -77,7 +90,7 @@ class SqliteReader:
 
     def _all(self, statement: str, parameters: tuple[Any, ...]) -> Sequence[Sequence[Any]]:
         if self._connection is None:
-            self._connection = _connected(self._path)
+            self._connection = _connected(self._path, wait_ms=LONGEST_WAIT_MS)
         return self._connection.execute(statement, parameters).fetchall()
 
     def _close(self) -> None:
@@ -86,11 +99,11 @@ class SqliteReader:
             self._connection = None
 
 
-def _connected(path: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None)
+def _connected(path: str, *, wait_ms: int) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, timeout=wait_ms / 1000)
     connection.text_factory = bytes
     # Mapped, because reading the file page by page costs more than all the rest of a quick statement.
-    for pragma in ("query_only=ON", "busy_timeout=10000", "mmap_size=1073741824"):
+    for pragma in ("query_only=ON", "mmap_size=1073741824"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
 

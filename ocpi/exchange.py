@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from urllib.parse import parse_qsl
 
 from starlette.types import Scope, Send
@@ -14,9 +15,12 @@ from ocpi.endpoint import HandlerKey, Parameter
 from ocpi.envelope import SUCCESS, envelope, json_list
 from ocpi.errors import InvalidParameters, OcpiError
 from ocpi.headers import MessageHeaders, Party, header_values, read_ids
-from ocpi.paging import PageQuery, page_headers
+from ocpi.paging import PageQuery, page_headers, parse_page_query
 
 _MAX_QUERY_FIELDS = 50
+_MAX_REMEMBERED = 256
+"""The same lists are asked for over and over: queries up to this length are decoded once."""
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _HEADER_VALUE = re.compile(r"[\x20-\x7E]*")
 
 
@@ -44,6 +48,24 @@ def _header_name(name: str) -> bytes:
     return name.lower().encode("ascii")
 
 
+def _decoded(text: bytes) -> Mapping[str, str]:
+    if not text:
+        return _NOTHING
+    try:
+        fields = parse_qsl(text.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS)
+    except ValueError:
+        raise InvalidParameters("the query of the URL is not readable") from None
+    return MappingProxyType(dict(fields))
+
+
+_remembered = lru_cache(maxsize=1024)(_decoded)
+
+
+@lru_cache(maxsize=1024)
+def _remembered_page(text: bytes, date_from_required: bool) -> PageQuery:
+    return parse_page_query(_remembered(text), date_from_required=date_from_required)
+
+
 class Exchange:
     """A request as far as it is known; the steps of the server fill in the rest."""
 
@@ -57,24 +79,23 @@ class Exchange:
         self.authenticated = False
         self.caller: object = None
         self.raw = b""
-        self._query: dict[str, str] | None = None
+        self._query: Mapping[str, str] | None = None
         self._target: str | None = None
 
     @property
-    def query(self) -> dict[str, str]:
+    def query(self) -> Mapping[str, str]:
         """The query of the URL, decoded. Raises InvalidParameters."""
         if self._query is None:
-            self._query = self._decoded_query()
+            text: bytes = self._scope["query_string"]
+            self._query = (_decoded if len(text) > _MAX_REMEMBERED else _remembered)(text)
         return self._query
 
-    def _decoded_query(self) -> dict[str, str]:
+    def page_query(self, *, date_from_required: bool = False) -> PageQuery:
+        """The paging parameters of the query. Raises InvalidParameters."""
         text: bytes = self._scope["query_string"]
-        if not text:
-            return {}
-        try:
-            return dict(parse_qsl(text.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS))
-        except ValueError:
-            raise InvalidParameters("the query of the URL is not readable") from None
+        if len(text) > _MAX_REMEMBERED:
+            return parse_page_query(self.query, date_from_required=date_from_required)
+        return _remembered_page(text, date_from_required)
 
     @property
     def origin(self) -> str:

@@ -120,8 +120,8 @@ def read_ids(headers: Mapping[str, str], make_id: Callable[[], str] = new_id) ->
     request_id = headers.get("x-request-id", "")
     correlation_id = headers.get("x-correlation-id", "")
     return MessageHeaders(
-        request_id=request_id if _is_id(request_id) else make_id(),
-        correlation_id=correlation_id if _is_id(correlation_id) else make_id(),
+        request_id=request_id if request_id and _is_id(request_id) else make_id(),
+        correlation_id=correlation_id if correlation_id and _is_id(correlation_id) else make_id(),
     )
 
 

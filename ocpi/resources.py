@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote
 
 from starlette.types import Scope
 
-from ocpi.endpoint import Endpoint, Verb
+from ocpi.endpoint import Endpoint
 
 _MAX_SEGMENT = 1024
+_MAX_REMEMBERED = 128
+"""The same few paths are asked for over and over: up to this length they are taken apart once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +19,12 @@ class Resource:
     """One kind of URL and what may be done there. Segments of `pattern` in braces are parameters."""
 
     pattern: tuple[str, ...]
-    endpoints: dict[Verb, Endpoint]
+    endpoints: dict[str, Endpoint]
+    """By the HTTP method."""
 
     def endpoint(self, method: str) -> Endpoint | None:
         """What an HTTP method does here."""
-        return next((endpoint for verb, endpoint in self.endpoints.items() if verb.value == method), None)
+        return self.endpoints.get(method)
 
     def parameters(self, segments: Sequence[str]) -> dict[str, str] | None:
         """The parameters in a path of as many segments; None when the path is another one."""
@@ -75,17 +79,24 @@ def route_path(scope: Scope) -> str:
     return path.removeprefix(root) if root else path
 
 
-def path_segments(scope: Scope, prefix: str) -> list[str] | None:
+def path_segments(scope: Scope, prefix: str) -> tuple[str, ...] | None:
     """The decoded segments of a request's path after `prefix`; None when one of them can be no identifier.
 
     Read from the path as it was sent, because an identifier may contain an escaped slash. Empty segments are skipped:
     peers join URLs with no slash or with two.
     """
     rest = _after(prefix, scope)
-    segments = [unquote(segment) if "%" in segment else segment for segment in rest.split("/") if segment]
+    return (_segments if len(rest) > _MAX_REMEMBERED else _remembered)(rest)
+
+
+def _segments(path: str) -> tuple[str, ...] | None:
+    segments = tuple(unquote(segment) if "%" in segment else segment for segment in path.split("/") if segment)
     if any(len(segment) > _MAX_SEGMENT or not segment.isprintable() for segment in segments):
         return None
     return segments
+
+
+_remembered = lru_cache(maxsize=1024)(_segments)
 
 
 def _after(prefix: str, scope: Scope) -> str:

@@ -38,7 +38,6 @@ from ocpi.endpoint import Endpoint, HandlerKey, Interface, Verb
 from ocpi.errors import MethodNotAllowed, NotFound, OcpiError, ServerError
 from ocpi.exchange import Exchange, Rendered, render, render_error
 from ocpi.headers import with_addresses
-from ocpi.paging import parse_page_query
 from ocpi.registry import ENDPOINTS
 from ocpi.resources import Resource, Resources, endpoint_head, path_segments, route_path
 from ocpi.types import Clock
@@ -56,6 +55,7 @@ __all__ = [
     "OnServed",
     "Served",
     "build_router",
+    "by_prefix",
     "version_details",
     "version_list",
 ]
@@ -119,6 +119,18 @@ def nowhere(*, now: Clock, base_path: str = "/ocpi", on_failure: OnFailure | Non
         await app(scope, receive, send, base_path)
 
     return answer
+
+
+def by_prefix(routes: Sequence[BaseRoute], *, otherwise: ASGIApp) -> ASGIApp:
+    """The application of these routes alone, without what a framework does for others on the way to them."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        for route in routes:
+            if route.matches(scope)[0] is Match.FULL:
+                return await route.handle(scope, receive, send)
+        await otherwise(scope, receive, send)
+
+    return app
 
 
 async def _nobody(headers: Mapping[str, str], module: str) -> object:
@@ -344,7 +356,7 @@ class _Modules:
             if isinstance(taken, Response):
                 return taken
             if taken is not None:
-                page = parse_page_query(exchange.query) if isinstance(taken, ListAnswer) else None
+                page = exchange.page_query() if isinstance(taken, ListAnswer) else None
                 return render(exchange, taken, page, now=self._site.now(), public_url=self._site.public_url)
         handler = self._handlers.get(endpoint.key)
         if handler is None:
@@ -355,8 +367,8 @@ class _Modules:
 
     def _not_allowed(self, resource: Resource) -> MethodNotAllowed:
         allowed = [
-            verb.value
-            for verb, endpoint in resource.endpoints.items()
+            endpoint.verb.value
+            for endpoint in resource.endpoints.values()
             if endpoint.key in self._handlers or endpoint.key[:2] in self._advertise
         ]
         return MethodNotAllowed(headers={"Allow": ", ".join(allowed)})
@@ -390,6 +402,6 @@ def _check(call: Call, exchange: Exchange, endpoint: Endpoint) -> None:
     if endpoint.query:
         exchange.require(endpoint.query)
     if endpoint.paged:
-        call.complete(page=parse_page_query(call.query, date_from_required=endpoint.date_from_required))
+        call.complete(page=exchange.page_query(date_from_required=endpoint.date_from_required))
     if endpoint.body is not None:
         call.complete(body=read_body(endpoint, call.raw, call.path, call.query))

@@ -37,7 +37,7 @@ addressee: ContextVar[str | None] = ContextVar("addressee", default=None)
 
 GATHER_S = 0.25
 """So long is gathered for one commit; what a process that dies may lose."""
-BATCH = 200
+BATCH = 500
 AT_A_TIME = 10
 """Rows made in one go: others take their turn in between."""
 OVERHEAD_BYTES = 2_000
@@ -88,7 +88,7 @@ class MessageLog:
         caller = served.caller
         module, interface, _, level = served.key or (None, None, None, None)
         answer = served.answer
-        is_page = len(answer) > self._body_bytes and level == "list" and served.method == "GET"
+        is_page = level == "list" and served.method == "GET" and len(answer) > self._body_bytes
         entry = Entry(
             id="",
             at=self._moment(served.started),
@@ -108,6 +108,7 @@ class MessageLog:
             request_bytes=len(served.raw),
             response_bytes=len(answer),
             status_code=status_code_of(answer),
+            is_page=is_page,
         )
         self._put(entry)
 
@@ -181,7 +182,8 @@ class MessageLog:
                 self._drop(1)
                 continue
             messages.append(message)
-            contents.append(content)
+            if content is not None:
+                contents.append(content)
             if place % AT_A_TIME == AT_A_TIME - 1:
                 await asyncio.sleep(0)
         if not messages:
@@ -189,6 +191,8 @@ class MessageLog:
         async with self._db.tx() as tx:
             connection = await tx.session.connection()
             for statement, rows in zip(self._statements, (messages, contents), strict=True):
+                if not rows:
+                    continue
                 if self._db.dialect != "sqlite":
                     await connection.execute(statement, rows)
                     continue

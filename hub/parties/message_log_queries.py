@@ -8,7 +8,7 @@ from sqlalchemy import or_, select
 from sqlmodel import col
 
 from auth.subjects import Operator
-from hub.parties.message_log_rows import Content, opened
+from hub.parties.message_log_rows import Content, opened, page_asked
 from hub.parties.message_log_tables import Message, MessageAccess, MessageContent, first_id
 from kit.crypto import CannotDecrypt, KeyRing
 from kit.errors import NotFound
@@ -83,19 +83,27 @@ async def accessed(tx: Tx, keys: KeyRing, message_id: str, action: str, who: Ope
 
     Raises `NotFound` when they are past their time, or their key has left the ring.
     """
-    row = await tx.get(MessageContent, message_id)
-    if row is None:
-        raise NotFound("the exact bytes of this message are not kept any more")
-    try:
-        content = opened(keys, row.sealed)
-    except CannotDecrypt:
-        raise NotFound("the key that this message was encrypted with is gone") from None
+    content = await _content(tx, keys, message_id)
     tx.add(
         MessageAccess(
             message_id=message_id, action=action, key_id=who.key_id, key_name=who.name, reason=reason, at=tx.now
         )
     )
     return content
+
+
+async def _content(tx: Tx, keys: KeyRing, message_id: str) -> Content:
+    row = await tx.get(MessageContent, message_id)
+    if row is None:
+        message = await tx.get(Message, message_id)
+        page = page_asked(message) if message is not None else None
+        if page is None:
+            raise NotFound("the exact bytes of this message are not kept any more")
+        return page
+    try:
+        return opened(keys, row.sealed)
+    except CannotDecrypt:
+        raise NotFound("the key that this message was encrypted with is gone") from None
 
 
 async def accesses(tx: Tx, *, message_id: str | None, before: str | None, limit: int) -> Sequence[MessageAccess]:

@@ -11,6 +11,7 @@ import orjson
 
 from hub.parties.directory import Peer, Snapshot
 from hub.parties.masking import Found, Masker, scrubbed
+from hub.parties.message_log_tables import Message
 from kit.crypto import KeyRing
 from ocpi.headers import MessageHeaders, Party
 
@@ -18,6 +19,10 @@ CONTENT_PURPOSE = "ocpi-messages"
 DIGEST_PURPOSE = "ocpi-message-mask"
 PARSED = 4
 """A body of up to so many times the limit is parsed, masked and then cut; of a longer one only the size is kept."""
+
+PAGE = "a page"
+"""What the searchable log shows of a page of which nothing else is kept: there is nothing else to be known of it."""
+LONGEST_PATH = 1_000
 
 _STATUS_CODE = re.compile(rb'"status_code"\s*:\s*"?(\d{4})')
 _KEPT_HEADERS = (
@@ -54,6 +59,8 @@ class Entry:
     response_bytes: int
     response_headers: Mapping[str, str] = field(default_factory=dict)
     status_code: int | None = None
+    is_page: bool = False
+    """A list that was asked for and is too long to be kept."""
 
 
 def status_code_of(body: bytes) -> int | None:
@@ -71,12 +78,13 @@ class Writer:
         self._limit = limit
         self._masker = Masker(lambda text: keys.digest(DIGEST_PURPOSE, text)[:16])
         self._known: dict[tuple[bytes, str | None], tuple[str, Found]] = {}
+        self._paths: dict[str, str] = {}
 
-    def rows(self, entry: Entry) -> tuple[Row, Row]:
-        """The searchable row and that of the exact bytes."""
-        prefix, rest, query, matched = self._place(entry)
+    def rows(self, entry: Entry) -> tuple[Row, Row | None]:
+        """The searchable row, and that of the exact bytes: None where the first says all that there is (a page)."""
         found: Found = {}
-        path = prefix + self._masker.target(rest, query, entry.module, matched, found)
+        path = self._path(entry, found)
+        says_all = entry.is_page and not found and path == entry.url and len(path) <= LONGEST_PATH
         request = self._body(entry.request, entry.request_bytes, entry.module, found)
         response = self._body(entry.response, entry.response_bytes, entry.module, found)
         message = entry.message
@@ -90,7 +98,7 @@ class Writer:
             "module": entry.module,
             "interface": entry.interface,
             "verb": entry.verb[:16],
-            "path": path[:1000],
+            "path": path[:LONGEST_PATH],
             "http_status": entry.http_status,
             "status_code": entry.status_code or status_code_of(entry.response),
             "error": entry.error,
@@ -105,9 +113,22 @@ class Writer:
         if found:
             for name in ("path", "request_id", "correlation_id", "request_body", "response_body"):
                 row[name] = row[name] and scrubbed(row[name], found)
+        if says_all:
+            row["response_body"] = _mark(entry.response_bytes, PAGE)
+            return row, None
         row["request_body"] = _cut(row["request_body"], entry.request_bytes, self._limit)
         row["response_body"] = _cut(row["response_body"], entry.response_bytes, self._limit)
         return row, {"id": entry.id, "sealed": self._sealed(entry)}
+
+    def _path(self, entry: Entry, found: Found) -> str:
+        """The path and query as the log may show them. The same pages are asked for over and over."""
+        known = self._paths.get(entry.url) if entry.is_page else None
+        if known is None:
+            prefix, rest, query, matched = self._place(entry)
+            known = prefix + self._masker.target(rest, query, entry.module, matched, found)
+            if entry.is_page and not found:
+                self._paths[entry.url] = known
+        return known
 
     def _place(self, entry: Entry) -> tuple[str, str, str, bool]:
         """Where a message went: what leads to the endpoint, the path below it, the query; whether it is OCPI's path.
@@ -178,6 +199,18 @@ class Content:
     response_headers: Mapping[str, str]
     response: bytes
     response_cut: bool
+
+
+def page_asked(message: Message) -> Content | None:
+    """What is known of the request for a page that is in the searchable log alone; None for every other message."""
+    if message.response_body != _mark(message.response_bytes, PAGE):
+        return None
+    headers = {"x-request-id": message.request_id, "x-correlation-id": message.correlation_id}
+    for direction, party in (("to", message.to_party), ("from", message.from_party)):
+        country_code, _, party_id = (party or "").partition("*")
+        headers |= {f"ocpi-{direction}-country-code": country_code, f"ocpi-{direction}-party-id": party_id}
+    told = {name: value for name, value in headers.items() if value}
+    return Content(message.verb, message.path, told, b"", False, {}, b"", True)
 
 
 def opened(keys: KeyRing, sealed: str) -> Content:

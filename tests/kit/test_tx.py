@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from kit.guard import forbid_in_tx
 from kit.reactions import Event, JobRow, Reactions
@@ -81,6 +81,39 @@ async def test_doorbells_ring_after_the_commit_and_never_without_one(db: Databas
             tx.ring("locations")
             raise RuntimeError("boom")
     assert rung == ["locations"]
+
+
+class Summing:
+    """Gathers numbers and writes their sum as one job."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+
+    async def before_commit(self, tx: Tx) -> None:
+        await tx.execute(
+            insert(JobRow).values(
+                kind="sum", payload=str(sum(self.numbers)).encode(), run_at=tx.now, created_at=tx.now, max_attempts=1
+            )
+        )
+
+
+async def test_a_companion_gathers_over_its_transaction_and_writes_once_at_the_end(db: Database) -> None:
+    for numbers in ((1, 2, 3), (10, 20)):
+        async with db.tx() as tx:
+            for number in numbers:
+                tx.companion(Summing).numbers.append(number)
+            assert tx.companion(Summing).numbers == list(numbers), "each transaction has one of its own"
+    assert [row.payload for row in await waiting(db)] == [b"6", b"30"]
+
+
+async def test_what_a_companion_gathered_is_lost_with_its_transaction(db: Database) -> None:
+    with pytest.raises(RuntimeError, match="boom"):
+        async with db.tx() as tx:
+            tx.companion(Summing).numbers.append(1)
+            raise RuntimeError("boom")
+    async with db.tx():
+        pass
+    assert await waiting(db) == []
 
 
 async def test_the_network_is_refused_inside_and_allowed_after(db: Database) -> None:

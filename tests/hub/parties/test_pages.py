@@ -49,7 +49,7 @@ def asking(page: PageQuery) -> Call:
         path={},
         query={},
         headers=MessageHeaders("1", "1"),
-        caller=Caller(PARTNER, "token", False, Agreements()),
+        caller=Caller(PARTNER, "token", registers=False, agreements=Agreements()),
         raw=b"",
         url="https://hub.example/ocpi/2.2.1/sender/tariffs",
         http_headers={},
