@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from hub.parties.directory import Directory
 from hub.parties.message_log import MessageLog, forgetter
-from hub.parties.message_log_rows import opened
+from hub.parties.message_log_rows import opened, page_asked
 from hub.parties.message_log_tables import Message, MessageContent
 from hub.parties.presented import Presented
 from kit.clock import ManualClock
@@ -18,7 +18,7 @@ from kit.http import Exchanged
 from kit.tx import Database
 from ocpi.call import Served
 from ocpi.endpoint import Interface, Verb
-from ocpi.headers import MessageHeaders
+from ocpi.headers import MessageHeaders, Party
 
 pytestmark = pytest.mark.anyio
 
@@ -172,3 +172,33 @@ async def test_each_store_is_emptied_after_its_own_time(
         clock.advance(days * 86_400)
         await forget(db, {})
         assert (await count(db, Message), await count(db, MessageContent)) == left
+
+
+async def test_of_a_page_one_row_is_kept_as_long_as_it_tells_everything(db: Database, keys: KeyRing) -> None:
+    log, page = log_of(db, keys), b"[" + b"1," * 600 + b"1]" + ANSWER
+    key = ("locations", Interface.SENDER, Verb.GET, "list")
+    asked = {"method": "GET", "key": key, "answer": page, "raw": b"", "http_headers": {"authorization": "Token abc"}}
+    message = MessageHeaders("r-1", "c-1", Party("BE", "CPO"), Party("DE", "EMS"))
+    urls = [f"/ocpi/2.2.1/sender/locations{query}" for query in ("", "?limit=5&offset=10", "?limit=5&card=0411AABBCC")]
+    for url in (*urls, urls[1]):
+        log.received(served(target=url, headers=message, **asked))
+    await log.flush()
+    plain, sliced, secret, again = await rows(db)
+    assert [page_asked(each) is not None for each in (plain, sliced, secret, again)] == [True, True, False, True]
+    assert (secret.path, secret.response_body) == (
+        "/ocpi/2.2.1/sender/locations?limit=5&card=***",
+        f"[not shown: {len(page)} bytes]",
+    )
+    assert await count(db, MessageContent) == 1
+    assert sliced.status_code == 1000
+    told = page_asked(sliced)
+    assert told is not None
+    assert (told.method, told.url, told.request, told.response, told.response_cut) == ("GET", urls[1], b"", b"", True)
+    assert told.headers == {
+        "x-request-id": "r-1",
+        "x-correlation-id": "c-1",
+        "ocpi-to-country-code": "BE",
+        "ocpi-to-party-id": "CPO",
+        "ocpi-from-country-code": "DE",
+        "ocpi-from-party-id": "EMS",
+    }
