@@ -100,6 +100,7 @@ def _http_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
         ws="none",
         log_config=None,
         access_log=False,
+        server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
 

@@ -24,23 +24,48 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 _HEADER_VALUE = re.compile(r"[\x20-\x7E]*")
 
 
+Line = tuple[bytes, bytes]
+"""A header as the server takes it: the name in lower case, and the value."""
+_CONTENT_TYPE: Line = b"content-type", b"application/json"
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """An HTTP answer, ready to go; its headers are safe to write."""
 
     http_status: int
-    headers: Mapping[str, str]
+    headers: Sequence[Line]
     body: bytes
 
     async def send(self, send: Send) -> None:
         """Hand it to the server."""
-        lines = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(self.body)),
-        ]
-        lines += [(_header_name(name), value.encode("ascii")) for name, value in self.headers.items()]
+        lines = [_CONTENT_TYPE, (b"content-length", b"%d" % len(self.body)), *self.headers]
         await send({"type": "http.response.start", "status": self.http_status, "headers": lines})
         await send({"type": "http.response.body", "body": self.body})
+
+
+def _lines(headers: Mapping[str, str]) -> list[Line]:
+    return [(_header_name(name), value.encode("ascii")) for name, value in headers.items()]
+
+
+@lru_cache(maxsize=1024)
+def _page_lines(
+    url: str, total: int, cap: int, page_limit: int, offset: int, count: int, more: bool | None, cursor: str | None
+) -> Sequence[Line]:
+    return tuple(
+        _lines(
+            page_headers(
+                url,
+                total=total,
+                cap=cap,
+                page_limit=page_limit,
+                offset=offset,
+                count=count,
+                more=more,
+                cursor=cursor,
+            )
+        )
+    )
 
 
 @lru_cache(maxsize=256)
@@ -146,7 +171,7 @@ def render(
     headers = exchange.reply_ids(answer.sender)
     if isinstance(answer, Answer):
         body = envelope(answer.data, status_code=answer.status_code, now=now, message=answer.message)
-        return Rendered(answer.http_status, {**headers, **_safe(answer.headers)}, body)
+        return Rendered(answer.http_status, _lines({**headers, **_safe(answer.headers)}), body)
     page = page or PageQuery()
     page_limit = page.capped(answer.limit)
     if answer.body is None:
@@ -154,23 +179,15 @@ def render(
     else:
         data = answer.body
         count = answer.count if answer.count is not None else max(0, min(page_limit, answer.total - page.offset))
-    headers |= page_headers(
-        exchange.url(public_url),
-        total=answer.total,
-        cap=answer.limit,
-        page_limit=page_limit,
-        offset=page.offset,
-        count=count,
-        more=answer.more,
-        cursor=answer.cursor,
-    )
-    return Rendered(200, headers, envelope(data, status_code=SUCCESS, now=now))
+    url = exchange.url(public_url)
+    lines = _page_lines(url, answer.total, answer.limit, page_limit, page.offset, count, answer.more, answer.cursor)
+    return Rendered(200, [*_lines(headers), *lines], envelope(data, status_code=SUCCESS, now=now))
 
 
 def render_error(exchange: Exchange, error: OcpiError, *, http_status: int, now: datetime) -> Rendered:
     """An error as an envelope without data."""
     body = envelope(None, status_code=error.status_code, now=now, message=error.message)
-    return Rendered(http_status, {**exchange.reply_ids(), **_safe(error.headers)}, body)
+    return Rendered(http_status, _lines({**exchange.reply_ids(), **_safe(error.headers)}), body)
 
 
 def _safe(headers: Mapping[str, str]) -> Mapping[str, str]:

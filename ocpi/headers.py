@@ -21,6 +21,7 @@ TO_COUNTRY = "OCPI-to-country-code"
 FROM_PARTY = "OCPI-from-party-id"
 FROM_COUNTRY = "OCPI-from-country-code"
 
+_ADDRESSES = frozenset(name.lower() for name in (TO_PARTY, TO_COUNTRY, FROM_PARTY, FROM_COUNTRY))
 _MAX_ID = 255
 _MAX_TOKEN = 255
 _MAX_AUTHORIZATION = 1024
@@ -135,6 +136,8 @@ def read_headers(headers: Mapping[str, str], make_id: Callable[[], str] = new_id
 
 def with_addresses(message: MessageHeaders, headers: Mapping[str, str]) -> MessageHeaders:
     """The message with its addresses. Raises InvalidParameters for one that is incomplete or malformed."""
+    if _ADDRESSES.isdisjoint(headers):
+        return message
     return MessageHeaders(
         message.request_id,
         message.correlation_id,

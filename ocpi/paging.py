@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Generic, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -107,7 +106,6 @@ def page_headers(
     return headers
 
 
-@lru_cache(maxsize=1024)
 def _link(url: str, offset: int, limit: int, cursor: str | None) -> str:
     following: dict[str, int | str] = {"offset": offset, "limit": limit}
     if cursor is not None:

@@ -36,6 +36,7 @@ class Caller:
     viewer: Viewer = field(init=False, compare=False)
     """The platform as one who asks for objects that have an audience."""
     _sees: dict[str, Visibility] = field(init=False, compare=False, repr=False, default_factory=dict)
+    _reads: dict[str, bool] = field(init=False, compare=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         parties = tuple(party.key for party in self.peer.parties)
@@ -68,7 +69,11 @@ class Caller:
 
     def may_read(self, module: str) -> bool:
         """Whether objects of a module are for one of the caller's roles; each object may have an audience besides."""
-        return module not in OPPOSITE_ROLES or self.peer.party_with(*OPPOSITE_ROLES[module]) is not None
+        known = self._reads.get(module)
+        if known is None:
+            roles = OPPOSITE_ROLES.get(module)
+            known = self._reads[module] = roles is None or self.peer.party_with(*roles) is not None
+        return known
 
 
 class Callers:
