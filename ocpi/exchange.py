@@ -76,6 +76,9 @@ def _header_name(name: str) -> bytes:
 def _decoded(text: bytes) -> Mapping[str, str]:
     if not text:
         return _NOTHING
+    if not (b"%" in text or b"+" in text or text.count(b"&") >= _MAX_QUERY_FIELDS):  # nothing to decode, as in most
+        pairs = (pair.partition("=") for pair in text.decode("latin-1").split("&") if pair)
+        return MappingProxyType({name: value for name, _, value in pairs})
     try:
         fields = parse_qsl(text.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS)
     except ValueError:

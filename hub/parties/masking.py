@@ -54,6 +54,9 @@ _PLACE_MODULES = frozenset({"locations", "tariffs"})
 _SHOWN_QUERY = frozenset(
     {"type", "date_from", "date_to", "offset", "limit", "country_code", "party_id", "token_type", "duration"}
 )
+_SHOWN_FIELD = rf"(?:{'|'.join(sorted(_SHOWN_QUERY))})=[A-Za-z0-9:._-]*"
+_SHOWN_AS_IT_IS = re.compile(f"{_SHOWN_FIELD}(?:&{_SHOWN_FIELD})*")
+"""The query of nearly every list: nothing to decode and nothing to mask."""
 _COUNTRY, _PARTY = re.compile(r"[A-Za-z]{2}"), re.compile(r"[A-Za-z0-9]{3}")
 
 
@@ -88,6 +91,8 @@ class Masker:
         return "/".join(shown)
 
     def _query(self, query: str) -> str:
+        if _SHOWN_AS_IT_IS.fullmatch(query):
+            return query
         try:
             fields = parse_qsl(query, keep_blank_values=True, max_num_fields=50)
         except ValueError:

@@ -88,3 +88,8 @@ async def test_a_statement_that_is_wrong_is_not_tried_again(locked: tuple[Sqlite
     other.execute("COMMIT")
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
         await reader.quick("SELECT x FROM elsewhere")
+
+
+async def test_a_new_file_has_pages_that_hold_several_objects(db: Database) -> None:
+    if db.dialect == "sqlite":
+        assert await db.reader.quick("PRAGMA page_size") == [(8192,)]

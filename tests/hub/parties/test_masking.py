@@ -103,3 +103,17 @@ def test_nesting_ends_somewhere() -> None:
     for _ in range(300):
         body = [body]
     assert CARD not in orjson.dumps(masked(body)).decode()
+
+
+def test_the_query_of_a_list_is_shown_and_nothing_that_hides_in_one() -> None:
+    masker = Masker(lambda text: "digest")
+
+    def shown(query: str) -> str:
+        return masker.target("/x", query, "locations", True, {}).partition("?")[2]
+
+    for plain in ("limit=5", "date_from=2026-01-01T00:00:00Z&offset=10&limit=5", "limit=", "limit=5&limit=6"):
+        assert shown(plain) == plain
+    assert shown("limit=5&card=0411AABBCC") == "limit=5&card=***"
+    assert shown("limit=5&0411AABBCC") == "limit=5&***=***"
+    assert shown("limit=5&0411AABBCC=") == "limit=5&***=***"
+    assert shown("limits=5") == "limits=***"
