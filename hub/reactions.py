@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from csms.events import ConnectorStatusChanged, TransactionChanged
 from csms.station import ConnectorStatus
 from hub.locations import service as locations
-from hub.parties import delivery
 from hub.parties.directory import Directory
+from hub.parties.moves import REDELIVER
 from hub.parties.outbox import Sender, Source
+from hub.parties.redelivery import redeliver
 from hub.settings import Settings
 from hub.starts import service as starts
 from hub.starts.events import StartRequested
@@ -64,7 +65,7 @@ def wire(
     reactions.call(StartRequested, starter.carry_out)
     reactions.job(starts.POST_RESULT, starter.post_result)
     reactions.job(COMMAND_FOR_PARTNER, starter.command_for_partner)
-    reactions.job(delivery.REDELIVER, delivery.redeliver(directory, sources, send))
+    reactions.job(REDELIVER, redeliver(directory, sources, send))
 
 
 async def show_status(tx: Tx, event: ConnectorStatusChanged) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlmodel import col
 
-from hub.parties import delivery
 from hub.parties.agreements import ANY, Agreements, Term, grants
+from hub.parties.audience import SHARED_MODULES, visible_to
 from hub.parties.directory import DOORBELL, Directory, peers_of
+from hub.parties.lanes import Lane, read_again
 from hub.parties.tables import AgreementRow, PartyRow, Platform
 from kit.tx import Tx
 
@@ -69,8 +70,11 @@ async def _changed(tx: Tx, directory: Directory, before: Agreements) -> None:
     await tx.flush()
     after = await directory.agreements(tx)
     peers = peers_of(await tx.all(select(Platform)), await tx.all(select(PartyRow)))
-    for peer in peers.values():
-        for module in delivery.SHARED_MODULES:
-            if grants(delivery.visible_to(peer, module, before), delivery.visible_to(peer, module, after)):
-                await delivery.read_again(tx, peer.id, module)
+    shown_more = [
+        Lane(peer.id, module)
+        for peer in peers.values()
+        for module in SHARED_MODULES
+        if grants(visible_to(peer, module, before), visible_to(peer, module, after))
+    ]
+    await read_again(tx, shown_more)
     tx.ring(DOORBELL)

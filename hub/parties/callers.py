@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from hub.parties.agreements import Agreements, Visible
-from hub.parties.delivery import note_reached
 from hub.parties.directory import DOORBELL, Directory, Peer, Snapshot
 from hub.parties.notices import Notices
 from hub.parties.objects import Viewer
 from hub.parties.pulls import OWNERS
+from hub.parties.reachability import note_reached
 from hub.parties.routing import OPPOSITE_ROLES
 from hub.parties.tables import OFFLINE, retire_replaced
 from hub.parties.visibility import Reference, Visibility

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, delete, insert, literal, select, text, tuple_
+from sqlalchemy import Index, delete, insert, literal, select, text, tuple_, union_all
 from sqlmodel import Field, SQLModel, col
 
 from kit.db import BigInt
@@ -140,26 +140,35 @@ def _columns(change: Marked) -> dict[str, Any]:
 
 async def heads(tx: Tx, modules: Sequence[str]) -> dict[str, Position]:
     """The last position of each module that no running transaction can still slip in before."""
-    found = {}
+    lasts = []
     for module in modules:
         last = (
-            select(col(Change.xid), col(Change.seq))
+            select(col(Change.module), col(Change.xid), col(Change.seq))
             .where(col(Change.module) == module)
             .order_by(col(Change.xid).desc(), col(Change.seq).desc())
             .limit(1)
         )
         if tx.db.dialect == "postgresql":
             last = last.where(_SETTLED)
-        row = (await tx.execute(last)).first()
-        if row is not None:
-            found[module] = Position(row.xid, row.seq)
-    return found
+        lasts.append(last.subquery().select())
+    rows = await tx.execute(union_all(*lasts)) if lasts else ()
+    return {row.module: Position(row.xid, row.seq) for row in rows}
 
 
 async def read_between(
-    tx: Tx, module: str, after: Position, until: Position, *, platform_id: str, audience: Sequence[str], limit: int
+    tx: Tx,
+    module: str,
+    after: Position,
+    until: Position,
+    *,
+    not_from: str | None = None,
+    audience: Sequence[str],
+    limit: int,
 ) -> list[Change]:
-    """Changes of a module in `(after, until]` that this platform may see, oldest first, at most `limit`."""
+    """Changes of a module in `(after, until]`, oldest first, at most `limit`.
+
+    Only those that are for everybody or for one of these parties (`CC*PID`), and none from the platform `not_from`.
+    """
     place = tuple_(col(Change.xid), col(Change.seq))
     statement = (
         select(Change)
@@ -167,8 +176,8 @@ async def read_between(
             col(Change.module) == module,
             place > tuple_(literal(after.xid), literal(after.seq)),
             place <= tuple_(literal(until.xid), literal(until.seq)),
-            col(Change.origin).is_(None) | (col(Change.origin) != platform_id),
             col(Change.audience).is_(None) | col(Change.audience).in_(audience),
+            *([] if not_from is None else [col(Change.origin).is_(None) | (col(Change.origin) != not_from)]),
         )
         .order_by(col(Change.xid), col(Change.seq))
         .limit(limit)

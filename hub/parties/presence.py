@@ -15,11 +15,11 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from hub.parties.clients import Clients
-from hub.parties.delivery import note_reached, note_unreachable
 from hub.parties.directory import DOORBELL, Directory, Peer
 from hub.parties.notices import Notices
 from hub.parties.outbox import Refused
 from hub.parties.quirks import Quirks
+from hub.parties.reachability import note_reached, note_unreachable
 from hub.parties.tables import Platform
 from kit.log import get
 from kit.tx import Database

@@ -16,9 +16,10 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlmodel import col
 
 from hub.parties import clientinfo, pulls
+from hub.parties.audience import AUDIENCE_ROLES
 from hub.parties.changes import Cursor
-from hub.parties.delivery import AUDIENCE_ROLES, open_cursors
 from hub.parties.directory import DOORBELL, TOKEN_PURPOSE
+from hub.parties.lanes import lock_all, open_cursors
 from hub.parties.message_log import addressee
 from hub.parties.presented import SECRET_PURPOSE
 from hub.parties.pulls import PullState
@@ -139,6 +140,7 @@ class Registrar:
             await tx.execute(delete(PlatformToken).where(col(PlatformToken.platform_id) == platform_id))
             await clientinfo.tell(tx, platform_id, gone=True)
             await tx.execute(delete(PartyRow).where(col(PartyRow.platform_id) == platform_id))
+            await lock_all(tx, platform_id)
             for model in (Cursor, PullState, PartyBehind):
                 await tx.execute(delete(model).where(col(model.platform_id) == platform_id))
             tx.ring(DOORBELL)
@@ -224,6 +226,7 @@ class Registrar:
 
 
 async def _delete(tx: Tx, platform_id: str) -> None:
+    await lock_all(tx, platform_id)
     for model in (PlatformToken, PartyRow, PartyBehind, Cursor, PullState):  # it may have used token B meanwhile
         await tx.execute(delete(model).where(col(model.platform_id) == platform_id))
     await tx.execute(delete(Platform).where(col(Platform.id) == platform_id))

@@ -14,9 +14,10 @@ from starlette.responses import Response
 
 from hub.app import ocpi_intakes
 from hub.parties import pulls
+from hub.parties.audience import AUDIENCE_ROLES
 from hub.parties.clients import Clients
-from hub.parties.delivery import AUDIENCE_ROLES, open_cursors
 from hub.parties.directory import DOORBELL, Directory, Peer
+from hub.parties.lanes import open_cursors
 from hub.parties.notices import Notices
 from hub.parties.presence import Presence
 from hub.parties.presented import SECRET_PURPOSE, Presented

@@ -13,8 +13,11 @@ from hub.locations.tables import Location
 from hub.parties import delivery
 from hub.parties.changes import Cursor
 from hub.parties.directory import Directory, Peer
+from hub.parties.lanes import open_cursors
+from hub.parties.moves import REDELIVER
 from hub.parties.objects import ObjectKey, find, keep
 from hub.parties.outbox import Outgoing, Receipt, Refused, Unreachable
+from hub.parties.redelivery import redeliver
 from hub.parties.tables import CONNECTED, OFFLINE, PartyRow, Platform
 from hub.sessions.tables import Cdr
 from kit.clock import ManualClock
@@ -83,7 +86,7 @@ def partners() -> Partners:
 @pytest.fixture
 async def deliverer(db: Database, partners: Partners) -> delivery.Deliverer:
     directory = Directory(db, KeyRing.generate())
-    db.reactions.job(delivery.REDELIVER, delivery.redeliver(directory, SOURCES, partners))
+    db.reactions.job(REDELIVER, redeliver(directory, SOURCES, partners))
     return delivery.Deliverer(db, directory, SOURCES, partners)
 
 
@@ -103,7 +106,7 @@ async def add_partner(db: Database, name: str, party_id: str, role: str = "EMSP"
                 last_updated=tx.now,
             )
         )
-        await delivery.open_cursors(tx, platform.id, list(SOURCES))
+        await open_cursors(tx, platform.id, list(SOURCES))
         tx.ring("parties")
 
 

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from hub.locations import service as locations
 from hub.locations.tables import Location
 from hub.parties.changes import Change
-from hub.parties.delivery import note_reached, note_unreachable
 from hub.parties.pulls import DELTA, FULL
+from hub.parties.reachability import note_reached, note_unreachable
 from hub.parties.tables import CONNECTED, OFFLINE, Platform
 from hub.sessions.tables import Cdr
 from hub.tariffs.tables import Tariff

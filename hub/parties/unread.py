@@ -1,0 +1,122 @@
+"""What partners have yet to be told, read for many of them at once.
+
+Lanes that stand at the same place of the log share the reading of it, and an object that changed is asked for once, for
+all who are to be told. What each partner gets of it is decided in memory.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hub.parties import changes
+from hub.parties.agreements import Agreements
+from hub.parties.audience import Ear, receives
+from hub.parties.changes import Change, Position
+from hub.parties.directory import Directory, Peer
+from hub.parties.lanes import Lane
+from hub.parties.moves import key_of, place_of
+from hub.parties.outbox import Outgoing, Source, was_received
+from kit.tx import Database, Tx
+
+BATCH = 50
+"""So many objects a lane is given at once."""
+SHARED = 20
+"""A reading for many lanes is at most so much longer than one for a single lane."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads on, and from where."""
+
+    lane: Lane
+    peer: Peer
+    after: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """The next objects for a lane in their present state, and the place in the log that they lead to."""
+
+    objects: Sequence[tuple[Change, Outgoing]]
+    reached: Position
+
+
+class Unread:
+    """Reads the log and the objects behind it."""
+
+    def __init__(self, db: Database, directory: Directory, sources: Mapping[str, Source]) -> None:
+        self._db = db
+        self._directory = directory
+        self._sources = sources
+
+    async def read(self, readers: Sequence[Reader]) -> list[Portion]:
+        """The next portion of each reader, all as one look at the database shows them."""
+        groups: dict[tuple[str, Position], list[Reader]] = {}
+        for reader in readers:
+            groups.setdefault((reader.lane.module, reader.after), []).append(reader)
+        portions: dict[Lane, Portion] = {}
+        async with self._db.read() as tx:
+            agreements = await self._directory.agreements(tx)
+            heads = await changes.heads(tx, sorted({module for module, _ in groups}))
+            present = _Present(tx, self._sources)
+            for (module, after), group in groups.items():
+                head = max(heads.get(module, after), after)
+                portions |= await _portions(tx, present, agreements, group, module, after, head)
+        return [portions[reader.lane] for reader in readers]
+
+
+class _Present:
+    """Objects in their present state, each asked for once."""
+
+    def __init__(self, tx: Tx, sources: Mapping[str, Source]) -> None:
+        self._tx = tx
+        self._sources = sources
+        self._known: dict[int | None, Outgoing | None] = {}
+
+    async def of(self, change: Change) -> Outgoing | None:
+        if change.seq not in self._known:
+            source = self._sources[change.module]
+            self._known[change.seq] = await source(self._tx, key_of(change), removed=change.removed)
+        return self._known[change.seq]
+
+
+async def _portions(
+    tx: Tx,
+    present: _Present,
+    agreements: Agreements,
+    group: Sequence[Reader],
+    module: str,
+    after: Position,
+    head: Position,
+) -> dict[Lane, Portion]:
+    ears = {reader.lane: Ear.of(reader.peer, module, agreements) for reader in group if receives(reader.peer, module)}
+    portions = {reader.lane: Portion((), head) for reader in group}
+    if not ears or after == head:
+        return portions
+    limit = BATCH * min(len(ears), SHARED)
+    found = await changes.read_between(
+        tx,
+        module,
+        after,
+        head,
+        not_from=next(iter(ears.values())).peer.id if len(ears) == 1 else None,
+        audience=sorted({party for ear in ears.values() for party in ear.parties}),
+        limit=limit,
+    )
+    end = place_of(found[-1]) if len(found) == limit else head
+    for lane, ear in ears.items():
+        portions[lane] = await _portion(tx, present, lane, [each for each in found if ear.may_hear(each)], end)
+    return portions
+
+
+async def _portion(tx: Tx, present: _Present, lane: Lane, found: Sequence[Change], end: Position) -> Portion:
+    objects: list[tuple[Change, Outgoing]] = []
+    for change in found:
+        if len(objects) == BATCH:
+            return Portion(objects, place_of(objects[-1][0]))
+        outgoing = await present.of(change)
+        if outgoing is None or (
+            outgoing.once and await was_received(tx, lane.platform_id, lane.module, key_of(change))
+        ):
+            continue
+        objects.append((change, outgoing))
+    return Portion(objects, end)
