@@ -24,15 +24,27 @@ class Bulk:
             compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect) for name in self._names
         ]
 
-    def values(self, row: Row) -> list[Any]:
-        """The values of a row in the order and the form that the driver wants."""
-        return [
-            row[name] if processor is None else processor(row[name])
+    def values(self, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+        """The values of the rows in the order and the form that the driver wants."""
+        columns = [
+            [row[name] for row in rows] if processor is None else _processed(processor, [row[name] for row in rows])
             for name, processor in zip(self._names, self._processors, strict=True)
         ]
+        return list(zip(*columns, strict=True))
+
+
+def _processed(processor: Callable[[Any], Any], values: list[Any]) -> list[Any]:
+    """Each value as the driver wants it; rows written together mostly share their times."""
+    made: list[Any] = []
+    before = after = None
+    for value in values:
+        if value is not before:
+            before, after = value, processor(value)
+        made.append(after)
+    return made
 
 
 async def execute_bulk(connection: AsyncConnection, bulk: Bulk, rows: Sequence[Row]) -> None:
     """Run a statement for all rows inside the transaction of this SQLite connection. Raises `sqlite3.Error`."""
     driver: Any = (await connection.get_raw_connection()).driver_connection
-    await driver.executemany(bulk.sql, [bulk.values(row) for row in rows])
+    await driver.executemany(bulk.sql, bulk.values(rows))

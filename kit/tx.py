@@ -15,10 +15,11 @@ from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Column, Executable, Select
+from sqlalchemy import Column, Executable, Select, Table, insert
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from kit.bulk import Bulk, execute_bulk
 from kit.clock import Clock
 from kit.db import DialectName, open_engines
 from kit.doorbells import Doorbells
@@ -88,6 +89,16 @@ class Tx:
         result: Any = await self.session.execute(statement, parameters)
         return result  # type: ignore[no-any-return]
 
+    async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows, all with the same columns, in as few trips as the driver allows."""
+        if not rows:
+            return
+        if self.db.dialect == "postgresql":
+            await self.session.execute(insert(table), rows)
+            return
+        await self.session.flush()
+        await execute_bulk(await self.session.connection(), self.db._inserting(table, tuple(rows[0])), rows)
+
     def emit(self, event: Event) -> None:
         """Record a fact: each subscriber in the reactions gets one job row, written by this commit."""
         self._jobs.extend(self.db.reactions.jobs_for(event))
@@ -137,6 +148,7 @@ class Database:
         self.reactions = reactions or Reactions()
         self._engines = open_engines(url, pool_size=pool_size)
         self._writing = asyncio.Lock() if self._engines.dialect == "sqlite" else nullcontext()
+        self._inserts: dict[tuple[str, tuple[str, ...]], Bulk] = {}
         self.doorbells = Doorbells()
         self.reader: Reader = open_reader(self._engines.reader, pool_size=pool_size)
         """For single statements that are asked very often; `read()` for everything else."""
@@ -145,6 +157,12 @@ class Database:
     def dialect(self) -> DialectName:
         """Which database this is, for the few statements that differ."""
         return self._engines.dialect
+
+    def _inserting(self, table: Table, columns: tuple[str, ...]) -> Bulk:
+        known = self._inserts.get((table.name, columns))
+        if known is None:
+            known = self._inserts[table.name, columns] = Bulk(insert(table), columns, self._engines.writer.dialect)
+        return known
 
     async def close(self) -> None:
         """Close every connection."""

@@ -8,10 +8,14 @@ Months and days of one digit are read too: the CDRs chapter itself prescribes `1
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _PATTERN = re.compile(
     r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(?:[Zz]|\+00:00)?"
 )
+
+_MAX_LENGTH = 36
+"""Of a text that can be one."""
 
 
 def parse_datetime(text: str) -> datetime:
@@ -19,6 +23,11 @@ def parse_datetime(text: str) -> datetime:
 
     Raises ValueError with a text that does not repeat the input.
     """
+    return _parsed(text) if len(text) <= _MAX_LENGTH else _parsed("")
+
+
+@lru_cache(maxsize=4096)  # an object and its parts, and those of one list, share most of their times
+def _parsed(text: str) -> datetime:
     match = _PATTERN.fullmatch(text)
     if match is None:
         raise ValueError("not an OCPI DateTime: UTC as YYYY-MM-DDThh:mm:ss[.sss][Z] is expected")

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from sqlalchemy import Index, insert, select
+from sqlalchemy import Index, select
 from sqlmodel import Field, SQLModel, col
 
 from hub.parties.changes import by_owner
 from hub.parties.objects import OcpiObject, object_indexes
-from kit.db import BigInt
+from kit.db import BigInt, among
 from kit.tx import Tx
 
 
@@ -43,20 +43,17 @@ async def location_of_evse(tx: Tx, country_code: str, party_id: str, evse_uid: s
 EvseKey = tuple[str, str, str]
 """Country code, party id, and the EVSE's uid casefolded."""
 
-_AT_ONCE = 500
-
 
 async def locations_of_evses(tx: Tx, keys: Sequence[EvseKey]) -> dict[EvseKey, int]:
     """The locations that EVSEs are stored under; those that are nowhere are left out."""
     columns = (col(LocationEvse.country_code), col(LocationEvse.party_id), col(LocationEvse.evse_uid))
     found: dict[EvseKey, int] = {}
     for (country_code, party_id), uids in by_owner(keys):
-        for start in range(0, len(uids), _AT_ONCE):
-            some = select(*columns, col(LocationEvse.location_id)).where(
-                columns[0] == country_code, columns[1] == party_id, columns[2].in_(uids[start : start + _AT_ONCE])
-            )
-            rows: Any = await tx.execute(some)
-            found |= {(row[0], row[1], row[2]): row[3] for row in rows}
+        theirs = select(columns[2], col(LocationEvse.location_id)).where(
+            columns[0] == country_code, columns[1] == party_id, among(columns[2], uids, tx.db.dialect)
+        )
+        rows: Any = await tx.execute(theirs)
+        found |= {(country_code, party_id, uid): location_id for uid, location_id in rows}
     return found
 
 
@@ -73,5 +70,4 @@ async def add_evses(tx: Tx, where: Mapping[EvseKey, int]) -> None:
         {"country_code": key[0], "party_id": key[1], "evse_uid": key[2], "location_id": location_id}
         for key, location_id in where.items()
     ]
-    if rows:
-        await tx.execute(insert(LocationEvse.__table__), rows)  # type: ignore[attr-defined]
+    await tx.insert(LocationEvse.__table__, rows)  # type: ignore[attr-defined]

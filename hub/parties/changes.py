@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, delete, insert, literal, select, text, tuple_, union_all
+from sqlalchemy import Index, delete, literal, select, text, tuple_, union_all
 from sqlmodel import Field, SQLModel, col
 
-from kit.db import BigInt
+from kit.db import BigInt, among
 from kit.log import correlation_id
 from kit.tx import Tx
 
@@ -107,14 +107,14 @@ async def mark_many(tx: Tx, many: Sequence[Marked], *, are_new: bool = False) ->
                     table.c.module == many[0].module,
                     table.c.country_code == country_code,
                     table.c.party_id == party_id,
-                    table.c.object_id.in_(ids),
+                    among(table.c.object_id, ids, tx.db.dialect),
                 )
             )
     xid = 0
     if tx.db.dialect == "postgresql":
         xid = (await tx.execute(text("SELECT pg_current_xact_id()::text::bigint"))).scalar_one()
     shared = {"xid": xid, "correlation_id": correlation_id.get(), "at": tx.now}
-    await tx.execute(insert(table), [{**_columns(change), **shared} for change in many])
+    await tx.insert(table, [{**_columns(change), **shared} for change in many])
     tx.ring("changes")
 
 

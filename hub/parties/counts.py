@@ -65,31 +65,28 @@ class Tally:
     """What a transaction adds and takes away; see `Tx.companion`."""
 
     def __init__(self) -> None:
-        self._changes: list[tuple[Counted, str | None, int]] = []
+        self._blocks: Counter[tuple[str, str, str, str, int]] = Counter()
 
     def add(self, row: Counted, audience: str | None) -> None:
         """An object with this audience is there from now on."""
-        self._changes.append((row, audience, 1))
+        self._blocks[row.module, row.country_code, row.party_id, audience or "", block_of(row.id)] += 1
 
     def take(self, row: Counted, audience: str | None) -> None:
         """An object is not there any more, or not for this audience."""
-        self._changes.append((row, audience, -1))
+        self._blocks[row.module, row.country_code, row.party_id, audience or "", block_of(row.id)] -= 1
 
     async def before_commit(self, tx: Tx) -> None:
         """Write the sums."""
-        blocks: Counter[tuple[str, Shelf, int]] = Counter()
         shelves: Counter[tuple[str, Shelf]] = Counter()
-        for row, audience, change in self._changes:
-            shelf = Shelf(row.country_code, row.party_id, audience or "")
-            shelves[row.module, shelf] += change
-            blocks[row.module, shelf, block_of(row.id)] += change
+        for (module, *shelf, _block), change in self._blocks.items():
+            shelves[module, Shelf(*shelf)] += change
         totals = [
             {"module": module, **shelf._asdict(), "total": change, "version": 1}
             for (module, shelf), change in sorted(shelves.items())
         ]
         parts = [
-            {"module": module, **shelf._asdict(), "block": block, "total": change}
-            for (module, shelf, block), change in sorted(blocks.items())
+            {"module": module, **Shelf(*shelf)._asdict(), "block": block, "total": change}
+            for (module, *shelf, block), change in sorted(self._blocks.items())
             if change
         ]
         # The shelves first: who holds a shelf is alone with its blocks.

@@ -3,10 +3,11 @@
 Pure but for the type of a transaction: what is checked here is what the router checks of a pushed object.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 
 from hub.parties.directory import Peer
@@ -60,12 +61,30 @@ class Sorted:
     faults: list[str]
 
 
-def sort_page(items: Sequence[JsonValue], peer: Peer, module: str, wire: type[OcpiModel]) -> Sorted:
-    """Tell the objects of a page that a push would be accepted with from those that it would not be."""
+def named(item: JsonValue) -> ObjectKey | None:
+    """The key that an item says it has; None when it has none that could be stored."""
+    if not isinstance(item, dict):
+        return None
+    country_code, party_id, object_id = item.get("country_code"), item.get("party_id"), item.get("id")
+    if not (isinstance(country_code, str) and isinstance(party_id, str) and isinstance(object_id, str)):
+        return None
+    is_printable = country_code.isprintable() and party_id.isprintable() and object_id.isprintable()
+    return ObjectKey.of(country_code, party_id, object_id) if is_printable else None
+
+
+def sort_page(
+    items: Sequence[JsonValue], peer: Peer, module: str, wire: type[OcpiModel], known: Mapping[ObjectKey, bytes]
+) -> Sorted:
+    """Tell the objects of a page that a push would be accepted with from those that it would not be.
+
+    `known` is the JSON of those that were accepted before: the same again is as good.
+    """
     good: list[Json] = []
     faults: list[str] = []
     for item in items:
-        fault = _fault(item, peer, module, wire)
+        key = named(item) if known else None
+        is_known = key is not None and known.get(key) == orjson.dumps(item)
+        fault = _foreign(item, peer, module) if is_known else _fault(item, peer, module, wire)
         if fault is None and isinstance(item, dict):
             good.append(item)
         else:
@@ -80,5 +99,10 @@ def _fault(item: JsonValue, peer: Peer, module: str, wire: type[OcpiModel]) -> s
         wire.model_validate(item)
     except ValidationError as error:
         return joined(list(findings(error)))
+    return _foreign(item, peer, module)
+
+
+def _foreign(item: JsonValue, peer: Peer, module: str) -> str | None:
+    assert isinstance(item, dict)  # noqa: S101 - it has a valid form
     owner = f"{item['country_code']}*{item['party_id']}".upper()
     return None if peer.speaks_as(owner, OWNERS[module]) else "its owner does not live on this platform"

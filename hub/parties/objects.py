@@ -10,13 +10,13 @@ from datetime import datetime
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import orjson
-from sqlalchemy import Index, LargeBinary, Select, UniqueConstraint, bindparam, func, insert, select, update
+from sqlalchemy import Index, LargeBinary, Select, UniqueConstraint, bindparam, func, select, update
 from sqlmodel import Field, SQLModel, col
 
 from hub.parties import changes, counts
 from hub.parties.agreements import EVERYTHING, Visible
 from hub.parties.changes import by_owner
-from kit.db import BigInt
+from kit.db import BigInt, among
 from kit.tx import Tx
 from ocpi.datetimes import parse_datetime
 
@@ -65,8 +65,7 @@ def object_indexes(table: str) -> tuple[UniqueConstraint, Index]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectKey:
+class ObjectKey(NamedTuple):
     """Which object: its owner and id, compared without regard to case as OCPI's CiString asks."""
 
     country_code: str
@@ -189,8 +188,8 @@ async def keep_many(
     unwritten = [known[each.key].row_id for each in news if not each.is_new and not each.row_id]
     if unwritten and platform_id is not None:
         await tx.execute(update(model).where(col(model.id).in_(unwritten)).values(seen_at=tx.now))
-    ids = await _stored(tx, model, [each.key for each in news if each.is_new])
-    placed = {each.key: ids[each.key].row_id if each.is_new else known[each.key].row_id for each in news}
+    placed = await _ids(tx, model, [each.key for each in news if each.is_new])
+    placed |= {key: stored.row_id for key, stored in known.items()}
     _count(tx, model, news, known, placed)
     changed = [each for each in news if each.is_changed]
     marks = [_marked(model, each.key, platform_id, each.keeping.audience) for each in changed]
@@ -235,15 +234,33 @@ class _News:
 
 
 async def _stored(tx: Tx, model: type[OcpiObject], keys: Sequence[ObjectKey]) -> dict[ObjectKey, _Stored]:
-    columns = (col(model.country_code), col(model.party_id), col(model.object_id))
     told = (col(model.id), col(model.last_updated), col(model.seen_at), col(model.audience), col(model.doc))
-    stored: dict[ObjectKey, _Stored] = {}
-    for (country_code, party_id), ids in by_owner((key.country_code, key.party_id, key.object_id) for key in keys):
-        found: Any = await tx.execute(
-            select(*columns, *told).where(columns[0] == country_code, columns[1] == party_id, columns[2].in_(ids))
+    return {key: _Stored(*rest) for key, rest in await _told(tx, model, keys, told)}
+
+
+async def _ids(tx: Tx, model: type[OcpiObject], keys: Sequence[ObjectKey]) -> dict[ObjectKey, int]:
+    return {key: row_id for key, (row_id,) in await _told(tx, model, keys, (col(model.id),))}
+
+
+async def docs_of(tx: Tx, model: type[OcpiObject], keys: Sequence[ObjectKey]) -> dict[ObjectKey, bytes]:
+    """The stored JSON of those of these objects that there are."""
+    return {key: doc for key, (doc,) in await _told(tx, model, keys, (col(model.doc),))}
+
+
+async def _told(
+    tx: Tx, model: type[OcpiObject], keys: Sequence[ObjectKey], columns: Sequence[Any]
+) -> list[tuple[ObjectKey, Sequence[Any]]]:
+    found: list[tuple[ObjectKey, Sequence[Any]]] = []
+    for (country_code, party_id), ids in by_owner(keys):
+        rows: Any = await tx.execute(
+            select(col(model.object_id), *columns).where(
+                col(model.country_code) == country_code,
+                col(model.party_id) == party_id,
+                among(col(model.object_id), ids, tx.db.dialect),
+            )
         )
-        stored |= {ObjectKey(*row[:3]): _Stored(*row[3:]) for row in found}
-    return stored
+        found += [(ObjectKey(country_code, party_id, row[0]), row[1:]) for row in rows]
+    return found
 
 
 def _count(
@@ -293,8 +310,7 @@ async def _write(tx: Tx, model: type[OcpiObject], news: Sequence[_News], *, plat
     """The one place where rows of objects are inserted and updated."""
     table: Any = model.__table__  # type: ignore[attr-defined]
     fresh = [_row(each, platform_id, tx.now) for each in news if each.is_new]
-    if fresh:
-        await tx.execute(insert(table), fresh)
+    await tx.insert(table, fresh)
     by_columns: dict[tuple[str, ...], list[Json]] = {}
     for each in news:
         if each.row_id:

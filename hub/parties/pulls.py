@@ -1,7 +1,7 @@
 """How far we have read each partner's lists: one row for each partner and module, and who may ask for a pull.
 
 A pull is FULL (the whole list; what is missing from it is gone) or DELTA (what changed since a time). Its place in the
-list is kept after each page, so that a process that dies costs one page.
+list is kept with what was read of it, so that a process that dies costs a few pages.
 """
 
 from collections.abc import Collection

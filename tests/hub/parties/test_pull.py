@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from hub.locations import service as locations
 from hub.locations.tables import Location
+from hub.parties import pull_turn
 from hub.parties.changes import Change
 from hub.parties.pulls import DELTA, FULL
 from hub.parties.reachability import note_reached, note_unreachable
@@ -218,6 +219,51 @@ async def test_a_bad_object_is_skipped_and_never_the_page(reader: Reader, other:
     await reader.settle()
     assert set(await reader.stored(Location)) == {"l0", "l2"}
     assert (await reader.state(peer.id)).skipped == 3
+
+
+async def test_an_id_that_no_database_takes_is_a_bad_object_like_others(reader: Reader, other: Stranger) -> None:
+    list_of = shelf(other, 2)
+    list_of.items.append({**location(2), "id": "L\x002"})
+    peer = await reader.partner(other)
+    await reader.settle()
+    assert set(await reader.stored(Location)) == {"l0", "l1"}
+    assert (await reader.state(peer.id)).skipped == 1
+
+
+async def test_an_object_that_turned_bad_is_not_taken_because_it_was_good_before(
+    reader: Reader, other: Stranger
+) -> None:
+    list_of = shelf(other, 3)
+    peer = await reader.partner(other)
+    await reader.settle()
+    list_of.items[1] = {**list_of.items[1], "coordinates": "somewhere"}
+    await reader.ask(peer.id, FULL)
+    await reader.settle()
+    state = await reader.state(peer.id)
+    assert (state.skipped, state.stored) == (1, 0)
+    assert (await reader.stored(Location))["l1"]["coordinates"] != "somewhere"
+
+
+async def test_a_process_that_dies_costs_the_pages_that_were_not_stored_yet(
+    reader: Reader, other: Stranger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pull_turn, "STORED_AT_ONCE", 4)
+    list_of = shelf(other, 12)
+    peer = await reader.partner(other)
+    dying = asyncio.create_task(reader.puller.settle())
+
+    def die(number: int) -> None:
+        if number == 6:
+            dying.cancel()
+
+    list_of.on_page = die
+    await asyncio.gather(dying, return_exceptions=True)
+    assert (await reader.state(peer.id)).position == 8
+    reader.clock.advance(61)
+    list_of.asked.clear()
+    await reader.settle()
+    assert [query.get("offset") for query in list_of.asked[:2]] == ["8", "10"]
+    assert len(await reader.stored(Location)) == 12
 
 
 async def test_what_we_have_newer_stays(reader: Reader, other: Stranger) -> None:

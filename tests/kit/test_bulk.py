@@ -1,0 +1,60 @@
+"""Rows inserted in one trip, and texts looked for by one parameter."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlmodel import col
+
+from kit.db import among
+from kit.reactions import JobRow
+from kit.tx import Database
+
+pytestmark = pytest.mark.anyio
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+KINDS = ["plain", "it's", "two\nlines", "Köln 🚗", '"quoted"', "", "plain "]
+
+
+def job(number: int, kind: str) -> dict[str, object]:
+    at = NOON + timedelta(milliseconds=number // 2)
+    return {
+        "kind": kind,
+        "payload": b"{%d}" % number,
+        "state": "dead",
+        "run_at": at,
+        "attempts": number,
+        "max_attempts": 1,
+        "created_at": NOON,
+    }
+
+
+async def test_rows_come_back_as_they_went_in(db: Database) -> None:
+    rows = [job(number, kind) for number, kind in enumerate(KINDS)]
+    table = JobRow.__table__  # type: ignore[attr-defined]
+    async with db.tx() as tx:
+        await tx.insert(table, rows)
+        await tx.insert(table, [])
+    async with db.read() as tx:
+        stored = await tx.all(select(JobRow).order_by(col(JobRow.id)))
+    assert [{name: getattr(each, name) for name in rows[0]} for each in stored] == rows
+
+
+async def test_inserted_rows_go_with_their_transaction(db: Database) -> None:
+    with pytest.raises(RuntimeError, match="boom"):
+        async with db.tx() as tx:
+            await tx.insert(JobRow.__table__, [job(1, "gone")])  # type: ignore[attr-defined]
+            raise RuntimeError("boom")
+    async with db.read() as tx:
+        assert list(await tx.all(select(JobRow))) == []
+
+
+async def test_any_number_of_texts_is_looked_for_at_once(db: Database) -> None:
+    async with db.tx() as tx:
+        await tx.insert(JobRow.__table__, [job(number, kind) for number, kind in enumerate(KINDS)])  # type: ignore[attr-defined]
+    async with db.read() as tx:
+        for wanted in (KINDS[1:5], [], ["nobody"], [*KINDS, *(f"other {n}" for n in range(40_000))]):
+            found = await tx.all(select(col(JobRow.kind)).where(among(col(JobRow.kind), wanted, db.dialect)))
+            assert sorted(found) == sorted(set(wanted) & set(KINDS))
