@@ -221,7 +221,8 @@ class Registrar:
 
     async def _forget(self, platform_id: str) -> None:
         async with self.db.tx() as tx:
-            await _locked(tx, platform_id)  # the partner may be registering with token B at the moment, or have done so
+            # The partner may be registering with token B at the moment, or have done so; or all is forgotten already.
+            await tx.first(select(Platform).where(col(Platform.id) == platform_id).with_for_update())
             await _delete(tx, platform_id)
 
 
