@@ -70,6 +70,16 @@ def current_job() -> Job:
     return job
 
 
+async def first_time(tx: Tx) -> bool:
+    """Mark the running job as begun, for work that must not be done twice; False when it was begun before.
+
+    Whoever finds it begun knows that a process died, or was stopped, somewhere between here and the end of the job.
+    """
+    job = current_job()
+    unmarked = update(JobRow).where(col(JobRow.id) == job.id, col(JobRow.max_attempts) > 0)
+    return (await tx.execute(unmarked.values(max_attempts=0))).rowcount == 1
+
+
 class Worker:
     """Runs the jobs of one process until cancelled."""
 

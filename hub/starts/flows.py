@@ -35,7 +35,7 @@ from hub.tokens.flows import Authorization, Authorizer, Question
 from hub.tokens.whitelist import Verdict
 from kit.crypto import KeyRing
 from kit.errors import Conflict, NotFound
-from kit.jobs import GiveUp, Retry
+from kit.jobs import GiveUp, Retry, first_time
 from kit.tx import Database, Tx
 from ocpi.v221.tokens import LocationReferences
 
@@ -52,6 +52,10 @@ _RESULTS = {
     CommandStatus.OFFLINE: "EVSE_INOPERATIVE",
 }
 """A station's outcome as OCPI's CommandResultType; whatever is not here is FAILED."""
+
+
+def _post(tx: Tx, asked: Mapping[str, Any], result: str) -> None:
+    service.post_result(tx, asked["asked_by"], asked["response_url"], sender=asked["sender"], result=result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,14 @@ class Starter:
             raise GiveUp(str(error)) from error
 
     async def command_for_partner(self, db: Database, payload: Mapping[str, Any]) -> None:
-        """Carry out a partner's STOP_SESSION or UNLOCK_CONNECTOR at our station, and have the outcome posted."""
+        """Carry out a partner's STOP_SESSION or UNLOCK_CONNECTOR at our station, and have the outcome posted.
+
+        One that was cut off may have reached the station: it is not repeated, and counts as failed.
+        """
+        async with db.tx() as tx:
+            if not await first_time(tx):
+                _post(tx, payload, "FAILED")
+                return
         command: Command = (
             StopCharging(payload["transaction_id"])
             if payload["transaction_id"] is not None
@@ -140,13 +151,7 @@ class Starter:
         )
         outcome = await self.link.call(payload["station_id"], command, timeout_s=self.command_timeout_s)
         async with db.tx() as tx:
-            service.post_result(
-                tx,
-                payload["asked_by"],
-                payload["response_url"],
-                sender=payload["sender"],
-                result=_RESULTS.get(outcome.status, "FAILED"),
-            )
+            _post(tx, payload, _RESULTS.get(outcome.status, "FAILED"))
 
     async def stop(self, start_id: str) -> CommandOutcome:
         """End the session that came of an attempt. Raises `NotFound`, or `Conflict` when there is none to end."""

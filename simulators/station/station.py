@@ -45,6 +45,8 @@ class SimulatedStation:
     """Every call of the central system."""
     answers: dict[str, Json] = field(default_factory=dict)
     """Answers to give instead of the usual ones, by action."""
+    delays_s: dict[str, float] = field(default_factory=dict)
+    """Seconds until a call of the central system is looked at, by action."""
 
     _presence: Presence = field(init=False)
     _queue: TransactionQueue = field(init=False)
@@ -373,6 +375,8 @@ class SimulatedStation:
     async def _answer(self, action: str, payload: Json) -> Answered:
         """Answer a call of the central system."""
         self.received.append((action, payload))
+        if action in self.delays_s:
+            await self.clock.sleep(self.delays_s[action])
         if action in self.answers:
             return Answered(self.answers[action])
         version = VERSIONS[self.protocol]

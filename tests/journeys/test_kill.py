@@ -6,7 +6,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
+from hub.starts.tables import Start
+from kit.clock import SystemClock
+from kit.tx import Database
 from simulators.partner.partner import Partner
 from simulators.station import SimulatedStation
 from tests.journeys.network import LOCATION, PARTNER_TOKEN, Json, Network, eventually
@@ -30,6 +34,16 @@ async def network(hub: HubProcess) -> AsyncIterator[Network[HubProcess]]:
     async with network_of(hub) as network:
         await network.publish()
         yield network
+
+
+async def states(hub: HubProcess) -> list[str]:
+    """Where the attempts to charge stand."""
+    db = Database(hub.database_url, clock=SystemClock())
+    try:
+        async with db.read() as tx:
+            return [start.state for start in await tx.all(select(Start))]
+    finally:
+        await db.close()
 
 
 @asynccontextmanager
@@ -140,3 +154,38 @@ async def test_a_hub_that_is_asked_to_end_leaves_no_lease_behind(hub: HubProcess
         return any(location["name"] == "Market" for location in emsp.state.locations.values())
 
     await eventually(arrived, within_s=5)
+
+
+@pytest.mark.parametrize(
+    ("command", "action"), [("START_SESSION", "RemoteStartTransaction"), ("UNLOCK_CONNECTOR", "UnlockConnector")]
+)
+async def test_a_command_that_was_cut_off_is_not_repeated_and_its_partner_gets_one_result(
+    hub: HubProcess, network: Network[HubProcess], command: str, action: str
+) -> None:
+    emsp = await emsp_of(network)
+    station = await network.station()
+    station.delays_s[action] = 3600
+
+    async def is_asked() -> bool:
+        return action in [each for each, _ in station.received]
+
+    async def result() -> Json | None:
+        return emsp.state.results.get(asked)
+
+    async with staying_connected(station):
+        if command == "START_SESSION":
+            asked = await emsp.start_session(UID, "LOC1", "EVSE-1")
+        else:
+            asked = await emsp.unlock("LOC1", "EVSE-1", "1")
+        await soon(is_asked)
+        await hub.kill()
+        assert await result() is None
+        await hub.start()
+        assert await eventually(result, within_s=RECOVERY_S) == {"command": command, "result": "FAILED"}
+
+        await eventually(lambda: settled(network), within_s=RECOVERY_S)
+        assert [each for each, _ in station.received].count(action) == 1
+
+    assert len([push for push in emsp.state.pushed if push.module == "commands"]) == 1
+    assert (await network.get("/sessions"))["total"] == 0
+    assert await states(hub) == (["FAILED"] if command == "START_SESSION" else [])

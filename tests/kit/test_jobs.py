@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from kit.clock import ManualClock
-from kit.jobs import LONGEST_RETRY_S, GiveUp, Retry, Worker, backlog, backoff_s, current_job, dead_letters, replay
+from kit.jobs import (
+    LONGEST_RETRY_S,
+    GiveUp,
+    Retry,
+    Worker,
+    backlog,
+    backoff_s,
+    current_job,
+    dead_letters,
+    first_time,
+    replay,
+)
 from kit.reactions import Event, JobRow, Reactions
 from kit.tx import Database, Tx
 
@@ -176,6 +187,33 @@ async def test_a_worker_that_died_loses_its_job_to_another(
     clock.advance(61)
     assert await alive.drain() == 1
     assert len(runs) == 1
+
+
+async def test_work_that_must_not_be_done_twice_is_begun_once_whoever_dies_or_is_stopped(
+    db: Database, reactions: Reactions, clock: ManualClock
+) -> None:
+    begun: list[bool] = []
+    hangs = asyncio.Event()
+
+    async def flow(db: Database, payload: Mapping[str, Any]) -> None:
+        async with db.tx() as tx:
+            begun.append(await first_time(tx))
+        hangs.set()
+        if begun[-1]:
+            await asyncio.Event().wait()
+
+    reactions.job("unlock", flow)
+    async with db.tx() as tx:
+        tx.enqueue("unlock", {}, max_attempts=1)
+    stopped = asyncio.create_task(Worker(db).drain())
+    await hangs.wait()
+    stopped.cancel()
+    await asyncio.gather(stopped, return_exceptions=True)
+    clock.advance(3600)
+    assert await Worker(db).drain() == 1
+    assert begun == [True, False]
+    async with db.read() as tx:
+        assert await backlog(tx) == {}
 
 
 async def test_a_late_worker_cannot_complete_what_another_took_over(
