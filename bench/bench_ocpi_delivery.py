@@ -1,6 +1,7 @@
 """One EVSE changes its status and a hundred partners are told, next to a bare client that sends the same body as often.
 
-What a delivery costs the hub includes the change itself, the change log, the cursors and the message log.
+Both send the whole location by PUT, as the hub tells its partners of it. What a delivery costs the hub includes the
+change itself, the change log, the cursors and the message log.
 """
 
 import asyncio
@@ -39,17 +40,21 @@ def _location(status: str) -> dict[str, object]:
 
 async def _register(hub: str, operator: httpx.AsyncClient, receiver: str) -> None:
     """Let the one receiver register as a hundred partners."""
-    for number in range(PARTNERS):
-        invited = {"name": f"Partner {number}"}
-        invitation = (await operator.post("/partners/invitations", json=invited)).raise_for_status().json()
-        role = {"role": "EMSP", "country_code": "DE", "party_id": f"E{number:02}", "business_details": {"name": "P"}}
-        credentials = {"token": f"RECEIVER-{number}", "url": f"{receiver}/versions", "roles": [role]}
-        headers = {"Authorization": authorization(invitation["token"]), "Content-Type": "application/json"}
-        async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
-            answer = await http.post(
-                f"{hub}/ocpi/2.2.1/credentials", content=orjson.dumps(credentials), headers=headers
-            )
-        assert answer.json()["status_code"] == 1000, answer.text
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+        for number in range(PARTNERS):
+            await _register_one(hub, operator, receiver, http, number)
+
+
+async def _register_one(
+    hub: str, operator: httpx.AsyncClient, receiver: str, http: httpx.AsyncClient, number: int
+) -> None:
+    invited = {"name": f"Partner {number}"}
+    invitation = (await operator.post("/partners/invitations", json=invited)).raise_for_status().json()
+    role = {"role": "EMSP", "country_code": "DE", "party_id": f"E{number:02}", "business_details": {"name": "P"}}
+    credentials = {"token": f"RECEIVER-{number}", "url": f"{receiver}/versions", "roles": [role]}
+    headers = {"Authorization": authorization(invitation["token"]), "Content-Type": "application/json"}
+    answer = await http.post(f"{hub}/ocpi/2.2.1/credentials", content=orjson.dumps(credentials), headers=headers)
+    assert answer.json()["status_code"] == 1000, answer.text
 
 
 async def _told(receiver: httpx.AsyncClient) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import httpx
 
@@ -172,11 +173,13 @@ def _translated(error: PeerError) -> Exception:
     return Refused(f"an answer that is not OCPI: {error}")
 
 
+@lru_cache(maxsize=256)
 def _endpoint(name: str) -> tuple[str, Interface]:
     side, _, module = name.partition("/")
     return module, Interface(side)
 
 
+@lru_cache(maxsize=4096)
 def _party(key: str | None) -> Party | None:
     if key is None:
         return None

@@ -1,5 +1,6 @@
 """Delivery by change log: present states, own pace for each partner, CDRs once."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -244,3 +245,89 @@ async def test_a_new_partner_starts_at_the_end_of_the_log(
     await add_partner(db, "emsp", "E01")
     await deliverer.settle()
     assert partners.sent == []
+
+
+async def test_many_partners_share_the_reading_of_one_change(db: Database, partners: Partners) -> None:
+    read: list[str] = []
+
+    async def counted(tx: Tx, key: ObjectKey, *, removed: bool) -> Outgoing | None:
+        read.append(key.object_id)
+        return await location_source(tx, key, removed=removed)
+
+    for number in range(5):
+        await add_partner(db, f"emsp{number}", f"E0{number}")
+    await put(db, "Here")
+    deliverer = delivery.Deliverer(db, Directory(db, KeyRing.generate()), {"locations": counted}, partners)
+    await deliverer.settle()
+    assert [len(partners.got(f"emsp{number}")) for number in range(5)] == [1] * 5
+    assert read == ["loc1"]
+
+
+async def test_each_partner_of_many_gets_its_own_objects_and_no_more_than_a_portion_at_once(
+    db: Database, deliverer: delivery.Deliverer, partners: Partners
+) -> None:
+    for number in (1, 2):
+        await add_partner(db, f"emsp{number}", f"E0{number}")
+    for number in range(130):
+        await issue_cdr(db, f"CDR{number}", f"DE*E0{1 if number < 120 else 2}")
+    await deliverer.settle()
+    assert [body["id"] for body in partners.got("emsp1")] == [f"CDR{number}" for number in range(120)]
+    assert [body["id"] for body in partners.got("emsp2")] == [f"CDR{number}" for number in range(120, 130)]
+
+
+async def test_a_partner_that_gives_up_half_way_goes_on_where_it_was(
+    db: Database, deliverer: delivery.Deliverer, partners: Partners, clock: ManualClock
+) -> None:
+    class Tired(Partners):
+        async def __call__(self, peer: Peer, module: str, outgoing: Outgoing, *, to: str | None) -> str | None:
+            if len(self.sent) % 3 == 2 and not self.rested:
+                self.rested = True
+                raise Unreachable("HTTP 429", retry_after_s=1)
+            self.rested = False
+            return await super().__call__(peer, module, outgoing, to=to)
+
+        rested = False
+
+    tired = Tired()
+    deliverer = delivery.Deliverer(db, Directory(db, KeyRing.generate()), {"locations": location_source}, tired)
+    await add_partner(db, "emsp", "E01")
+    for number in range(8):
+        body = {"country_code": "NL", "party_id": "PLB", "id": f"L{number}", "last_updated": "2026-03-01T12:00:00Z"}
+        async with db.tx() as tx:
+            await keep(tx, Location, ObjectKey.of("NL", "PLB", f"L{number}"), body, platform_id=None)
+    for _ in range(5):
+        await deliverer.settle()
+        clock.advance(2)
+    assert [body["id"] for body in tired.got("emsp")] == [f"L{number}" for number in range(8)]
+    async with db.read() as tx:
+        platform = await tx.first(select(Platform))
+    assert platform is not None
+    assert platform.status == CONNECTED
+
+
+async def test_a_slow_partner_holds_up_nobody(db: Database) -> None:
+    class Slow(Partners):
+        def __init__(self) -> None:
+            super().__init__()
+            self.open = asyncio.Event()
+
+        async def __call__(self, peer: Peer, module: str, outgoing: Outgoing, *, to: str | None) -> str | None:
+            if peer.name == "slow":
+                await self.open.wait()
+            return await super().__call__(peer, module, outgoing, to=to)
+
+    partners = Slow()
+    deliverer = delivery.Deliverer(db, Directory(db, KeyRing.generate()), {"locations": location_source}, partners)
+    await add_partner(db, "slow", "E01")
+    await add_partner(db, "quick", "E02")
+    for name, count in (("One", 1), ("Two", 2)):
+        await put(db, name, at=f"2026-03-01T12:00:0{count}Z")
+        await deliverer.look()
+        async with asyncio.timeout(10):
+            while len(partners.got("quick")) < count:
+                await asyncio.sleep(0.01)
+                await deliverer.look()
+    assert partners.got("slow") == []
+    partners.open.set()
+    await deliverer.settle()
+    assert [body["name"] for body in partners.got("slow")] == ["One", "Two"]
