@@ -1,8 +1,11 @@
 """What a process answers over HTTP: OCPI for partners, the operator API, the live page, health and figures."""
 
+from collections.abc import Sequence
+
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.requests import Request
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub.app import API, OCPI, VERSION, Hub
@@ -24,7 +27,7 @@ from kit.idempotency import Idempotency
 from kit.problems import CorrelationMiddleware, install_problem_handlers
 from kit.tx import Database
 from ocpi.call import Authenticate
-from ocpi.server import build_router, by_prefix, nowhere
+from ocpi.server import build_router, nowhere
 
 
 def http_app(hub: Hub, *, operator_api: bool = True, ocpi_api: bool = True) -> ASGIApp:
@@ -47,7 +50,7 @@ def http_app(hub: Hub, *, operator_api: bool = True, ocpi_api: bool = True) -> A
 
 def ocpi_app(hub: Hub, authenticate: Authenticate, *, gate: Gate | None = None) -> ASGIApp:
     """The OCPI endpoints, behind whatever tells who calls."""
-    return by_prefix(
+    return _by_prefix(
         build_router(
             VERSION,
             hub.ocpi_handlers,
@@ -63,6 +66,18 @@ def ocpi_app(hub: Hub, authenticate: Authenticate, *, gate: Gate | None = None) 
         ),
         otherwise=nowhere(now=hub.clock.now, base_path=OCPI, on_failure=hub.figures.ocpi_failed),
     )
+
+
+def _by_prefix(routes: Sequence[BaseRoute], *, otherwise: ASGIApp) -> ASGIApp:
+    """The application of these routes alone, without what a framework does for others on the way to them."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        for route in routes:
+            if route.matches(scope)[0] is Match.FULL:
+                return await route.handle(scope, receive, send)
+        await otherwise(scope, receive, send)
+
+    return app
 
 
 def ocpi_gate(hub: Hub) -> Gate:

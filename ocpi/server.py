@@ -55,7 +55,6 @@ __all__ = [
     "OnServed",
     "Served",
     "build_router",
-    "by_prefix",
     "version_details",
     "version_list",
 ]
@@ -119,18 +118,6 @@ def nowhere(*, now: Clock, base_path: str = "/ocpi", on_failure: OnFailure | Non
         await app(scope, receive, send, base_path)
 
     return answer
-
-
-def by_prefix(routes: Sequence[BaseRoute], *, otherwise: ASGIApp) -> ASGIApp:
-    """The application of these routes alone, without what a framework does for others on the way to them."""
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        for route in routes:
-            if route.matches(scope)[0] is Match.FULL:
-                return await route.handle(scope, receive, send)
-        await otherwise(scope, receive, send)
-
-    return app
 
 
 async def _nobody(headers: Mapping[str, str], module: str) -> object:
