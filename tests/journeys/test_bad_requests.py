@@ -16,6 +16,8 @@ from tests.journeys.writes import OWNED, TOKEN, WRITES, Two, module_of
 pytestmark = pytest.mark.anyio
 
 
+# The hub draws its jitter from `random` meanwhile, on the other thread.
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
 async def test_no_json_makes_the_hub_fail(two: Two) -> None:
     """Whatever JSON stands in a field: an answer of OCPI that is no server error, and never an HTTP 5xx."""
     loop = asyncio.get_running_loop()
