@@ -31,7 +31,7 @@ test: lint ## lint, then the tests on SQLite, then those that use a database on 
 	$(BIN)/python -m pytest -q -n auto --db=postgresql -m "database and not slow" $(ARGS)
 
 test-slow: $(INSTALLED) ## kill tests, fuzz, browser and foreign clients
-	$(BIN)/python -m pytest -q -n auto -m slow $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 -m slow -o faulthandler_timeout=1500 $(ARGS)
 
 lint: $(INSTALLED) ## style, format and types
 	$(BIN)/ruff check .
