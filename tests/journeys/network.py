@@ -158,8 +158,8 @@ def settings_for(tmp_path: Path, database_url: str, **changes: Any) -> Settings:
 
 
 def http_client(**options: Any) -> httpx.AsyncClient:
-    """A client for plain HTTP: without certificates to read, it is made in no time."""
-    return httpx.AsyncClient(trust_env=False, verify=False, **options)
+    """A client for plain HTTP: without certificates to read, it is made in no time. It bears a busy machine."""
+    return httpx.AsyncClient(**{"trust_env": False, "verify": False, "timeout": 30, **options})
 
 
 def operator_api(http_url: str, key: str) -> httpx.AsyncClient:
