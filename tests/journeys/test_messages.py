@@ -172,7 +172,7 @@ async def test_the_exact_bytes_are_for_administrators_who_say_why(network: Netwo
     cpo = Ocpi.of(network, await network.partner("CPO", "BE*CPO"))
     raw = b' {"x_own" : [1.50, 1e2], "uid":"0411AABBCC" } '
     await cpo.send("PUT", "receiver/locations/BE/CPO/L1", raw=raw)
-    [message] = await messages(network, module="locations")
+    [message] = await messages(network, module="locations", direction="IN")
     path = f"/messages/{message['id']}/content"
     async with network.up.hub.db.tx() as tx:
         viewer = await create_key(tx, network.up.hub.keys, name="viewer", role=OperatorRole.VIEWER)
@@ -194,7 +194,7 @@ async def test_what_came_in_is_taken_in_again_and_changes_nothing_twice(network:
     cpo = Ocpi.of(network, await network.partner("CPO", "BE*CPO"))
     body = stamped_location(id="L1", country_code="BE", party_id="CPO")
     await cpo.send("PUT", "receiver/locations/BE/CPO/L1", body)
-    [message] = await messages(network, module="locations")
+    [message] = await messages(network, module="locations", direction="IN")
     before = (await cpo.send("GET", "receiver/locations/BE/CPO/L1")).json()["data"]
 
     done = await network.send("POST", f"/messages/{message['id']}/replay", {"reason": "ticket 42"})
