@@ -37,6 +37,7 @@ from hub.parties.presented import Presented
 from hub.parties.pull import Pace, Puller
 from hub.parties.registration import Registrar
 from hub.parties.relay import Relay
+from hub.parties.renewing import Renewer
 from hub.parties.rewriting import Rewriter
 from hub.parties.temper import Temper
 from hub.parties.transport import FastTransport
@@ -87,6 +88,7 @@ class Hub:
     transport: FastTransport
     directory: Directory
     registrar: Registrar
+    renewer: Renewer
     clients: Clients
     forwarder: Forwarder
     messages: MessageLog
@@ -287,6 +289,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         transport=transport,
         directory=directory,
         registrar=registrar,
+        renewer=Renewer(registrar, directory, presented),
         clients=clients,
         forwarder=forwarder,
         messages=messages,

@@ -110,7 +110,7 @@ def add_operator_api(app: FastAPI, hub: Hub) -> None:
         locations_api.router(db, cpo_parties=settings.cpo_parties),
         tariffs_api.router(db, cpo_parties=settings.cpo_parties),
         tokens_api.router(db, hub.keys, emsp_parties=settings.emsp_parties, issuer=settings.operator_name),
-        parties_api.router(db, hub.registrar, hub.directory),
+        parties_api.router(db, hub.registrar, hub.renewer, hub.directory),
         messages_router(
             db, hub.keys, hub.messages, Replayer(hub.directory, hub.clients, lambda who: ocpi_app(hub, who))
         ),

@@ -11,6 +11,7 @@ from hub.parties.directory import Directory, Peer
 from hub.parties.outbox import Receipt
 from hub.parties.quirks import KINDS, Quirks
 from hub.parties.registration import Registrar, settle_quirks
+from hub.parties.renewing import Renewer
 from hub.parties.schemas import (
     DeadLetterOut,
     DeliveriesOut,
@@ -18,6 +19,7 @@ from hub.parties.schemas import (
     FindingOut,
     InvitationIn,
     InvitationOut,
+    PartnerEndOut,
     PartnerIn,
     PartnerOut,
     PartnerParty,
@@ -33,7 +35,7 @@ from kit.jobs import dead_letters, replay
 from kit.tx import Database
 
 
-def router(db: Database, registrar: Registrar, directory: Directory) -> APIRouter:
+def router(db: Database, registrar: Registrar, renewer: Renewer, directory: Directory) -> APIRouter:
     """The routes of this room."""
     routes = APIRouter(tags=["partners"])
 
@@ -54,6 +56,17 @@ def router(db: Database, registrar: Registrar, directory: Directory) -> APIRoute
     async def list_partners(_: OperatorDep) -> list[PartnerOut]:
         """Every partner."""
         return [_partner(peer) for peer in (await directory.snapshot()).peers.values()]
+
+    @routes.post("/partners/{platform_id}/renewal", operation_id="renew_partner")
+    async def renew_partner(platform_id: str, _: AdminDep) -> PartnerOut:
+        """Change both tokens and read the partner's endpoints anew, by a PUT of our credentials."""
+        await renewer.renew(platform_id)
+        return _partner(await _peer_of(directory, platform_id))
+
+    @routes.delete("/partners/{platform_id}", operation_id="end_partner")
+    async def end_partner(platform_id: str, _: AdminDep) -> PartnerEndOut:
+        """End the registration on both sides, or withdraw an invitation that nobody has taken up."""
+        return PartnerEndOut(partner_took_note=await renewer.end(platform_id))
 
     @routes.get("/deliveries", operation_id="list_deliveries")
     async def list_deliveries(_: OperatorDep) -> DeliveriesOut:

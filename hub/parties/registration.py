@@ -80,7 +80,7 @@ class Registrar:
             platform = Platform(name=name, allowed_roles=orjson.dumps(allowed), created_at=tx.now)
             tx.add(platform)
             await tx.flush()
-            self._accept_token(tx, platform.id, token, registers=True)
+            self.accept_token(tx, platform.id, token, registers=True)
             tx.ring(DOORBELL)
         return platform.id, token
 
@@ -93,12 +93,12 @@ class Registrar:
         discovery = await self._call_back(platform_id, theirs)
         token = random_token(TOKEN_BYTES)
         async with self.db.tx() as tx:
-            platform = await _locked(tx, platform_id)
+            platform = await locked(tx, platform_id)
             if platform.status != INVITED:
                 raise MethodNotAllowed("you are registered already: use PUT")
-            await self._store_partner(tx, platform, discovery, theirs)
+            await self.store_partner(tx, platform, discovery, theirs)
             await tx.execute(delete(PlatformToken).where(col(PlatformToken.platform_id) == platform_id))
-            self._accept_token(tx, platform_id, token)
+            self.accept_token(tx, platform_id, token)
         return self.ours(token)
 
     async def replace(self, platform_id: str, presented: str, theirs: Credentials) -> Credentials:
@@ -113,10 +113,10 @@ class Registrar:
         discovery = await self._call_back(platform_id, theirs)
         token = random_token(TOKEN_BYTES)
         async with self.db.tx() as tx:
-            platform = await _locked(tx, platform_id)
+            platform = await locked(tx, platform_id)
             if platform.status not in (CONNECTED, OFFLINE):
                 raise MethodNotAllowed("you are not registered: use POST")
-            await self._store_partner(tx, platform, discovery, theirs)
+            await self.store_partner(tx, platform, discovery, theirs)
             keep = self.keys.digests(TOKEN_PURPOSE, presented)
             others = delete(PlatformToken).where(
                 col(PlatformToken.platform_id) == platform_id, col(PlatformToken.digest).not_in(keep)
@@ -127,13 +127,13 @@ class Registrar:
                 .where(col(PlatformToken.platform_id) == platform_id, col(PlatformToken.valid_until).is_(None))
                 .values(valid_until=tx.now + self.old_token_grace)
             )
-            self._accept_token(tx, platform_id, token)
+            self.accept_token(tx, platform_id, token)
         return self.ours(token)
 
     async def remove(self, platform_id: str) -> None:
         """A partner unregisters (DELETE): both sides stop at once. Raises `MethodNotAllowed` when it was not."""
         async with self.db.tx() as tx:
-            platform = await _locked(tx, platform_id)
+            platform = await locked(tx, platform_id)
             if platform.status not in (CONNECTED, OFFLINE):
                 raise MethodNotAllowed("you are not registered")
             platform.status, platform.credentials_token = SUSPENDED, None
@@ -157,7 +157,7 @@ class Registrar:
             platform = Platform(name=name, versions_url=versions_url, created_at=tx.now)
             tx.add(platform)
             await tx.flush()
-            self._accept_token(tx, platform.id, token_b, registers=True)
+            self.accept_token(tx, platform.id, token_b, registers=True)
             tx.ring(DOORBELL)
         addressee.set(platform.id)
         now, tie = self.clock.now, correlation_id.get()
@@ -168,16 +168,16 @@ class Registrar:
             )
             discovery = await self._call_back(platform.id, theirs)
             async with self.db.tx() as tx:
-                row = await _locked(tx, platform.id)
-                await self._store_partner(tx, row, discovery, theirs)
+                row = await locked(tx, platform.id)
+                await self.store_partner(tx, row, discovery, theirs)
                 await tx.execute(
                     update(PlatformToken).where(col(PlatformToken.platform_id) == platform.id).values(registers=False)
                 )
         except (OcpiError, PeerError) as error:
-            await self._forget(platform.id)
+            await self.withdraw(platform.id)
             raise UpstreamFailed(f"the partner could not be registered with: {error}") from error
         except BaseException:
-            await self._forget(platform.id)
+            await self.withdraw(platform.id)
             raise
         return platform.id
 
@@ -202,7 +202,8 @@ class Registrar:
             self.http, theirs.url, theirs.token, now=self.clock.now, correlation_id=correlation_id.get()
         )
 
-    async def _store_partner(self, tx: Tx, platform: Platform, discovery: Discovery, theirs: Credentials) -> None:
+    async def store_partner(self, tx: Tx, platform: Platform, discovery: Discovery, theirs: Credentials) -> None:
+        """Store who the partner is and what it offers. Raises `OcpiError` for roles that it cannot have."""
         endpoints = {f"{side}/{module}": url for (module, side), url in discovery.endpoints.items()}
         platform.status, platform.version = CONNECTED, discovery.version
         platform.versions_url, platform.endpoints = theirs.url, orjson.dumps(endpoints)
@@ -215,11 +216,13 @@ class Registrar:
         await clientinfo.tell(tx, platform.id)
         tx.ring(DOORBELL)
 
-    def _accept_token(self, tx: Tx, platform_id: str, token: str, *, registers: bool = False) -> None:
+    def accept_token(self, tx: Tx, platform_id: str, token: str, *, registers: bool = False) -> None:
+        """Let a partner present this token from now on."""
         digest = self.keys.digest(TOKEN_PURPOSE, token)
         tx.add(PlatformToken(digest=digest, platform_id=platform_id, registers=registers, created_at=tx.now))
 
-    async def _forget(self, platform_id: str) -> None:
+    async def withdraw(self, platform_id: str) -> None:
+        """Forget a partner with whom nothing was concluded, and its tokens."""
         async with self.db.tx() as tx:
             # The partner may be registering with token B at the moment, or have done so; or all is forgotten already.
             await tx.first(select(Platform).where(col(Platform.id) == platform_id).with_for_update())
@@ -309,7 +312,7 @@ async def settle_quirks(tx: Tx, platform_id: str, said: Mapping[str, Any], forgo
 
     Raises `NotFound` and `InvalidInput`.
     """
-    platform = await _locked(tx, platform_id)
+    platform = await locked(tx, platform_id)
     quirks = Quirks.of_json(orjson.loads(platform.quirks))
     try:
         for name in forgotten:
@@ -323,7 +326,8 @@ async def settle_quirks(tx: Tx, platform_id: str, said: Mapping[str, Any], forgo
     return quirks
 
 
-async def _locked(tx: Tx, platform_id: str) -> Platform:
+async def locked(tx: Tx, platform_id: str) -> Platform:
+    """A platform's row, locked. Raises `NotFound`."""
     platform = await tx.first(select(Platform).where(col(Platform.id) == platform_id).with_for_update())
     if platform is None:
         raise NotFound("no such platform")

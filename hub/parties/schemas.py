@@ -70,6 +70,12 @@ class PartnerOut(BaseModel):
     endpoints: list[str] = Field(description="What it implements, as SIDE/module.")
 
 
+class PartnerEndOut(BaseModel):
+    """The end of a registration, which is an end whether the partner knows of it or not."""
+
+    partner_took_note: bool = Field(description="Whether its platform answered. Nobody is told of an invitation.")
+
+
 class DeliveryOut(BaseModel):
     """How far one partner has been told of one module."""
 
