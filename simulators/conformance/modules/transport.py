@@ -26,7 +26,9 @@ async def token_unknown(session: Session) -> None:
 @rule("transport.invalid-json", "5", "a body that is no JSON is HTTP 400")
 async def invalid_json(session: Session) -> None:
     receivers = [module for module, side in session.peer.endpoints if side is Interface.RECEIVER]
-    module = "locations" if session.role == "CPO" else "tokens"
+    module = {"CPO": "locations", "EMSP": "tokens"}.get(session.role)
+    if module is None:
+        raise NotApplicable("what we play sends no objects")
     if module not in receivers:
         raise NotApplicable(f"the platform receives no {module}")
     url = session.peer.url(module, Interface.RECEIVER, *session.owner, session.id("BROKEN"))
