@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from csms.dialect import Dialect
-from csms.frames import Failure, Result, encode_call
+from csms.frames import Failure, Result, encode_call, encode_complaint
 from csms.schemas import SchemaViolation
 from csms.station import Command, CommandOutcome, CommandStatus
 from kit.ids import uuid7
@@ -95,9 +95,9 @@ class Calls:
         if answer is None:
             return CommandOutcome(CommandStatus.DISCONNECTED, "the connection ended before the answer")
         self._silent = 0
-        return self._outcome(command, action, answer)
+        return await self._outcome(command, action, answer)
 
-    def _outcome(self, command: Command, action: str, answer: Result | Failure) -> CommandOutcome:
+    async def _outcome(self, command: Command, action: str, answer: Result | Failure) -> CommandOutcome:
         if isinstance(answer, Failure):
             unknown = answer.code in ("NotImplemented", "NotSupported")
             status = CommandStatus.UNSUPPORTED if unknown else CommandStatus.FAILED
@@ -106,6 +106,9 @@ class Calls:
             try:
                 self._dialect.schemas.check_response(action, answer.payload)
             except SchemaViolation as violation:
+                if self._dialect.rules.has_sends:
+                    code = self._dialect.fault_codes[violation.fault]
+                    await self._send(encode_complaint(answer.id, code, violation.description))
                 return CommandOutcome(CommandStatus.FAILED, violation.description, answer.payload)
         return self._dialect.outcome(command, answer.payload)
 

@@ -9,6 +9,7 @@ from csms.frames import FrameRules
 from csms.schemas import Fault, Schemas
 from csms.station import Command, CommandOutcome, StationFact
 from csms.v16 import Ocpp16
+from csms.v21 import Ocpp21
 from csms.v201 import Ocpp201
 
 
@@ -67,5 +68,5 @@ class Dialect(Protocol):
         ...
 
 
-DIALECTS: Mapping[str, Dialect] = {dialect.subprotocol: dialect for dialect in (Ocpp201(), Ocpp16())}
+DIALECTS: Mapping[str, Dialect] = {dialect.subprotocol: dialect for dialect in (Ocpp21(), Ocpp201(), Ocpp16())}
 """By subprotocol, the newest first: what both sides know is chosen in this order."""

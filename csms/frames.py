@@ -4,13 +4,13 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import orjson
 
-CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
+CALL, CALL_RESULT, CALL_ERROR, CALL_RESULT_ERROR, SEND = 2, 3, 4, 5, 6
 MAX_ID_LENGTH = 36
 _MAX_ACTION_LENGTH = 64
 _MAX_DESCRIPTION_LENGTH = 255
@@ -20,17 +20,19 @@ _MAX_DESCRIPTION_LENGTH = 255
 class FrameRules:
     """Where the versions differ: the words for a malformed frame, and the id that answers a frame without one.
 
-    None says that such a frame is ignored.
+    None says that such a frame is ignored. `has_sends`: requests without an answer, and errors that answer an answer.
     """
 
     malformed: str
     unreadable_id: str | None
     unreadable: str
     unknown_type: str | None
+    has_sends: bool = False
 
 
 RULES_16 = FrameRules("FormationViolation", None, "FormationViolation", None)
 RULES_2 = FrameRules("FormatViolation", "-1", "RpcFrameworkError", "MessageTypeNotSupported")
+RULES_21 = replace(RULES_2, has_sends=True)
 
 
 class Call(NamedTuple):
@@ -56,7 +58,23 @@ class Failure(NamedTuple):
     description: str
 
 
-Frame = Call | Result | Failure
+class Send(NamedTuple):
+    """A request that is not answered, whatever comes of it (OCPP 2.1)."""
+
+    id: str
+    action: str
+    payload: dict[str, Any]
+
+
+class Complaint(NamedTuple):
+    """The station could not use our answer to its request (OCPP 2.1, CALLRESULTERROR)."""
+
+    id: str
+    code: str
+    description: str
+
+
+Frame = Call | Result | Failure | Send | Complaint
 
 
 class FrameError(Exception):
@@ -87,21 +105,39 @@ def decode(data: bytes | str, rules: FrameRules) -> Frame:
             return Result(call_id, message[2])
         return Failure(call_id, rules.malformed, "a malformed result")
     if kind == CALL_ERROR and isinstance(kind, int):
-        return Failure(call_id, _text(message, 2, "GenericError", 64), _text(message, 3, "", _MAX_DESCRIPTION_LENGTH))
+        return Failure(call_id, *_error(message))
+    if rules.has_sends and kind == SEND and isinstance(kind, int):
+        return _send(call_id, message)
+    if rules.has_sends and kind == CALL_RESULT_ERROR and isinstance(kind, int):
+        return Complaint(call_id, *_error(message))
     answer = encode_error(call_id, rules.unknown_type, "unknown message type") if rules.unknown_type else None
     raise FrameError("unknown message type", answer)
 
 
 def _call(call_id: str, message: list[Any], rules: FrameRules) -> Call:
+    fault = _fault_of_request(message)
+    if fault is not None:
+        raise FrameError(fault, encode_error(call_id, rules.malformed, fault))
+    return Call(call_id, message[2], message[3])
+
+
+def _send(call_id: str, message: list[Any]) -> Send:
+    fault = _fault_of_request(message)
+    if fault is not None:
+        raise FrameError(fault, None)
+    return Send(call_id, message[2], message[3])
+
+
+def _fault_of_request(message: list[Any]) -> str | None:
     if len(message) != 4:
-        description = "a call has four elements"
-    elif not isinstance(message[2], str) or not 0 < len(message[2]) <= _MAX_ACTION_LENGTH:
-        description = "the action is no name"
-    elif not isinstance(message[3], dict):
-        description = "the payload is no object"
-    else:
-        return Call(call_id, message[2], message[3])
-    raise FrameError(description, encode_error(call_id, rules.malformed, description))
+        return "a request has four elements"
+    if not isinstance(message[2], str) or not 0 < len(message[2]) <= _MAX_ACTION_LENGTH:
+        return "the action is no name"
+    return None if isinstance(message[3], dict) else "the payload is no object"
+
+
+def _error(message: list[Any]) -> tuple[str, str]:
+    return _text(message, 2, "GenericError", 64), _text(message, 3, "", _MAX_DESCRIPTION_LENGTH)
 
 
 def _unreadable(description: str, rules: FrameRules) -> FrameError:
@@ -134,6 +170,11 @@ def encode_result(call_id: str, payload: Mapping[str, Any]) -> bytes:
 def encode_error(call_id: str, code: str, description: str) -> bytes:
     """An error as the answer to a request; the description is cut to what the protocol allows."""
     return orjson.dumps([CALL_ERROR, call_id, code, description[:_MAX_DESCRIPTION_LENGTH], {}])
+
+
+def encode_complaint(call_id: str, code: str, description: str) -> bytes:
+    """An error that tells the station what is wrong with its answer to a request of ours (OCPP 2.1)."""
+    return orjson.dumps([CALL_RESULT_ERROR, call_id, code, description[:_MAX_DESCRIPTION_LENGTH], {}])
 
 
 def _exact(value: object) -> object:

@@ -56,11 +56,15 @@ class Schemas:
         self._request_suffix = request_suffix
         names = {entry.name.removesuffix(".json") for entry in self._folder.iterdir()}
         self.actions = frozenset(name.removesuffix("Response") for name in names if name.endswith("Response"))
+        self.sends: frozenset[str] = frozenset()
+        if request_suffix:
+            self.sends = frozenset(name for name in names if not name.endswith(("Request", "Response")))
+        """The actions of requests that are not answered; their schemas have no suffix."""
         self._validators: dict[str, jsonschema_rs.Validator] = {}
 
     def check_request(self, action: str, payload: dict[str, Any]) -> tuple[Violation, ...]:
         """The tolerable violations of a request. Raises `SchemaViolation`. Nulls are removed from the payload."""
-        return self._check(action + self._request_suffix, payload)
+        return self._check(action if action in self.sends else action + self._request_suffix, payload)
 
     def check_response(self, action: str, payload: dict[str, Any]) -> tuple[Violation, ...]:
         """The same for the answer to a request."""
@@ -108,6 +112,12 @@ def schemas_16() -> Schemas:
 def schemas_201() -> Schemas:
     """OCPP 2.0.1."""
     return Schemas("v201", "Request")
+
+
+@cache
+def schemas_21() -> Schemas:
+    """OCPP 2.1."""
+    return Schemas("v21", "Request")
 
 
 def _tolerable(error: jsonschema_rs.ValidationError) -> bool:

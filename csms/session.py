@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from csms.backoffice import Admission, Authorization, AuthorizationStatus, AuthorizeRequest, Backoffice
 from csms.calls import Calls
 from csms.dialect import Dialect
-from csms.frames import Call, FrameError, decode, encode_error, encode_result
+from csms.frames import Call, Complaint, FrameError, Send, decode, encode_error, encode_result
 from csms.recorder import Recorder
 from csms.schemas import Fault, SchemaViolation
 from csms.state import StationState
@@ -110,7 +110,7 @@ class Session:
         self._backoffice = services.backoffice
         self._clock = services.clock
         self._limits = services.limits
-        self._lane: deque[Call] = deque()
+        self._lane: deque[Call | Send] = deque()
         self._has_room: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._worker: asyncio.Task[None] | None = None
@@ -142,6 +142,10 @@ class Session:
                 self._bad = 0
                 if isinstance(frame, Call):
                     await self._on_call(frame)
+                elif isinstance(frame, Send):
+                    await self._on_send(frame)
+                elif isinstance(frame, Complaint):
+                    log.warning("csms answer not understood", station_id=self.station_id, code=frame.code)
                 else:
                     self._calls.on_answer(frame)
         except ConnectionClosed:
@@ -199,17 +203,28 @@ class Session:
             await self._send(encode_result(call.id, {"currentTime": utc_text(self._clock.now())}))
         elif action not in self._dialect.understood:
             await self._send(_not_understood(call, self._dialect))
+        elif action in self._dialect.schemas.sends:
+            await self._send(encode_error(call.id, "NotSupported", "this is sent without being answered"))
         elif action == "Authorize" and self._asking < self._limits.authorizations:
             await self._aside(self._serve(call))
         else:
-            if len(self._lane) >= self._limits.lane:
-                self._has_room = asyncio.get_running_loop().create_future()
-                await self._has_room
-            self._lane.append(call)
-            if self._worker is None:
-                self._worker = self._spawn(self._work())
-            else:
-                self._wake()
+            await self._line_up(call)
+
+    async def _on_send(self, frame: Send) -> None:
+        """Nobody waits for an answer; what is not meant to be sent so is ignored."""
+        if frame.action in self._dialect.schemas.sends & self._dialect.understood:
+            await self._line_up(frame)
+
+    async def _line_up(self, request: Call | Send) -> None:
+        """Put a request at the end of the lane, as soon as there is room."""
+        if len(self._lane) >= self._limits.lane:
+            self._has_room = asyncio.get_running_loop().create_future()
+            await self._has_room
+        self._lane.append(request)
+        if self._worker is None:
+            self._worker = self._spawn(self._work())
+        else:
+            self._wake()
 
     async def _work(self) -> None:
         """Serve the lane until the connection has ended and the lane is empty."""
@@ -239,21 +254,24 @@ class Session:
     def _asked(self, _task: "asyncio.Task[None]") -> None:
         self._asking -= 1
 
-    async def _serve(self, call: Call) -> None:
-        """Handle a call and send what answers it, unless a task does so later."""
+    async def _serve(self, request: Call | Send) -> None:
+        """Handle a request and send what answers it, unless a task does so later."""
         try:
-            answer = await self._handle(call)
+            answer = await self._handle(request)
         except SchemaViolation as violation:
             code = self._dialect.fault_codes[violation.fault]
-            await self._send(encode_error(call.id, code, violation.description))
+            reply = encode_error(request.id, code, violation.description)
         except Exception:
-            log.exception("csms call failed", station_id=self.station_id, action=call.action)
-            await self._send(encode_error(call.id, "InternalError", "the central system failed"))
+            log.exception("csms call failed", station_id=self.station_id, action=request.action)
+            reply = encode_error(request.id, "InternalError", "the central system failed")
         else:
-            if answer is not None:
-                await self._send(encode_result(call.id, answer))
+            if answer is None:
+                return
+            reply = encode_result(request.id, answer)
+        if isinstance(request, Call):
+            await self._send(reply)
 
-    async def _handle(self, call: Call) -> dict[str, Any] | None:
+    async def _handle(self, call: Call | Send) -> dict[str, Any] | None:
         dialect, fact = self._dialect, self._read(call)
         match fact:
             case TransactionFact():
@@ -271,7 +289,7 @@ class Session:
             case PlainlyAnswered():
                 return dict(fact.answer)
 
-    def _read(self, call: Call) -> StationFact:
+    def _read(self, call: Call | Send) -> StationFact:
         """What a call says. Raises `SchemaViolation`."""
         violations = self._dialect.schemas.check_request(call.action, call.payload)
         if not violations:
@@ -283,7 +301,7 @@ class Session:
             # Only the first violations are judged; beyond them there may be one that is not harmless.
             raise SchemaViolation(Fault.UNREADABLE, "the payload cannot be understood") from None
 
-    async def _record(self, call: Call, fact: TransactionFact) -> dict[str, Any] | None:
+    async def _record(self, call: Call | Send, fact: TransactionFact) -> dict[str, Any] | None:
         """Store a fact, then answer: at once when the verdict on its token is there, later when it takes its time."""
         asking: asyncio.Task[Authorization] | None = None
         verdict = None
@@ -307,7 +325,7 @@ class Session:
         return await self._ask(AuthorizeRequest(self.station_id, fact.evse_id, token, kind))
 
     async def _answer_with_verdict(
-        self, call: Call, fact: TransactionFact, transaction_id: int | None, asking: asyncio.Task[Authorization]
+        self, call: Call | Send, fact: TransactionFact, transaction_id: int | None, asking: asyncio.Task[Authorization]
     ) -> None:
         verdict = await asking
         if transaction_id is not None:

@@ -1,4 +1,7 @@
-"""OCPP 2.0.1 payloads to facts and commands to payloads. Pure; payloads are what `csms.schemas` let pass."""
+"""OCPP 2.0.1 payloads to facts and commands to payloads. Pure; payloads are what `csms.schemas` let pass.
+
+`csms.v21` builds on it: of what the two share, 2.1 changes nothing.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -8,7 +11,7 @@ from typing import Any
 from csms.backoffice import Authorization, AuthorizationStatus
 from csms.frames import RULES_2
 from csms.meters import begin_register_wh, end_register_wh, instant, number, sample
-from csms.schemas import Fault, schemas_201
+from csms.schemas import Fault, Schemas, schemas_201
 from csms.station import (
     AuthorizeAsked,
     Booted,
@@ -110,6 +113,8 @@ class Ocpp201:
 
     subprotocol = SUBPROTOCOL
     rules = RULES_2
+    plain: Mapping[str, Mapping[str, Any]] = _PLAIN
+    """What changes nothing here, and the answer to it."""
     fault_codes: Mapping[Fault, str] = {
         Fault.MISSING: "OccurrenceConstraintViolation",
         Fault.WRONG_TYPE: "TypeConstraintViolation",
@@ -118,7 +123,7 @@ class Ocpp201:
     }
 
     def __init__(self) -> None:
-        self.schemas = schemas_201()
+        self.schemas = self._schemas()
         self._readers: Mapping[str, Callable[[dict[str, Any]], StationFact]] = {
             "BootNotification": _booted,
             "StatusNotification": _status,
@@ -126,12 +131,15 @@ class Ocpp201:
             "TransactionEvent": _transaction,
             "MeterValues": _metered,
         }
-        self.understood = frozenset((*self._readers, *_PLAIN, "Heartbeat"))
+        self.understood = frozenset((*self._readers, *self.plain, "Heartbeat"))
+
+    def _schemas(self) -> Schemas:
+        return schemas_201()
 
     def fact(self, action: str, payload: dict[str, Any]) -> StationFact:
         """What a request of a station says. Raises `SchemaViolation` for numbers out of range."""
         reader = self._readers.get(action)
-        return PlainlyAnswered(_PLAIN[action]) if reader is None else reader(payload)
+        return PlainlyAnswered(self.plain[action]) if reader is None else reader(payload)
 
     def boot_answer(self, now: datetime, interval_s: int) -> dict[str, Any]:
         """The answer to BootNotification."""

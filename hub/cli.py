@@ -176,7 +176,7 @@ def simulate_station(
     station_id: Annotated[str, typer.Argument(help="The station's id.")],
     url: Annotated[str, typer.Option(help="Where it connects to, without its id.")] = "ws://localhost:9000/ocpp",
     password: Annotated[str, typer.Option(envvar="PLUGBRIDGE_STATION_PASSWORD", help="HTTP Basic password.")] = "",
-    protocol: Annotated[str, typer.Option(help="ocpp1.6 or ocpp2.0.1.")] = "ocpp1.6",
+    protocol: Annotated[str, typer.Option(help="ocpp1.6, ocpp2.0.1 or ocpp2.1.")] = "ocpp1.6",
     tap: Annotated[str | None, typer.Option(help="Tap this card once connected, charge, and end.")] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""A simulated charging station: OCPP 1.6 or 2.0.1 over a real WebSocket, with an offline queue as real ones have."""
+"""A simulated charging station: OCPP 1.6, 2.0.1 or 2.1 over a real WebSocket, offline queue included."""
 
 from simulators.station.evse import Evse, Vehicle
 from simulators.station.presence import CONNECTION_FAILURES

@@ -22,6 +22,7 @@ class Version:
 VERSIONS: dict[str, Version] = {
     "ocpp1.6": Version(Words16(), "v16", "FormationViolation"),
     "ocpp2.0.1": Version(Words201(), "v201", "FormatViolation"),
+    "ocpp2.1": Version(Words201(), "v21", "FormatViolation"),
 }
 
 

@@ -1,4 +1,4 @@
-"""OCPP 2.0.1 as a station speaks it."""
+"""OCPP 2.0.1 and 2.1 as a station speaks them."""
 
 from datetime import datetime
 

@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 from csms.frames import (
     RULES_2,
     RULES_16,
+    RULES_21,
     Call,
+    Complaint,
     Failure,
     FrameError,
     FrameRules,
     Result,
+    Send,
     decode,
     encode_call,
     encode_error,
@@ -35,6 +38,17 @@ def test_a_call_a_result_and_an_error_are_read(rules: FrameRules) -> None:
     assert decode(b'[2,"1","Heartbeat",{}]', rules) == Call("1", "Heartbeat", {})
     assert decode('[3,"1",{"a":1}]', rules) == Result("1", {"a": 1})
     assert decode(b'[4,"1","NotSupported","no",{}]', rules) == Failure("1", "NotSupported", "no")
+
+
+def test_what_is_not_answered_is_read_where_the_version_knows_it() -> None:
+    sent, complaint = b'[6,"1","NotifyPeriodicEventStream",{"id":1}]', b'[5,"1","FormatViolation","no",{}]'
+    assert decode(sent, RULES_21) == Send("1", "NotifyPeriodicEventStream", {"id": 1})
+    assert decode(complaint, RULES_21) == Complaint("1", "FormatViolation", "no")
+    for data in (sent, complaint):
+        assert answer_of(data, RULES_2) == [4, "1", "MessageTypeNotSupported"]
+        assert answer_of(data, RULES_16) is None
+    for broken in (b'[6,"1","NotifyPeriodicEventStream"]', b'[6,"1",["x"],{}]', b'[6,"1","X",7]'):
+        assert answer_of(broken, RULES_21) is None, "nobody waits for an answer"
 
 
 @BOTH
@@ -124,7 +138,7 @@ def surely_read(data: bytes | str, rules: FrameRules) -> None:
     except FrameError as error:
         answer = error.answer
     else:
-        assert isinstance(frame, Call | Result | Failure)
+        assert isinstance(frame, Call | Result | Failure | Send | Complaint)
     assert answer is None or orjson.loads(answer)[0] == 4
 
 
@@ -132,6 +146,7 @@ def surely_read(data: bytes | str, rules: FrameRules) -> None:
 def test_any_bytes_have_a_typed_outcome(data: bytes) -> None:
     surely_read(data, RULES_16)
     surely_read(data, RULES_2)
+    surely_read(data, RULES_21)
 
 
 @given(st.lists(st.sampled_from([2, 3, 4, 5, 6, 2.0, True, "x", "Heartbeat", {}, [], None]) | json_values, max_size=6))

@@ -10,7 +10,7 @@ from tests.journeys.network import Network, eventually
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize("protocol", ["ocpp1.6", "ocpp2.0.1"])
+@pytest.mark.parametrize("protocol", ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"])
 async def test_our_driver_taps_at_our_charger_and_a_priced_cdr_is_stored(network: Network, protocol: str) -> None:
     await network.publish()
     await network.send("POST", "/tokens", {"uid": "04AABBCCDD"}, expect=201)

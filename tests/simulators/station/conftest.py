@@ -24,7 +24,7 @@ from simulators.station import SimulatedStation
 Json = dict[str, Any]
 PASSWORD = "a-charger's-password"
 NOW = "2026-01-01T00:00:00Z"
-PROTOCOLS = ("ocpp1.6", "ocpp2.0.1")
+PROTOCOLS = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
 
 
 def check(protocol: str, name: str, payload: Json) -> None:

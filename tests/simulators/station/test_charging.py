@@ -103,7 +103,7 @@ async def test_taking_the_plug_out_ends_the_transaction(central: Any, make: Made
     charging = await station.start("04AABBCC")
     await station.unplug()
     assert charging.stop_reason is StopReason.EV_DISCONNECTED
-    last = central.calls[-2 if protocol == "ocpp2.0.1" else -3][1]
+    last = central.calls[-2 if protocol != "ocpp1.6" else -3][1]
     assert last.get("reason") == "EVDisconnected" or last["transactionInfo"]["stoppedReason"] == "EVDisconnected"
 
 

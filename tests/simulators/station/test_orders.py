@@ -30,7 +30,7 @@ async def test_a_remote_start_charges_until_the_remote_stop(
     assert (await central.ask(*start_order(protocol, evse_id)))[2] == {"status": "Accepted"}
     charging = await eventually(lambda: station.charging.get(1))
     await eventually(lambda: charging.energy_wh > 0)
-    if protocol == "ocpp2.0.1":
+    if protocol != "ocpp1.6":
         started = central.payloads("TransactionEvent")[0]
         assert started["transactionInfo"]["remoteStartId"] == 77
         assert started["idToken"] == {"idToken": "REMOTE1", "type": "Central"}
@@ -81,7 +81,7 @@ async def test_a_reset_ends_what_runs_and_boots_again(
     assert (await central.ask("Reset", {"type": kind}))[2] == {"status": "Accepted"}
     await eventually(lambda: central.connections == 2 and central.actions().count("BootNotification") == 2)
     assert charging.stop_reason is reason
-    if protocol == "ocpp2.0.1":
+    if protocol != "ocpp1.6":
         assert central.payloads("BootNotification")[1]["reason"] == "RemoteReset"
 
 
@@ -103,7 +103,7 @@ async def test_messages_are_sent_when_they_are_asked_for(
     station = make(protocol)
     await station.connect()
     await station.start("04AABBCC")
-    sent = "TransactionEvent" if (protocol, message) == ("ocpp2.0.1", "MeterValues") else message
+    sent = "TransactionEvent" if protocol != "ocpp1.6" and message == "MeterValues" else message
     before = central.actions().count(sent)
     assert (await central.ask("TriggerMessage", {"requestedMessage": message}))[2] == {"status": "Accepted"}
     await eventually(lambda: central.actions().count(sent) > before)
