@@ -15,7 +15,7 @@ from hub.starts.lifecycle import Happening, StartMethod
 from hub.starts.service import Asked
 from hub.starts.tables import Start
 from hub.stations.service import Place
-from hub.stations.tables import StationEvse, by_evse_uid
+from hub.stations.tables import by_evse_uid
 from hub.tokens.flows import Authorization
 from hub.tokens.whitelist import Verdict
 from kit.log import get
@@ -98,7 +98,8 @@ class CommandHandlers:
                     continue
                 evse = await by_evse_uid(tx, *_split(cpo), session.body()["evse_uid"])
                 if evse is not None:
-                    self._enqueue(tx, call, command.response_url, cpo, evse, session.transaction_id)
+                    charger = (evse.station_id, evse.evse_id)
+                    self._enqueue(tx, call, command.response_url, cpo, charger, session.transaction_id)
                     return self._response("ACCEPTED")
         return self._response("UNKNOWN_SESSION")
 
@@ -107,12 +108,12 @@ class CommandHandlers:
         command = call.model(UnlockConnector)
         visible = caller(call).viewer_of("locations").visible
         async with self._db.tx() as tx:
-            for cpo in self._own_cpos:
-                evse = await by_evse_uid(tx, *_split(cpo), command.evse_uid)
-                if evse is not None and visible.shows(cpo, command.location_id):
-                    self._enqueue(tx, call, command.response_url, cpo, evse, None)
-                    return self._response("ACCEPTED")
-        raise UnknownLocation("no such EVSE of ours")
+            place, station_id, evse_id = await self._place(tx, command)
+            cpo = f"{place.country_code}*{place.party_id}"
+            if not visible.shows(cpo, place.location_id):
+                raise UnknownLocation("no such location, or no charger there")
+            self._enqueue(tx, call, command.response_url, cpo, (station_id, evse_id), None)
+        return self._response("ACCEPTED")
 
     async def unsupported(self, call: Call) -> Answer:
         """Reservations are not offered here, and the answer says so."""
@@ -130,7 +131,7 @@ class CommandHandlers:
         log.info("command_result", command=call.path["command"], start_id=call.path["uid"], result=str(result.result))
         return Answer()
 
-    async def _place(self, tx: Tx, command: StartSession) -> tuple[Place, str, int]:
+    async def _place(self, tx: Tx, command: StartSession | UnlockConnector) -> tuple[Place, str, int]:
         """The place and station that a command means. Raises `UnknownLocation`."""
         for cpo in self._own_cpos:
             country_code, party_id = _split(cpo)
@@ -147,12 +148,12 @@ class CommandHandlers:
         raise UnknownLocation("no such location, or no charger there")
 
     def _enqueue(
-        self, tx: Tx, call: Call, response_url: str, cpo: str, evse: StationEvse, transaction_id: int | None
+        self, tx: Tx, call: Call, response_url: str, cpo: str, charger: tuple[str, int], transaction_id: int | None
     ) -> None:
         """Have a command carried out once: one that may have reached the charger is not repeated."""
         payload = {
-            "station_id": evse.station_id,
-            "evse_id": evse.evse_id,
+            "station_id": charger[0],
+            "evse_id": charger[1],
             "transaction_id": transaction_id,
             "asked_by": caller(call).peer.id,
             "response_url": response_url,

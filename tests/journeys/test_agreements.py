@@ -134,6 +134,8 @@ async def test_our_own_chargers_obey_those_alone_who_have_an_agreement(cast: Cas
     await cast.agree("NL*PLB/DE*EMS/locations/LOC1", False)
     assert await station.authorize(TOKEN["uid"]) != NeutralAnswer.ACCEPTED
     assert await emsp.code("POST", "receiver/commands/START_SESSION", command) == (200, 2003)
+    elsewhere = {**unlock, "location_id": "SOMEWHERE"}
+    assert await emsp.code("POST", "receiver/commands/UNLOCK_CONNECTOR", elsewhere) == (200, 2003), "it is not there"
     await cast.agree("NL*PLB/DE*EMS/locations/LOC1")
     assert await emsp.code("POST", "receiver/commands/START_SESSION", command) == (200, 1000)
 
