@@ -240,10 +240,13 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         keys=keys,
         starter=starter,
         directory=directory,
+        clients=clients,
         send=temper.deliver,
         sources=sources,
     )
-    schedule.wire(facts, settings=settings, starter=starter, registrar=registrar, presence=presence)
+    schedule.wire(
+        facts, settings=settings, starter=starter, registrar=registrar, presence=presence, directory=directory
+    )
     live_sessions = LiveSessions(db, clock, interval_s=settings.session_update_interval_s)
     csms = CentralSystem(
         db,

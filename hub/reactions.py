@@ -6,6 +6,7 @@ StartRequested           → the charger, ours or a partner's, is told to start
 starts.post_result       → a partner learns what came of its command
 starts.command_for_partner → a partner's STOP_SESSION or UNLOCK_CONNECTOR reaches our charger
 parties.redeliver        → an object that a partner refused is offered again
+parties.read_hub         → whom a partner hub reaches is read from its list
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from collections.abc import Mapping
 from csms.events import ConnectorStatusChanged, TransactionChanged
 from csms.station import ConnectorStatus
 from hub.locations import service as locations
+from hub.parties import hub_reading
+from hub.parties.clients import Clients
 from hub.parties.directory import Directory
 from hub.parties.moves import REDELIVER
 from hub.parties.outbox import Sender, Source
@@ -50,6 +53,7 @@ def wire(
     keys: KeyRing,
     starter: Starter,
     directory: Directory,
+    clients: Clients,
     send: Sender,
     sources: Mapping[str, Source],
 ) -> None:
@@ -66,6 +70,7 @@ def wire(
     reactions.job(starts.POST_RESULT, starter.post_result)
     reactions.job(COMMAND_FOR_PARTNER, starter.command_for_partner)
     reactions.job(REDELIVER, redeliver(directory, sources, send))
+    reactions.job(hub_reading.READ, hub_reading.reader(directory, clients))
 
 
 async def show_status(tx: Tx, event: ConnectorStatusChanged) -> None:

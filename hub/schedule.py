@@ -6,6 +6,7 @@ every 30 s   partners of whom nothing was heard for too long are asked whether t
 every 60 s   registrations with partners that a dying process left unfinished are forgotten
 every 60 s   idempotency keys past their time are forgotten
 every 5 min  messages past their time are deleted from the message log
+every 24 h   whom partner hubs reach is read from their lists
 every hour   reservations and charging profiles between partners that are long over are forgotten
 """
 
@@ -13,7 +14,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from hub.parties import profile_setters, reservations
+from hub.parties import hub_reading, profile_setters, reservations
+from hub.parties.directory import Directory
 from hub.parties.message_log import forgetter
 from hub.parties.presence import Presence
 from hub.parties.registration import Registrar
@@ -26,11 +28,18 @@ from kit.tx import Database
 
 
 def wire(
-    reactions: Reactions, *, settings: Settings, starter: Starter, registrar: Registrar, presence: Presence
+    reactions: Reactions,
+    *,
+    settings: Settings,
+    starter: Starter,
+    registrar: Registrar,
+    presence: Presence,
+    directory: Directory,
 ) -> None:
     """Register every schedule."""
     reactions.every("parties.probe", timedelta(seconds=30), presence.probe)
     reactions.every("parties.forget_unfinished", timedelta(seconds=60), registrar.forget_unfinished)
+    reactions.every("parties.read_hubs", timedelta(hours=24), hub_reading.daily(directory))
     reactions.every("starts.expire", timedelta(seconds=30), starter.expire)
     reactions.every("tokens.forget_routes", timedelta(hours=1), routes.forget_expired)
     reactions.every("idempotency.forget", timedelta(seconds=60), _forget_keys)

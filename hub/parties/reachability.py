@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 
+import orjson
 from sqlalchemy import select, update
 from sqlmodel import col
 
-from hub.parties import clientinfo, pulls
+from hub.parties import clientinfo, hub_reading, pulls
 from hub.parties.changes import Cursor
 from hub.parties.directory import DOORBELL
 from hub.parties.lanes import lock_all
@@ -31,6 +32,8 @@ async def note_reached(tx: Tx, platform_id: str, *, we_were_away_after: timedelt
         await lock_all(tx, platform_id)
         await tx.execute(update(Cursor).where(col(Cursor.platform_id) == platform_id).values(retry_at=None, failures=0))
         await clientinfo.tell(tx, platform_id)
+        if hub_reading.LIST in orjson.loads(platform.endpoints):
+            hub_reading.ask(tx, platform_id)
         tx.ring(DOORBELL)
 
 

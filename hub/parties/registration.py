@@ -15,7 +15,7 @@ import orjson
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlmodel import col
 
-from hub.parties import clientinfo, pulls
+from hub.parties import clientinfo, hub_reading, pulls
 from hub.parties.audience import AUDIENCE_ROLES
 from hub.parties.changes import Cursor
 from hub.parties.directory import DOORBELL, TOKEN_PURPOSE
@@ -214,6 +214,8 @@ class Registrar:
         await open_cursors(tx, platform.id, list(AUDIENCE_ROLES))
         await pulls.open_pulls(tx, platform.id, pulls.pullable(endpoints, [role.role.value for role in theirs.roles]))
         await clientinfo.tell(tx, platform.id)
+        if hub_reading.LIST in endpoints and any(role.role is WireRole.HUB for role in theirs.roles):
+            hub_reading.ask(tx, platform.id)
         tx.ring(DOORBELL)
 
     def accept_token(self, tx: Tx, platform_id: str, token: str, *, registers: bool = False) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from hub.parties import hub_reading
 from simulators.partner.partner import Partner
 from tests.journeys.network import Json, Network, eventually
 from tests.journeys.peers import STAMP, Ocpi, Stranger, addressed, credentials, stranger, success
@@ -93,6 +94,30 @@ async def test_a_partner_hub_tells_whom_it_reaches_and_messages_go_there(
     hub.seen.clear()
     await sender.send("GET", "receiver/locations/DE/EMS/L1", headers=headers)
     assert [(seen.path, seen.headers["ocpi-to-party-id"]) for seen in hub.seen] == [("/locations/DE/EMS/L1", "FAR")]
+
+
+async def test_whom_a_partner_hub_reaches_is_read_from_its_list_and_what_is_gone_is_forgotten(network: Network) -> None:
+    hub: Partner = await network.partner("HUB", "FR*HUB")
+    [partner] = await network.get("/partners")
+
+    async def reached() -> set[str]:
+        rows = await network.get(f"/partners/{partner['id']}/reachable-parties")
+        return {f"{row['party']} {row['role']}" for row in rows}
+
+    async def all_of_them() -> bool:
+        return await reached() == {"NL*HCP CPO", "NL*HEM EMSP"}
+
+    await eventually(all_of_them)
+    del hub.state.clients["NL*HEM*EMSP"]
+    hub.state.clients["bad"] = {**hub.state.clients["NL*HCP*CPO"], "role": 7}
+    hub.state.clients["home"] = {**hub.state.clients["NL*HCP*CPO"], "party_id": "PLB"}
+    async with network.up.hub.db.tx() as tx:
+        hub_reading.ask(tx, partner["id"])
+
+    async def one_is_gone() -> bool:
+        return await reached() == {"NL*HCP CPO"}
+
+    await eventually(one_is_gone)
 
 
 async def test_a_hub_does_not_take_over_parties_that_have_a_home(network: Network, others: AsyncExitStack) -> None:
