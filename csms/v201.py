@@ -289,7 +289,7 @@ def _reading(value: Mapping[str, Any]) -> Reading:
             raw.append(one)
             continue
         if "signedMeterValue" in one:
-            raw.append(one["signedMeterValue"])
+            raw.append({**without_none(context=get("context")), **one["signedMeterValue"]})
         samples.append(
             sample(
                 measured.scaleb(int(multiplier)) if multiplier else measured,

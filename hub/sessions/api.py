@@ -1,15 +1,16 @@
 """Operator API: sessions and CDRs."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from sqlalchemy import func, select
 from sqlmodel import col
 
 from auth.guards import AdminDep, OperatorDep
+from csms.signed import check
 from hub.sessions import service
-from hub.sessions.schemas import CdrDisputeOut, CdrOut, SessionOut
+from hub.sessions.schemas import CdrDisputeOut, CdrOut, SessionOut, SignedValueOut
 from hub.sessions.tables import Cdr, CdrDispute, Session, own_session
 from kit.errors import NotFound
 from kit.paging import Page, PageParams, Paging
@@ -35,6 +36,18 @@ def router(db: Database) -> APIRouter:
                 raise NotFound("no such session of ours")
             await service.release(tx, row)
             return SessionOut.of(row)
+
+    @routes.get("/sessions/{session_id}/signed-values", operation_id="list_signed_values")
+    async def list_signed_values(
+        session_id: str, _: OperatorDep, public_key: Annotated[str | None, Query(max_length=2_000)] = None
+    ) -> list[SignedValueOut]:
+        """The signed meter values of a session of ours, verified: by the given key, else by the one that came along."""
+        async with db.read() as tx:
+            row = await own_session(tx, session_id)
+            if row is None or row.transaction_id is None:
+                raise NotFound("no such session of ours")
+            values = await service.signed_values_of(tx, row.transaction_id)
+        return [SignedValueOut.of(value, check(value, public_key)) for value in values]
 
     @routes.get("/cdrs", operation_id="list_cdrs")
     async def list_cdrs(_: OperatorDep, paging: Paging) -> Page[CdrOut]:

@@ -10,12 +10,14 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from csms.signed import SignedValue
 from hub.locations import tree
 from ocpi.datetimes import format_datetime
 
 Json = dict[str, Any]
 
 HOUR_S = Decimal(3600)
+LONGEST_SIGNED_VALUE, LONGEST_PUBLIC_KEY = 5_000, 512
 _FOUR_DECIMALS = Decimal("0.0001")
 
 
@@ -122,6 +124,27 @@ def cdr(facts: Facts, course: Course, *, cdr_id: str, costs: Mapping[str, Json],
     }
     if facts.authorization_reference is not None:
         body["authorization_reference"] = facts.authorization_reference
+    return body
+
+
+def signed_data(values: Sequence[SignedValue]) -> Json | None:
+    """The signed meter values of a session as a CDR carries them, to the letter (OCPI 2.2.1, mod_cdrs, SignedData).
+
+    A CDR has room for one format, and for values of so many characters: the others stay with the operator. None
+    without any.
+    """
+    fitting = [value for value in values if 0 < len(value.text) <= LONGEST_SIGNED_VALUE]
+    if not fitting:
+        return None
+    encoding = fitting[0].encoding
+    alike = [value for value in fitting if value.encoding == encoding]
+    key = next((value.public_key for value in alike if value.public_key), None)
+    body: Json = {"encoding_method": (encoding or "unknown")[:36]}
+    if key is not None and len(key) <= LONGEST_PUBLIC_KEY:
+        body["public_key"] = key
+    body["signed_values"] = [
+        {"nature": value.nature.value, "plain_data": value.plain, "signed_data": value.text} for value in alike
+    ]
     return body
 
 

@@ -7,7 +7,40 @@ from typing import Any, Self
 import orjson
 from pydantic import BaseModel, Field
 
+from csms.signed import Checked, SignedValue, Verdict
 from hub.sessions.tables import Cdr, CdrDispute, Session
+
+
+class SignedValueOut(BaseModel):
+    """A signed meter value, to the letter, and what is known of its signature."""
+
+    at: datetime | None
+    nature: str = Field(description="Start, End or Intermediate.")
+    encoding: str = Field(description="The format, OCMF for one; empty when nobody said.")
+    text: str
+    public_key: str | None = Field(description="The key that came along. It says only that both fit each other.")
+    verdict: Verdict
+    detail: str
+    begin_kwh: Decimal | None
+    end_kwh: Decimal | None
+    issues: list[str] = Field(description="What stands against it in German calibration law.")
+
+    @classmethod
+    def of(cls, value: SignedValue, checked: Checked) -> Self:
+        """From a value and what came of its verification."""
+        begin, end = checked.begin_wh, checked.end_wh
+        return cls(
+            at=value.at,
+            nature=value.nature.value,
+            encoding=value.encoding,
+            text=value.text,
+            public_key=value.public_key,
+            verdict=checked.verdict,
+            detail=checked.detail,
+            begin_kwh=None if begin is None else begin.scaleb(-3),
+            end_kwh=None if end is None else end.scaleb(-3),
+            issues=list(checked.issues),
+        )
 
 
 class SessionOut(BaseModel):

@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from csms.store import read_record
+from csms.signed import SignedValue, signed_values
+from csms.store import read_events, read_record
 from hub.parties.intake import Intake, Taken
 from hub.parties.objects import Kept, ObjectKey, find, is_same_content, keep
 from hub.sessions import documents
@@ -51,7 +52,7 @@ async def follow(
     review = facts.doubt or review or (UNPRICED if facts.tariff is not None and costs is None else None)
     session = await _store(tx, facts, course, costs, transaction_id=transaction_id, review=review)
     if course.ended_at is not None and review is None:
-        await _issue_cdr(tx, facts, course, costs)
+        await _issue_cdr(tx, facts, course, costs, transaction_id)
     return session
 
 
@@ -68,7 +69,7 @@ async def release(tx: Tx, session: Session) -> None:
     session.review = None
     if await _cdr_of(tx, facts) is None:
         course = course_of(await read_record(tx, session.transaction_id), now=tx.now)
-        await _issue_cdr(tx, facts, course, _costs(facts, course))
+        await _issue_cdr(tx, facts, course, _costs(facts, course), session.transaction_id)
 
 
 async def receive(tx: Tx, body: Json, *, platform_id: str) -> Kept[Session]:
@@ -235,8 +236,17 @@ def _stamp(known: Session, body: Json, now: datetime) -> str:
     return format_datetime(max(now, known.last_updated))
 
 
-async def _issue_cdr(tx: Tx, facts: Facts, course: Course, costs: Costs | None) -> None:
+async def signed_values_of(tx: Tx, transaction_id: int) -> list[SignedValue]:
+    """The signed meter values that the charger sent with a transaction, in the order in which they were taken."""
+    readings = (reading for event in await read_events(tx, transaction_id) for reading in event.fact.readings)
+    return signed_values(sorted(readings, key=lambda reading: reading.at or tx.now))
+
+
+async def _issue_cdr(tx: Tx, facts: Facts, course: Course, costs: Costs | None, transaction_id: int) -> None:
     fields = costs.cdr_fields if costs else {"total_cost": {"excl_vat": 0, "incl_vat": 0}}
+    signed = documents.signed_data(await signed_values_of(tx, transaction_id))
+    if signed is not None:
+        fields = {**fields, "signed_data": signed}
     body = documents.cdr(facts, course, cdr_id=facts.session_id, costs=fields, issued_at=tx.now)
     await keep(
         tx,
