@@ -6,7 +6,9 @@ from typing import Any
 
 from csms.dialect import Dialect
 from csms.frames import Failure, Result, encode_call, encode_complaint
+from csms.operations import NotInThisVersion
 from csms.schemas import SchemaViolation
+from csms.setting_names import UnknownName
 from csms.station import Command, CommandOutcome, CommandStatus
 from kit.ids import uuid7
 
@@ -41,7 +43,7 @@ class Calls:
         self._pending: tuple[str, asyncio.Future[Answer]] | None = None
 
     async def call(self, command: Command, reference: str | None, timeout_s: float) -> CommandOutcome:
-        """Ask the station; `reference` is its name of the transaction of a StopCharging."""
+        """Ask the station; `reference` is its name of the transaction that the command names."""
         if self._waiting >= self._most_waiting:
             return CommandOutcome(CommandStatus.BUSY, "too many calls to this station wait")
         request = self._request(command, reference)
@@ -70,13 +72,17 @@ class Calls:
             self._pending[1].set_result(None)
 
     def _request(self, command: Command, reference: str | None) -> tuple[str, dict[str, Any]] | CommandOutcome:
-        action, payload = self._dialect.request(command, reference)
         schemas = self._dialect.schemas
         try:
+            action, payload = self._dialect.request(command, reference)
             if action in schemas.actions and not schemas.is_strictly_valid_request(action, payload):
                 reason = f"the payload does not fit {action} of {self._dialect.subprotocol}"
                 return CommandOutcome(CommandStatus.INVALID, reason)
             encode_call("", action, payload)
+        except NotInThisVersion as error:
+            return CommandOutcome(CommandStatus.UNSUPPORTED, str(error))
+        except UnknownName as error:
+            return CommandOutcome(CommandStatus.INVALID, str(error))
         except (TypeError, ValueError, RecursionError):
             return CommandOutcome(CommandStatus.INVALID, "the payload cannot be written as JSON")
         return action, payload

@@ -60,7 +60,10 @@ class Dialect(Protocol):
         ...
 
     def request(self, command: Command, reference: str | None) -> tuple[str, dict[str, Any]]:
-        """Action and payload of a command; `reference` names the transaction of a StopCharging."""
+        """Action and payload of a command; `reference` is the station's name of the transaction that it names.
+
+        Raises `NotInThisVersion`, or `UnknownName` for a setting.
+        """
         ...
 
     def outcome(self, command: Command, payload: dict[str, Any]) -> CommandOutcome:

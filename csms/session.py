@@ -30,7 +30,6 @@ from csms.station import (
     PlainlyAnswered,
     StationFact,
     StatusChanged,
-    StopCharging,
     TokenType,
     TransactionFact,
 )
@@ -167,8 +166,8 @@ class Session:
     async def call(self, command: Command, timeout_s: float) -> CommandOutcome:
         """Have the station do something; `timeout_s` covers the wait for earlier calls."""
         reference = None
-        if isinstance(command, StopCharging):
-            reference = await self._recorder.reference(self.state, command.transaction_id)
+        if (transaction_id := getattr(command, "transaction_id", None)) is not None:
+            reference = await self._recorder.reference(self.state, transaction_id)
             if reference is None:
                 return CommandOutcome(CommandStatus.INVALID, "no such transaction at this station")
         return await self._calls.call(command, reference, timeout_s)

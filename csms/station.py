@@ -185,11 +185,22 @@ class Unlock:
     connector_id: int = 1
 
 
+class ResetKind(StrEnum):
+    """How a station restarts. A version may have one word for the first two."""
+
+    SOFT = "soft"
+    """Its software, once it has ended what charges."""
+    HARD = "hard"
+    """All of it, at once."""
+    ON_IDLE = "on_idle"
+    """When nothing charges any more. 1.6 cannot wait."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """Restart the station, or one EVSE where the version can: at once, or when nothing charges any more."""
+    """Restart the station, or one EVSE where the version can."""
 
-    immediate: bool = False
+    kind: ResetKind = ResetKind.SOFT
     evse_id: int | None = None
 
 
@@ -199,6 +210,7 @@ class Trigger:
 
     message: str
     evse_id: int | None = None
+    connector_id: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,8 +248,22 @@ class RawCall:
     payload: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What else an operator can have a station do: see `csms.operations`."""
+
+
 Command = (
-    StartCharging | StopCharging | Unlock | Reset | Trigger | SetAvailability | Reserve | CancelReservation | RawCall
+    StartCharging
+    | StopCharging
+    | Unlock
+    | Reset
+    | Trigger
+    | SetAvailability
+    | Reserve
+    | CancelReservation
+    | RawCall
+    | Operation
 )
 
 
@@ -247,6 +273,8 @@ class CommandStatus(StrEnum):
     ACCEPTED = "accepted"
     SCHEDULED = "scheduled"
     """Accepted, to be done later."""
+    REBOOT_REQUIRED = "reboot_required"
+    """Accepted, and in force after the next restart."""
     REJECTED = "rejected"
     UNSUPPORTED = "unsupported"
     FAILED = "failed"
@@ -264,13 +292,17 @@ class CommandStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CommandOutcome:
-    """What came of a command: the station's own word in `reason`, its whole answer in `payload`."""
+    """What came of a command: the station's own word in `reason`, its whole answer in `payload`.
+
+    `result` is what was asked for, in words that no version owns, where there is more than a status.
+    """
 
     status: CommandStatus
     reason: str = ""
     payload: Mapping[str, Any] | None = None
+    result: Mapping[str, Any] | None = None
 
     @property
     def ok(self) -> bool:
         """Whether the station agreed to do it."""
-        return self.status in (CommandStatus.ACCEPTED, CommandStatus.SCHEDULED)
+        return self.status in (CommandStatus.ACCEPTED, CommandStatus.SCHEDULED, CommandStatus.REBOOT_REQUIRED)

@@ -12,6 +12,8 @@ from csms.backoffice import Authorization, AuthorizationStatus
 from csms.frames import RULES_16
 from csms.meters import energy_wh as exact_wh
 from csms.meters import instant, number, sample
+from csms.operations import NotInThisVersion
+from csms.operations16 import outcome16, request16
 from csms.schemas import Fault, schemas_16
 from csms.station import (
     AuthorizeAsked,
@@ -23,11 +25,13 @@ from csms.station import (
     CommandStatus,
     ConnectorStatus,
     FactKind,
+    Operation,
     PlainlyAnswered,
     RawCall,
     Reading,
     Reserve,
     Reset,
+    ResetKind,
     Sample,
     SetAvailability,
     StartCharging,
@@ -39,7 +43,16 @@ from csms.station import (
     Trigger,
     Unlock,
 )
-from csms.words import clean, fact_key, optional_int, read_outcome, small_int, utc_text, without_none
+from csms.words import (
+    VERDICT_16,
+    clean,
+    fact_key,
+    optional_int,
+    read_outcome,
+    small_int,
+    utc_text,
+    without_none,
+)
 
 SUBPROTOCOL = "ocpp1.6"
 
@@ -60,14 +73,6 @@ _STATE = {
     ConnectorStatus.SUSPENDED_EVSE: ChargingState.SUSPENDED_EVSE,
     ConnectorStatus.FINISHING: ChargingState.EV_CONNECTED,
 }
-_VERDICT = {
-    AuthorizationStatus.ACCEPTED: "Accepted",
-    AuthorizationStatus.BLOCKED: "Blocked",
-    AuthorizationStatus.NO_CREDIT: "Blocked",
-    AuthorizationStatus.EXPIRED: "Expired",
-    AuthorizationStatus.CONCURRENT: "ConcurrentTx",
-}
-
 _PLAIN: dict[str, Mapping[str, Any]] = {
     "DataTransfer": {"status": "UnknownVendorId"},
     "DiagnosticsStatusNotification": {},
@@ -81,9 +86,16 @@ _WORDS = {
     "Accepted": CommandStatus.ACCEPTED,
     "Unlocked": CommandStatus.ACCEPTED,
     "Scheduled": CommandStatus.SCHEDULED,
+    "UnlockFailed": CommandStatus.FAILED,
     "NotSupported": CommandStatus.UNSUPPORTED,
     "NotImplemented": CommandStatus.UNSUPPORTED,
 }
+_EXTENDED_TRIGGERS = {
+    "LogStatusNotification": "LogStatusNotification",
+    "SignChargePointCertificate": "SignChargePointCertificate",
+    "SignChargingStationCertificate": "SignChargePointCertificate",
+}
+"""Messages that only the trigger of the security extensions knows, by their name in either version."""
 
 
 class Ocpp16:
@@ -135,7 +147,7 @@ class Ocpp16:
         return {"idTagInfo": _id_tag_info(verdict)}
 
     def request(self, command: Command, reference: str | None) -> tuple[str, dict[str, Any]]:
-        """Action and payload of a command; `reference` names the transaction of a StopCharging."""
+        """Action and payload of a command; `reference` names its transaction. Raises `NotInThisVersion`."""
         match command:
             case StartCharging():
                 return "RemoteStartTransaction", without_none(connectorId=command.evse_id, idTag=command.token)
@@ -144,9 +156,12 @@ class Ocpp16:
             case Unlock():
                 return "UnlockConnector", {"connectorId": command.evse_id}
             case Reset():
-                return "Reset", {"type": "Hard" if command.immediate else "Soft"}
+                return "Reset", {"type": _reset_word(command)}
             case Trigger():
-                return "TriggerMessage", without_none(requestedMessage=command.message, connectorId=command.evse_id)
+                # Some stations refuse a request without a connector, whatever the message.
+                action = "ExtendedTriggerMessage" if command.message in _EXTENDED_TRIGGERS else "TriggerMessage"
+                message = _EXTENDED_TRIGGERS.get(command.message, command.message)
+                return action, {"requestedMessage": message, "connectorId": command.evse_id or 1}
             case SetAvailability():
                 kind = "Operative" if command.operative else "Inoperative"
                 return "ChangeAvailability", {"connectorId": command.evse_id, "type": kind}
@@ -162,9 +177,13 @@ class Ocpp16:
                 return "CancelReservation", {"reservationId": command.reservation_id}
             case RawCall():
                 return command.action, dict(command.payload)
+            case Operation():
+                return request16(command, reference)
 
     def outcome(self, command: Command, payload: dict[str, Any]) -> CommandOutcome:
         """What the answer to a command means. A raw call that was answered is accepted, whatever the answer says."""
+        if isinstance(command, Operation):
+            return outcome16(command, payload)
         return read_outcome(_WORDS, command, payload)
 
 
@@ -279,7 +298,15 @@ def _reading(value: Mapping[str, Any]) -> Reading:
 
 def _id_tag_info(authorization: Authorization) -> dict[str, Any]:
     return without_none(
-        status=_VERDICT.get(authorization.status, "Invalid"),
+        status=VERDICT_16.get(authorization.status, "Invalid"),
         parentIdTag=authorization.group[:20] if authorization.group else None,
         expiryDate=utc_text(authorization.expires_at) if authorization.expires_at else None,
     )
+
+
+def _reset_word(command: Reset) -> str:
+    if command.evse_id is not None:
+        raise NotInThisVersion("OCPP 1.6 restarts the whole station only")
+    if command.kind is ResetKind.ON_IDLE:
+        raise NotInThisVersion("OCPP 1.6 cannot wait until nothing charges")
+    return "Hard" if command.kind is ResetKind.HARD else "Soft"

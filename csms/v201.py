@@ -8,9 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from csms.backoffice import Authorization, AuthorizationStatus
+from csms.backoffice import Authorization
 from csms.frames import RULES_2
 from csms.meters import begin_register_wh, end_register_wh, instant, number, sample
+from csms.operations201 import outcome201, request201
 from csms.schemas import Fault, Schemas, schemas_201
 from csms.station import (
     AuthorizeAsked,
@@ -22,11 +23,13 @@ from csms.station import (
     CommandStatus,
     ConnectorStatus,
     FactKind,
+    Operation,
     PlainlyAnswered,
     RawCall,
     Reading,
     Reserve,
     Reset,
+    ResetKind,
     Sample,
     SetAvailability,
     StartCharging,
@@ -38,7 +41,17 @@ from csms.station import (
     Trigger,
     Unlock,
 )
-from csms.words import clean, fact_key, optional_int, read_outcome, small_int, utc_text, without_none
+from csms.words import (
+    TOKEN_WORD,
+    VERDICT_201,
+    clean,
+    fact_key,
+    optional_int,
+    read_outcome,
+    small_int,
+    utc_text,
+    without_none,
+)
 
 SUBPROTOCOL = "ocpp2.0.1"
 
@@ -67,18 +80,6 @@ _TOKEN_TYPE = {
     "MacAddress": TokenType.MAC_ADDRESS,
     "NoAuthorization": TokenType.NONE,
 }
-_TOKEN_WORD = {kind: word for word, kind in reversed(_TOKEN_TYPE.items())}
-_VERDICT = {
-    AuthorizationStatus.ACCEPTED: "Accepted",
-    AuthorizationStatus.BLOCKED: "Blocked",
-    AuthorizationStatus.EXPIRED: "Expired",
-    AuthorizationStatus.INVALID: "Invalid",
-    AuthorizationStatus.CONCURRENT: "ConcurrentTx",
-    AuthorizationStatus.NO_CREDIT: "NoCredit",
-    AuthorizationStatus.NOT_ALLOWED_HERE: "NotAtThisLocation",
-    AuthorizationStatus.NOT_ALLOWED_NOW: "NotAtThisTime",
-    AuthorizationStatus.UNKNOWN: "Unknown",
-}
 _PLAIN: dict[str, Mapping[str, Any]] = {
     "ClearedChargingLimit": {},
     "DataTransfer": {"status": "UnknownVendorId"},
@@ -104,6 +105,7 @@ _WORDS = {
     "Accepted": CommandStatus.ACCEPTED,
     "Unlocked": CommandStatus.ACCEPTED,
     "Scheduled": CommandStatus.SCHEDULED,
+    "UnlockFailed": CommandStatus.FAILED,
     "NotImplemented": CommandStatus.UNSUPPORTED,
 }
 
@@ -158,7 +160,7 @@ class Ocpp201:
         return {"idTokenInfo": _id_token_info(authorization)}
 
     def request(self, command: Command, reference: str | None) -> tuple[str, dict[str, Any]]:
-        """Action and payload of a command; `reference` names the transaction of a StopCharging."""
+        """Action and payload of a command; `reference` names its transaction. Raises `NotInThisVersion`."""
         match command:
             case StartCharging():
                 return "RequestStartTransaction", without_none(
@@ -172,7 +174,7 @@ class Ocpp201:
             case Unlock():
                 return "UnlockConnector", {"evseId": command.evse_id, "connectorId": command.connector_id}
             case Reset():
-                kind = "Immediate" if command.immediate else "OnIdle"
+                kind = "OnIdle" if command.kind is ResetKind.ON_IDLE else "Immediate"
                 return "Reset", without_none(type=kind, evseId=command.evse_id)
             case Trigger():
                 return "TriggerMessage", without_none(requestedMessage=command.message, evse=_evse(command))
@@ -191,9 +193,13 @@ class Ocpp201:
                 return "CancelReservation", {"reservationId": command.reservation_id}
             case RawCall():
                 return command.action, dict(command.payload)
+            case Operation():
+                return request201(command, reference)
 
     def outcome(self, command: Command, payload: dict[str, Any]) -> CommandOutcome:
         """What the answer to a command means."""
+        if isinstance(command, Operation):
+            return outcome201(command, payload)
         return read_outcome(_WORDS, command, payload)
 
 
@@ -308,16 +314,21 @@ def _token_type(word: str) -> TokenType:
 
 
 def _id_token(token: str, token_type: TokenType) -> dict[str, Any]:
-    return {"idToken": token, "type": _TOKEN_WORD[token_type]}
+    return {"idToken": token, "type": TOKEN_WORD[token_type]}
 
 
 def _evse(command: Trigger | SetAvailability) -> dict[str, Any] | None:
-    return {"id": command.evse_id} if command.evse_id else None
+    if not command.evse_id:
+        return None
+    if isinstance(command, Trigger) and command.message == "StatusNotification":
+        # A status is one connector's (2.0.1, F06.FR.12).
+        return {"id": command.evse_id, "connectorId": command.connector_id}
+    return {"id": command.evse_id}
 
 
 def _id_token_info(authorization: Authorization) -> dict[str, Any]:
     return without_none(
-        status=_VERDICT[authorization.status],
+        status=VERDICT_201[authorization.status],
         groupIdToken=_id_token(authorization.group[:36], TokenType.CENTRAL) if authorization.group else None,
         cacheExpiryDateTime=utc_text(authorization.expires_at) if authorization.expires_at else None,
     )

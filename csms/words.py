@@ -2,15 +2,56 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 
+from csms.backoffice import AuthorizationStatus
+from csms.operations import CertificateHash, CertificateUse
 from csms.schemas import Fault, SchemaViolation
-from csms.station import Command, CommandOutcome, CommandStatus, RawCall
+from csms.station import Command, CommandOutcome, CommandStatus, RawCall, TokenType
 
 LARGEST_INT32 = 2**31 - 1
+
+VERDICT_16 = {
+    AuthorizationStatus.ACCEPTED: "Accepted",
+    AuthorizationStatus.BLOCKED: "Blocked",
+    AuthorizationStatus.NO_CREDIT: "Blocked",
+    AuthorizationStatus.EXPIRED: "Expired",
+    AuthorizationStatus.CONCURRENT: "ConcurrentTx",
+}
+"""A verdict on a token in 1.6; what is not here is Invalid."""
+VERDICT_201 = {
+    AuthorizationStatus.ACCEPTED: "Accepted",
+    AuthorizationStatus.BLOCKED: "Blocked",
+    AuthorizationStatus.EXPIRED: "Expired",
+    AuthorizationStatus.INVALID: "Invalid",
+    AuthorizationStatus.CONCURRENT: "ConcurrentTx",
+    AuthorizationStatus.NO_CREDIT: "NoCredit",
+    AuthorizationStatus.NOT_ALLOWED_HERE: "NotAtThisLocation",
+    AuthorizationStatus.NOT_ALLOWED_NOW: "NotAtThisTime",
+    AuthorizationStatus.UNKNOWN: "Unknown",
+}
+"""A verdict on a token in 2.x."""
+TOKEN_WORD = {
+    TokenType.RFID: "ISO14443",
+    TokenType.CENTRAL: "Central",
+    TokenType.CONTRACT: "eMAID",
+    TokenType.KEY_CODE: "KeyCode",
+    TokenType.LOCAL: "Local",
+    TokenType.MAC_ADDRESS: "MacAddress",
+    TokenType.NONE: "NoAuthorization",
+}
+"""A kind of token in 2.x."""
+CERTIFICATE_WORD = {
+    CertificateUse.CENTRAL_SYSTEM: "CSMSRootCertificate",
+    CertificateUse.MANUFACTURER: "ManufacturerRootCertificate",
+    CertificateUse.VEHICLES: "V2GRootCertificate",
+    CertificateUse.CONTRACTS: "MORootCertificate",
+}
+"""What a root certificate is for, in 2.x."""
 
 
 def clean(text: object, longest: int) -> str | None:
@@ -68,3 +109,18 @@ def read_outcome(words: Mapping[str, CommandStatus], command: Command, payload: 
     if isinstance(command, RawCall):
         return CommandOutcome(CommandStatus.ACCEPTED, word, payload)
     return CommandOutcome(words.get(word, CommandStatus.REJECTED), word, payload)
+
+
+def tenths(limit: Decimal) -> int | float:
+    """A limit on the wire: a multiple of 0.1, whole where it can be."""
+    return int(limit) if limit == int(limit) else float(round(limit, 1))
+
+
+def certificate_hash(certificate: CertificateHash) -> dict[str, str]:
+    """What names a certificate, as every version writes it."""
+    return {
+        "hashAlgorithm": certificate.algorithm,
+        "issuerNameHash": certificate.issuer_name_hash,
+        "issuerKeyHash": certificate.issuer_key_hash,
+        "serialNumber": certificate.serial_number,
+    }
