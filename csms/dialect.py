@@ -11,6 +11,7 @@ from csms.station import Command, CommandOutcome, StationFact
 from csms.v16 import Ocpp16
 from csms.v21 import Ocpp21
 from csms.v201 import Ocpp201
+from csms.vendors import VendorAnswer
 
 
 class Dialect(Protocol):
@@ -57,6 +58,10 @@ class Dialect(Protocol):
         self, action: str, transaction_id: int | None, authorization: Authorization | None
     ) -> dict[str, Any]:
         """The answer to a message about a transaction. Without a verdict it says nothing of the token."""
+        ...
+
+    def data_answer(self, answer: VendorAnswer) -> dict[str, Any]:
+        """The answer to DataTransfer."""
         ...
 
     def request(self, command: Command, reference: str | None) -> tuple[str, dict[str, Any]]:

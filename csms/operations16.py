@@ -72,7 +72,7 @@ def request16(operation: Operation, reference: str | None) -> Request:
             return "ChangeConfiguration", {"key": key_of(operation.name), "value": operation.value}
         case TransferData():
             return "DataTransfer", without_none(
-                vendorId=operation.vendor, messageId=operation.message, data=_text(operation.data)
+                vendorId=operation.vendor, messageId=operation.message, data=data_text(operation.data)
             )
         case ReadListVersion():
             return "GetLocalListVersion", {}
@@ -247,7 +247,7 @@ def _certificate_word(use: CertificateUse) -> str:
     return word
 
 
-def _text(data: Any) -> str | None:
+def data_text(data: Any) -> str | None:
     """1.6 carries texts: anything else goes as JSON inside of one."""
     return data if data is None or isinstance(data, str) else json.dumps(data, separators=(",", ":"))
 
@@ -299,4 +299,4 @@ def _cost(operation: TellCost) -> Request:
         data["meterValue"] = operation.meter_wh
         data["state"] = "Charging" if operation.charging else "Idle"
     message = "FinalCost" if operation.final else "RunningCost"
-    return "DataTransfer", {"vendorId": COST_VENDOR, "messageId": message, "data": _text(data)}
+    return "DataTransfer", {"vendorId": COST_VENDOR, "messageId": message, "data": data_text(data)}

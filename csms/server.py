@@ -7,7 +7,7 @@ a blocked station, 400 without a common subprotocol, 503 while the back office c
 import asyncio
 import http
 import ssl
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
@@ -24,6 +24,7 @@ from csms.recorder import Recorder
 from csms.registry import Registry
 from csms.session import Services, Session, SessionLimits
 from csms.state import StationState
+from csms.vendors import VendorHandler, Vendors
 from csms.writer import Writer
 from kit.bus import Bus
 from kit.clock import Clock
@@ -78,11 +79,12 @@ class CentralSystem:
         on_metered: Callable[[int], None] | None = None,
         tls: ssl.SSLContext | None = None,
         registry: Registry | None = None,
+        vendors: Mapping[str, VendorHandler] | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._writer = Writer(db, clock)
         self._recorder = Recorder(db, self._writer, clock, on_metered)
-        self._services = Services(self._recorder, backoffice, clock, self._limits.session)
+        self._services = Services(self._recorder, backoffice, clock, self._limits.session, Vendors(vendors))
         self._backoffice = backoffice
         self._clock = clock
         self._address = (host, port)

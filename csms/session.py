@@ -26,6 +26,7 @@ from csms.station import (
     Command,
     CommandOutcome,
     CommandStatus,
+    DataSent,
     FactKind,
     PlainlyAnswered,
     StationFact,
@@ -33,6 +34,7 @@ from csms.station import (
     TokenType,
     TransactionFact,
 )
+from csms.vendors import VendorMessage, Vendors
 from csms.words import utc_text
 from kit.clock import Clock
 from kit.ids import uuid7
@@ -89,6 +91,7 @@ class Services:
     backoffice: Backoffice
     clock: Clock
     limits: SessionLimits
+    vendors: Vendors
 
 
 class Session:
@@ -107,6 +110,7 @@ class Session:
         self._admission = admission
         self._recorder = services.recorder
         self._backoffice = services.backoffice
+        self._vendors = services.vendors
         self._clock = services.clock
         self._limits = services.limits
         self._lane: deque[Call | Send] = deque()
@@ -285,6 +289,9 @@ class Session:
             case Booted():
                 await self._recorder.booted(self.state, fact)
                 return dialect.boot_answer(self._clock.now(), self._admission.heartbeat_interval_s)
+            case DataSent():
+                await self._aside(self._answer_data(call, fact))
+                return None
             case PlainlyAnswered():
                 return dict(fact.answer)
 
@@ -333,6 +340,17 @@ class Session:
             except Exception:
                 log.exception("csms verdict not stored", station_id=self.station_id, transaction_id=transaction_id)
         await self._send(encode_result(call.id, self._dialect.transaction_answer(call.action, transaction_id, verdict)))
+
+    async def _answer_data(self, call: Call | Send, fact: DataSent) -> None:
+        message = VendorMessage(self.station_id, fact.vendor, fact.message, fact.data)
+        try:
+            async with asyncio.timeout(self._limits.authorize_timeout_s):
+                answer = await self._vendors.handle(message)
+            reply = encode_result(call.id, self._dialect.data_answer(answer))
+        except Exception:
+            log.exception("csms data transfer failed", station_id=self.station_id)
+            reply = encode_error(call.id, "InternalError", "the central system failed")
+        await self._send(reply)
 
     async def _ask(self, request: AuthorizeRequest) -> Authorization:
         """The back office's verdict; a token is not accepted when it fails or takes too long."""

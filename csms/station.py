@@ -150,13 +150,22 @@ class TransactionFact:
 
 
 @dataclass(frozen=True, slots=True)
+class DataSent:
+    """A message of a vendor's own (DataTransfer)."""
+
+    vendor: str
+    message: str | None
+    data: Any
+
+
+@dataclass(frozen=True, slots=True)
 class PlainlyAnswered:
     """A message that changes nothing here; `answer` is the payload to give."""
 
     answer: Mapping[str, Any]
 
 
-StationFact = Booted | StatusChanged | AuthorizeAsked | TransactionFact | PlainlyAnswered
+StationFact = Booted | StatusChanged | AuthorizeAsked | TransactionFact | DataSent | PlainlyAnswered
 
 
 @dataclass(frozen=True, slots=True)

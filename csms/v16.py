@@ -13,7 +13,7 @@ from csms.frames import RULES_16
 from csms.meters import energy_wh as exact_wh
 from csms.meters import instant, number, sample
 from csms.operations import NotInThisVersion
-from csms.operations16 import outcome16, request16
+from csms.operations16 import data_text, outcome16, request16
 from csms.schemas import Fault, schemas_16
 from csms.station import (
     AuthorizeAsked,
@@ -43,9 +43,11 @@ from csms.station import (
     Trigger,
     Unlock,
 )
+from csms.vendors import VendorAnswer
 from csms.words import (
     VERDICT_16,
     clean,
+    data_sent,
     fact_key,
     optional_int,
     read_outcome,
@@ -74,7 +76,6 @@ _STATE = {
     ConnectorStatus.FINISHING: ChargingState.EV_CONNECTED,
 }
 _PLAIN: dict[str, Mapping[str, Any]] = {
-    "DataTransfer": {"status": "UnknownVendorId"},
     "DiagnosticsStatusNotification": {},
     "FirmwareStatusNotification": {},
     "LogStatusNotification": {},
@@ -119,6 +120,7 @@ class Ocpp16:
             "StartTransaction": _started,
             "StopTransaction": _ended,
             "MeterValues": _metered,
+            "DataTransfer": data_sent,
         }
         self.understood = frozenset((*self._readers, *_PLAIN, "Heartbeat"))
 
@@ -145,6 +147,10 @@ class Ocpp16:
         if action == "StartTransaction":
             return {"transactionId": transaction_id or 0, "idTagInfo": _id_tag_info(verdict)}
         return {"idTagInfo": _id_tag_info(verdict)}
+
+    def data_answer(self, answer: VendorAnswer) -> dict[str, Any]:
+        """The answer to DataTransfer."""
+        return without_none(status=answer.verdict.value, data=data_text(answer.data))
 
     def request(self, command: Command, reference: str | None) -> tuple[str, dict[str, Any]]:
         """Action and payload of a command; `reference` names its transaction. Raises `NotInThisVersion`."""

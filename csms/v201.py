@@ -41,10 +41,12 @@ from csms.station import (
     Trigger,
     Unlock,
 )
+from csms.vendors import VendorAnswer
 from csms.words import (
     TOKEN_WORD,
     VERDICT_201,
     clean,
+    data_sent,
     fact_key,
     optional_int,
     read_outcome,
@@ -82,7 +84,6 @@ _TOKEN_TYPE = {
 }
 _PLAIN: dict[str, Mapping[str, Any]] = {
     "ClearedChargingLimit": {},
-    "DataTransfer": {"status": "UnknownVendorId"},
     "FirmwareStatusNotification": {},
     "Get15118EVCertificate": {"status": "Failed", "exiResponse": ""},
     "GetCertificateStatus": {"status": "Failed"},
@@ -132,6 +133,7 @@ class Ocpp201:
             "Authorize": _authorize,
             "TransactionEvent": _transaction,
             "MeterValues": _metered,
+            "DataTransfer": data_sent,
         }
         self.understood = frozenset((*self._readers, *self.plain, "Heartbeat"))
 
@@ -158,6 +160,10 @@ class Ocpp201:
         if authorization is None or action == "MeterValues":
             return {}
         return {"idTokenInfo": _id_token_info(authorization)}
+
+    def data_answer(self, answer: VendorAnswer) -> dict[str, Any]:
+        """The answer to DataTransfer."""
+        return without_none(status=answer.verdict.value, data=answer.data)
 
     def request(self, command: Command, reference: str | None) -> tuple[str, dict[str, Any]]:
         """Action and payload of a command; `reference` names its transaction. Raises `NotInThisVersion`."""

@@ -11,7 +11,7 @@ import orjson
 from csms.backoffice import AuthorizationStatus
 from csms.operations import CertificateHash, CertificateUse
 from csms.schemas import Fault, SchemaViolation
-from csms.station import Command, CommandOutcome, CommandStatus, RawCall, TokenType
+from csms.station import Command, CommandOutcome, CommandStatus, DataSent, RawCall, TokenType
 
 LARGEST_INT32 = 2**31 - 1
 
@@ -92,6 +92,11 @@ def fact_key(action: str, payload: Mapping[str, Any], at: datetime | None) -> st
 def utc_text(moment: datetime) -> str:
     """A time as both versions want it: UTC with `Z`, to the millisecond."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def data_sent(payload: Mapping[str, Any]) -> DataSent:
+    """A message of a vendor's own, as every version writes it."""
+    return DataSent(clean(payload["vendorId"], 255) or "", clean(payload.get("messageId"), 50), payload.get("data"))
 
 
 def without_none(**values: object) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import base64
 import json
 import os
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,6 +33,7 @@ from csms.record import TransactionRecord
 from csms.server import CentralSystem, Limits
 from csms.store import read_record
 from csms.tables import Transaction, TransactionMessage
+from csms.vendors import VendorHandler
 from kit.bus import Bus
 from kit.bus import connect as connect_bus
 from kit.clock import Clock, SystemClock
@@ -236,7 +237,11 @@ async def build(db: Database, bus: Bus) -> AsyncIterator[Build]:
     async with AsyncExitStack() as stack:
 
         async def start(
-            *, limits: Limits | None = None, backoffice: Backoffice | None = None, clock: Clock | None = None
+            *,
+            limits: Limits | None = None,
+            backoffice: Backoffice | None = None,
+            clock: Clock | None = None,
+            vendors: Mapping[str, VendorHandler] | None = None,
         ) -> World:
             desk, metered = Desk(), list[int]()
             system = CentralSystem(
@@ -247,6 +252,7 @@ async def build(db: Database, bus: Bus) -> AsyncIterator[Build]:
                 port=0,
                 limits=limits,
                 on_metered=metered.append,
+                vendors=vendors,
             )
             await system.start()
             stack.push_async_callback(system.stop)
