@@ -227,9 +227,9 @@ class PartnerClient:
             raise PeerUnintelligible("the peer answered a list with something else")
         return Page(
             items=data or [],
-            total=whole_number(reply.headers.get(TOTAL_COUNT)),
-            link=reply.headers.get(LINK),
-            cap=whole_number(reply.headers.get(LIMIT)),
+            total=whole_number(reply.headers.get(TOTAL_COUNT.lower())),
+            link=reply.headers.get(LINK.lower()),
+            cap=whole_number(reply.headers.get(LIMIT.lower())),
             size=reply.size,
             omits_data=reply.omits_data,
         )

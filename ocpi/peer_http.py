@@ -26,7 +26,7 @@ _SAME_METHOD_REDIRECTS = frozenset({307, 308})
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """An answer before anybody looked into it. Names of headers are in any case, the body is unpacked."""
+    """An answer before anybody looked into it. Names of headers are sought in lower case, the body is unpacked."""
 
     status_code: int
     headers: Mapping[str, str]

@@ -119,7 +119,7 @@ class MessageLog:
             id="",
             at=self._moment(exchanged.started),
             direction=OUT,
-            platform_id=self._presented.owner(headers.get("Authorization")) or addressee.get(),
+            platform_id=self._presented.owner(headers.get("authorization")) or addressee.get(),
             module=None,
             interface=None,
             verb=exchanged.method,
@@ -247,14 +247,14 @@ def forgetter(messages: timedelta, contents: timedelta) -> Callable[[Database, M
 
 def _message(headers: Mapping[str, str]) -> MessageHeaders:
     return MessageHeaders(
-        headers.get("X-Request-ID", ""),
-        headers.get("X-Correlation-ID", "") or correlation_id.get() or "",
+        headers.get("x-request-id", ""),
+        headers.get("x-correlation-id", "") or correlation_id.get() or "",
         _party(headers, "to"),
         _party(headers, "from"),
     )
 
 
 def _party(headers: Mapping[str, str], direction: str) -> Party | None:
-    country_code = headers.get(f"OCPI-{direction}-country-code")
-    party_id = headers.get(f"OCPI-{direction}-party-id")
+    country_code = headers.get(f"ocpi-{direction}-country-code")
+    party_id = headers.get(f"ocpi-{direction}-party-id")
     return Party(country_code, party_id) if country_code and party_id else None

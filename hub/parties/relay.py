@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import aiohttp
+import httpx
 
 from hub.parties.clients import Clients
 from hub.parties.directory import Peer
 from hub.parties.outbox import Refused
 from kit.guard import forbid_in_tx
-from kit.http import Egress
+from kit.http import Direct, Egress
 from kit.log import get
 from ocpi.errors import ForwardTimeout, ReceiverNotConnected
 from ocpi.headers import MessageHeaders, header_value, write_headers
@@ -43,7 +43,7 @@ class Relay:
     def __init__(self, clients: Clients, egress: Egress) -> None:
         self._clients = clients
         self._egress = egress
-        self._session: aiohttp.ClientSession | None = None
+        self._direct: Direct | None = None
 
     async def send(
         self, peer: Peer, method: str, url: str, message: MessageHeaders, *, body: bytes = b"", content_type: str = ""
@@ -61,9 +61,9 @@ class Relay:
             mended = _mended(answer)
             if mended is not None:
                 answer = await self._exchange(method, mended, headers, body)
-        except TimeoutError as error:
+        except httpx.TimeoutException as error:
             raise ForwardTimeout(f"{message.to_party} did not answer in time") from error
-        except aiohttp.ClientError as error:
+        except (httpx.TransportError, httpx.InvalidURL) as error:
             log.warning("forwarding_failed", platform_id=peer.id, error=type(error).__name__)
             raise ReceiverNotConnected(f"{message.to_party} cannot be reached") from error
         if answer.http_status in _REDIRECTS:
@@ -72,22 +72,15 @@ class Relay:
 
     async def close(self) -> None:
         """Close the connections to partners."""
-        if self._session is not None:
-            await self._session.close()
+        if self._direct is not None:
+            await self._direct.aclose()
 
     async def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Relayed:
-        if self._session is None:
-            self._session = self._egress.session(raw=True)
-        async with self._session.request(
-            method, url, data=body or None, headers=headers, allow_redirects=False
-        ) as answer:
-            return Relayed(url, answer.status, _readable(answer), await answer.read())
-
-
-def _readable(answer: aiohttp.ClientResponse) -> dict[str, str]:
-    """The headers by name, several of one name as one."""
-    found = {name.lower(): ", ".join(answer.headers.getall(name)) for name in answer.headers}
-    return {name: value for name, value in found.items() if header_value(value) is not None}
+        if self._direct is None:
+            self._direct = self._egress.direct(raw=True)
+        answer = await self._direct.request(method, url, headers, body)
+        passed = {name: value for name, value in answer.headers.items() if header_value(value) is not None}
+        return Relayed(url, answer.status, passed, answer.body)
 
 
 def _mended(answer: Relayed) -> str | None:

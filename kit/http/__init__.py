@@ -4,7 +4,7 @@ Each request, each hop of a redirect too, is judged by `kit.http.guard`, goes to
 inside a transaction, has a limit of time and size, and leaves a log line without headers, bodies, queries or
 identifiers. Redirects are not followed, cookies not kept, proxies and `.netrc` not read.
 
-`client()` is the comfortable httpx; `session()` the fast aiohttp, for forwarding and bulk delivery.
+`client()` is the comfortable httpx; `direct()` the fast one, for forwarding and bulk delivery.
 """
 
 import ssl
@@ -12,16 +12,15 @@ from collections.abc import Sequence
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
-import aiohttp
 import httpx
 
-from kit.http.aiohttp_connector import GuardedConnector, guarded_traces
+from kit.http.connection import Answered
+from kit.http.direct import Direct
 from kit.http.exchange import Exchanged, Watch
 from kit.http.guard import EgressPolicy, EgressRefused, Network, Resolve, ResponseTooLarge, parse_networks, resolve
 from kit.http.httpx_transport import GuardedTransport
-from kit.http.limits import limited_response
 
-__all__ = ["Egress", "EgressRefused", "Exchanged", "ResponseTooLarge", "Watch"]
+__all__ = ["Answered", "Direct", "Egress", "EgressRefused", "Exchanged", "ResponseTooLarge", "Watch"]
 
 
 class Egress:
@@ -73,24 +72,21 @@ class Egress:
             trust_env=False,
         )
 
-    def session(self, *, raw: bool = False, connections: int = 200) -> aiohttp.ClientSession:
-        """A new aiohttp session, to be closed by whoever asked for it. Needs a running loop.
+    def direct(self, *, raw: bool = False, connections: int = 200) -> Direct:
+        """A new fast client, to be closed by whoever asked for it. Needs a running loop.
 
-        `raw` leaves bodies as they come, compressed or not, for who passes them on. A redirect is an error unless the
-        request says `allow_redirects=False`, which gives the redirect as an answer. Raises, beyond the errors of
-        aiohttp, `EgressRefused` and `ResponseTooLarge`, which are also `ClientError`s.
+        `raw` leaves bodies as they come, compressed or not, for who passes them on. Raises as `client()` does.
         """
-        connector = GuardedConnector(self.policy, self._ssl_context, connections)
-        return aiohttp.ClientSession(
-            connector=connector,
-            timeout=aiohttp.ClientTimeout(total=self.timeout_s, connect=self.connect_timeout_s),
-            headers={"User-Agent": self.user_agent},
-            skip_auto_headers=("Accept-Encoding",) if raw else None,
-            auto_decompress=not raw,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            response_class=limited_response(self.max_bytes),
-            trace_configs=[guarded_traces(self._watch)],
-            trust_env=False,
+        return Direct(
+            self.policy,
+            self._ssl_context,
+            timeout_s=self.timeout_s,
+            connect_timeout_s=self.connect_timeout_s,
+            max_bytes=self.max_bytes,
+            user_agent=self.user_agent,
+            raw=raw,
+            connections=connections,
+            watch=self._watch,
         )
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-import aiohttp
 import httpx
 
 from kit.errors import UpstreamFailed
@@ -43,13 +42,13 @@ _REFUSED_V6 = tuple(
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
-class EgressRefused(UpstreamFailed, httpx.TransportError, aiohttp.ClientError):
-    """A request that must not leave. Also an error of both HTTP libraries, whose callers know those alone."""
+class EgressRefused(UpstreamFailed, httpx.TransportError):
+    """A request that must not leave. Also an error of httpx, whose callers know those alone."""
 
     code, title = "egress_refused", "This address must not be called"
 
 
-class ResponseTooLarge(UpstreamFailed, httpx.TransportError, aiohttp.ClientError):
+class ResponseTooLarge(UpstreamFailed, httpx.TransportError):
     """An answer of more bytes than allowed, counted after decompression."""
 
     code, title = "upstream_too_large", "The answer of another system is too large"

@@ -47,10 +47,10 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
         try:
             response = await self._exchange(request, started)
         except Exception as error:
-            log_exchange(request.method, request.url.host, request.url.path, type(error).__name__, started)
+            log_exchange(request.method, str(request.url), type(error).__name__, started)
             self._tell(request, started, None, b"", type(error).__name__)
             raise
-        log_exchange(request.method, request.url.host, request.url.path, response.status_code, started)
+        log_exchange(request.method, str(request.url), response.status_code, started)
         return response
 
     async def _exchange(self, request: httpx.Request, started: float) -> httpx.Response:

@@ -4,12 +4,12 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable
 
-import aiohttp
 import httpx
 
 from kit.http.guard import ResponseTooLarge
 
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+_PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 
 
 Ended = Callable[[bytes, str | None], None]
@@ -26,7 +26,7 @@ def bounded(
     """
     headers = response.headers.copy()
     encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip", "x-gzip", "deflate"):
+    if encoding != "identity" and encoding not in _PACKED:
         raise httpx.DecodingError("an encoding that was not asked for")
     packed = encoding != "identity"
     if packed:
@@ -110,42 +110,20 @@ class _BoundedStream(httpx.AsyncByteStream):
             raise httpx.DecodingError("the answer ends too early")
 
 
-class WatchedResponse(aiohttp.ClientResponse):
-    """An answer that tells when it was read: its body as far as it came, and the name of the error that ended it."""
-
-    when_read: Callable[[bytes, str | None], None] | None = None
-
-    def tell(self, body: bytes, error: str | None) -> None:
-        """Tell it, once."""
-        told, self.when_read = self.when_read, None
-        if told is not None:
-            told(body, error)
-
-
-def limited_response(max_bytes: int) -> type[aiohttp.ClientResponse]:
-    """The response class of an aiohttp session whose `read`, `text` and `json` stop at so many bytes.
-
-    Whoever reads `content` piece by piece counts for himself.
-    """
-
-    class LimitedResponse(WatchedResponse):
-        async def read(self) -> bytes:
-            """The whole body. Raises `ResponseTooLarge`."""
-            if self._body is None:
-                body = bytearray()
-                try:
-                    if self.method != "HEAD" and (self.content_length or 0) > max_bytes:
-                        raise ResponseTooLarge(f"more than {max_bytes} bytes")
-                    async for chunk in self.content.iter_any():
-                        body += chunk
-                        if len(body) > max_bytes:
-                            raise ResponseTooLarge(f"more than {max_bytes} bytes")
-                except BaseException as error:
-                    self.close()
-                    self.tell(bytes(body[:max_bytes]), type(error).__name__)
-                    raise
-                self._body = bytes(body)
-                self.tell(self._body, None)
-            return await super().read()
-
-    return LimitedResponse
+def unpacked(body: bytes, encoding: str, max_bytes: int) -> bytes:
+    """A body without its encoding. Raises `ResponseTooLarge`, or `httpx.DecodingError` for what cannot be unpacked."""
+    encoding = encoding.strip().lower()
+    if encoding == "identity" or not body:
+        return body
+    if encoding not in _PACKED:
+        raise httpx.DecodingError("an encoding that was not asked for")
+    unpacker = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        found = unpacker.decompress(body, max_bytes + 1)
+    except zlib.error:
+        raise httpx.DecodingError("the answer cannot be unpacked") from None
+    if len(found) > max_bytes:
+        raise ResponseTooLarge(f"more than {max_bytes} bytes")
+    if not unpacker.eof:
+        raise httpx.DecodingError("the answer ends too early")
+    return found

@@ -1,6 +1,7 @@
 """A database with kit's own tables, on whichever database the run is about; and a server to send requests to."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +11,7 @@ from kit.clock import ManualClock
 from kit.http import Egress
 from kit.reactions import JobRow, Reactions
 from kit.tx import Database
-from tests.kit.http_server import Server, serving
+from tests.kit.http_server import Fetch, Server, serving
 
 
 @pytest.fixture
@@ -39,16 +40,16 @@ async def server() -> AsyncIterator[Server]:
         yield running
 
 
-@pytest.fixture(params=["httpx", "aiohttp"])
-def fetch(request: pytest.FixtureRequest) -> Callable[[Egress, str], Awaitable[bytes]]:
+@pytest.fixture(params=["httpx", "direct"])
+def fetch(request: pytest.FixtureRequest) -> Fetch:
     """GET by one of the two clients, and read the body."""
 
     async def by_httpx(egress: Egress, url: str) -> bytes:
         async with egress.client() as client:
             return (await client.get(url)).content
 
-    async def by_aiohttp(egress: Egress, url: str) -> bytes:
-        async with egress.session() as session, session.get(url) as response:
-            return await response.read()
+    async def directly(egress: Egress, url: str) -> bytes:
+        async with aclosing(egress.direct()) as direct:
+            return (await direct.request("GET", url, {})).body
 
-    return by_httpx if request.param == "httpx" else by_aiohttp
+    return by_httpx if request.param == "httpx" else directly

@@ -4,10 +4,10 @@ import asyncio
 import io
 import json
 import ssl
+from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
 
-import aiohttp
 import httpx
 import pytest
 import respx
@@ -33,21 +33,19 @@ async def test_a_listed_private_server_answers(server: Server, fetch: Fetch) -> 
 async def test_an_unlisted_private_server_is_never_reached(server: Server, fetch: Fetch) -> None:
     for egress in (Egress(), Egress(allow_http=True), Egress(["10.0.0.0/8"])):
         for host in (HOST, "localhost", "[::1]", "0.0.0.0", "2130706433", "0x7f.1", "127.1", "127.0.0.1."):
-            with pytest.raises((EgressRefused, aiohttp.InvalidURL)):
+            with pytest.raises(EgressRefused):
                 await fetch(egress, server.url(host=host))
     assert server.requests == []
 
 
 @pytest.mark.parametrize("host", ["１２７.０.０.１", "①②⑦.0.0.1", "127。0。0。1", "[::ffff:127.0.0.1]", "[::1%25lo]"])
 async def test_foreign_spellings_of_the_loopback_do_not_reach_it(server: Server, fetch: Fetch, host: str) -> None:
-    with pytest.raises((Problem, httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, ValueError)):
+    with pytest.raises((Problem, httpx.HTTPError, httpx.InvalidURL, ValueError)):
         await fetch(Egress(allow_http=True), server.url(host=host))
     assert server.requests == []
 
 
-async def test_a_refusal_is_an_error_of_each_library_and_a_problem() -> None:
-    assert issubclass(EgressRefused, httpx.TransportError)
-    assert issubclass(EgressRefused, aiohttp.ClientError)
+async def test_a_refusal_is_an_error_of_httpx_and_a_problem() -> None:
     assert issubclass(ResponseTooLarge, Problem)
     async with Egress().client() as client:
         with pytest.raises(httpx.TransportError) as refusal:
@@ -73,7 +71,7 @@ async def test_the_connection_goes_to_the_judged_address_whatever_the_resolver_s
         return ["127.0.0.2"] if len(asked) == 1 else [HOST]
 
     egress = Egress(["127.0.0.2/32"], resolve=rebind)
-    with pytest.raises((httpx.ConnectError, aiohttp.ClientConnectorError)):
+    with pytest.raises(httpx.ConnectError):
         await fetch(egress, server.url(host="partner.test"))
     assert asked == ["partner.test"]
     with pytest.raises(EgressRefused):
@@ -102,7 +100,7 @@ async def test_a_name_without_answer_is_a_connection_error(fetch: Fetch) -> None
     async def nothing(_host: str, _port: int) -> list[str]:
         raise OSError("no such name")
 
-    with pytest.raises((httpx.ConnectError, aiohttp.ClientConnectorError)):
+    with pytest.raises(httpx.ConnectError):
         await fetch(Egress(resolve=nothing), "https://partner.test/")
 
 
@@ -111,7 +109,7 @@ async def test_a_slow_resolver_is_a_time_out(fetch: Fetch) -> None:
         await asyncio.sleep(10)
         return []
 
-    with pytest.raises((httpx.ConnectTimeout, aiohttp.ConnectionTimeoutError)):
+    with pytest.raises(httpx.ConnectTimeout):
         await fetch(Egress(resolve=slow, connect_timeout_s=0.1), "https://partner.test/")
 
 
@@ -127,9 +125,9 @@ async def test_https_to_a_listed_server_is_verified_under_its_name(
     async with serving(tls=server_side) as server:
         if scheme == "https":
             assert await fetch(egress, server.url(host="partner.test", scheme="https")) == b"ok"
-        with pytest.raises((httpx.ConnectError, aiohttp.ClientConnectorCertificateError)):
+        with pytest.raises(httpx.ConnectError):
             await fetch(egress, server.url(host="other.test", scheme="https"))
-        with pytest.raises((httpx.ConnectError, aiohttp.ClientConnectorCertificateError)):
+        with pytest.raises(httpx.ConnectError):
             await fetch(Egress(["127.0.0.0/8"], resolve=resolve), server.url(host="partner.test", scheme="https"))
 
 
@@ -138,11 +136,8 @@ async def test_redirects_are_not_followed(server: Server) -> None:
     url = server.url("/redirect?to=/ok")
     async with egress.client() as client:
         assert (await client.get(url)).status_code == 302
-    async with egress.session() as session:
-        with pytest.raises(EgressRefused, match="redirect"):
-            await session.get(url)
-        async with session.get(url, allow_redirects=False) as response:
-            assert response.status == 302
+    async with aclosing(egress.direct()) as direct:
+        assert (await direct.request("GET", url, {})).status == 302
     assert all(request.startswith("GET /redirect") for request in server.requests)
 
 
@@ -157,20 +152,18 @@ async def test_a_redirect_that_is_followed_is_judged_again(server: Server) -> No
 
 async def test_cookies_are_not_kept(server: Server) -> None:
     egress = Egress([f"{HOST}/32"])
-    async with egress.client() as client, egress.session() as session:
+    async with egress.client() as client, aclosing(egress.direct()) as direct:
         for _ in range(2):
             await client.get(server.url())
-            async with session.get(server.url()):
-                pass
+            await direct.request("GET", server.url(), {})
     assert not any("cookie:" in request.lower() for request in server.requests)
 
 
 async def test_connections_are_used_again(server: Server) -> None:
     egress = Egress([f"{HOST}/32"])
-    async with egress.session() as session, egress.client() as client:
+    async with aclosing(egress.direct()) as direct, egress.client() as client:
         for path in ("/ok", "/gzip", "/ok"):
-            async with session.get(server.url(path)) as response:
-                await response.read()
+            await direct.request("GET", server.url(path), {})
             await client.get(server.url(path))
     assert server.connections == 2
 
@@ -179,7 +172,7 @@ async def test_connections_are_used_again(server: Server) -> None:
 async def test_the_time_limit_bounds_the_whole_exchange(server: Server, fetch: Fetch, path: str) -> None:
     clock = SystemClock()
     started = clock.monotonic()
-    with pytest.raises((httpx.ReadTimeout, asyncio.TimeoutError)):
+    with pytest.raises(httpx.ReadTimeout):
         await fetch(Egress([f"{HOST}/32"], timeout_s=0.4), server.url(path))
     assert clock.monotonic() - started < 2
 
@@ -203,12 +196,6 @@ async def test_the_network_is_refused_inside_a_transaction(server: Server, fetch
     assert server.requests == []
 
 
-async def test_a_proxy_is_refused(server: Server) -> None:
-    async with Egress([f"{HOST}/32"]).session() as session:
-        with pytest.raises(EgressRefused, match="proxy"):
-            await session.get(server.url(), proxy="http://127.0.0.1:1")
-
-
 @respx.mock
 async def test_respx_answers_in_place_of_the_network_but_not_of_the_guard() -> None:
     respx.get("https://partner.example/versions").respond(json={"data": []})
@@ -225,7 +212,7 @@ async def test_the_log_line_tells_neither_query_nor_identifiers_nor_bodies(serve
         with log.bind_correlation("c-1"):
             await fetch(Egress([f"{HOST}/32"]), server.url("/ocpi/2.2.1/tokens/NL/TNM/DEADBEEF?secret=1"))
             await fetch(Egress([f"{HOST}/32"]), server.url("/fail"))
-            with pytest.raises((httpx.ReadTimeout, asyncio.TimeoutError)):
+            with pytest.raises(httpx.ReadTimeout):
                 await fetch(Egress([f"{HOST}/32"], timeout_s=0.1), server.url("/silent"))
     finally:
         log.configure("WARNING", True)
