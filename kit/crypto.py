@@ -56,6 +56,7 @@ class KeyRing:
             raise BadKeyRing("two keys have the same id")
         self._keys = keys
         self._derived: dict[tuple[str, str, str], bytes] = {}
+        self._ciphers: dict[tuple[str, str], AESGCM] = {}
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -112,7 +113,7 @@ class KeyRing:
         """
         key = self._keys[0]
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        sealed = AESGCM(self._derive(key, "encrypt", purpose)).encrypt(nonce, plaintext, _sealed_with(key, purpose))
+        sealed = self._cipher(key, purpose).encrypt(nonce, plaintext, _sealed_with(key, purpose))
         return f"{key.id}.{urlsafe_b64encode(nonce + sealed).decode()}"
 
     def decrypt(self, purpose: str, text: str) -> bytes:
@@ -124,9 +125,8 @@ class KeyRing:
         sealed = _decode(encoded)
         if sealed is None or len(sealed) < _NONCE_BYTES:
             raise CannotDecrypt("not a ciphertext")
-        cipher = AESGCM(self._derive(key, "encrypt", purpose))
         try:
-            return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _sealed_with(key, purpose))
+            return self._cipher(key, purpose).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _sealed_with(key, purpose))
         except InvalidTag:
             raise CannotDecrypt("changed, or made for another purpose") from None
 
@@ -141,7 +141,13 @@ class KeyRing:
         raise TypeError("a key ring is not to be copied around: pass its text on purpose")
 
     def _digest(self, key: _Key, purpose: str, text: str) -> str:
-        return hmac.new(self._derive(key, "digest", purpose), text.encode(), sha256).hexdigest()
+        return hmac.digest(self._derive(key, "digest", purpose), text.encode(), sha256).hex()
+
+    def _cipher(self, key: _Key, purpose: str) -> AESGCM:
+        slot = (key.id, purpose)
+        if (cipher := self._ciphers.get(slot)) is None:
+            cipher = self._ciphers[slot] = AESGCM(self._derive(key, "encrypt", purpose))
+        return cipher
 
     def _derive(self, key: _Key, use: str, purpose: str) -> bytes:
         slot = (key.id, use, purpose)
