@@ -126,7 +126,9 @@ class KeyRing:
         if sealed is None or len(sealed) < _NONCE_BYTES:
             raise CannotDecrypt("not a ciphertext")
         try:
-            return self._cipher(key, purpose).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _sealed_with(key, purpose))
+            return self._cipher(key, purpose).decrypt(
+                sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _sealed_with(key, purpose)
+            )
         except InvalidTag:
             raise CannotDecrypt("changed, or made for another purpose") from None
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol, TypeVar
 
-from starlette.responses import Response
+from starlette.types import Send
 
 from ocpi.endpoint import HandlerKey, Interface, Verb
 from ocpi.envelope import SUCCESS
@@ -15,7 +16,8 @@ from ocpi.types import JsonObject, OcpiModel, to_bytes
 ModelT = TypeVar("ModelT", bound=OcpiModel)
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, as one is made for each request and a frozen one takes five times as long; nobody changes it all the same.
+@dataclass(slots=True)
 class Call:
     """One request of a peer.
 
@@ -41,9 +43,8 @@ class Call:
     page: PageQuery | None = None
 
     def complete(self, *, body: OcpiModel | JsonObject | None = None, page: PageQuery | None = None) -> None:
-        """For the server: fill in what was read after `intercept`. Making another call costs more than reading it."""
-        object.__setattr__(self, "body", body)
-        object.__setattr__(self, "page", page)
+        """For the server: fill in what was read after `intercept`."""
+        self.body, self.page = body, page
 
     @property
     def key(self) -> HandlerKey:
@@ -116,6 +117,35 @@ class ListAnswer:
     sender: Party | None = None
 
 
+Line = tuple[bytes, bytes]
+"""A header as the server takes it: the name in lower case, and the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A whole HTTP answer, ready to go; its headers are safe to write, and `content-length` is not among them."""
+
+    http_status: int
+    headers: Sequence[Line]
+    body: bytes
+
+    async def send(self, send: Send) -> None:
+        """Hand it to the server."""
+        lines = [(b"content-length", b"%d" % len(self.body)), *self.headers]
+        await send({"type": "http.response.start", "status": self.http_status, "headers": lines})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def lines(headers: Mapping[str, str]) -> list[Line]:
+    """Headers, checked before, as the server takes them."""
+    return [(_line_name(name), value.encode("ascii")) for name, value in headers.items()]
+
+
+@lru_cache(maxsize=256)
+def _line_name(name: str) -> bytes:
+    return name.lower().encode("ascii")
+
+
 Handler = Callable[[Call], Awaitable[Answer | ListAnswer]]
 """Handles one endpoint. Raises OcpiError."""
 
@@ -133,8 +163,11 @@ class Gate(Protocol):
     def leave(self, caller: object) -> None: ...
 
 
-Intercept = Callable[[Call], Awaitable[Answer | ListAnswer | Response | None]]
-"""Sees each authenticated call first; what it returns is the answer, None leaves the call to the handler."""
+Intercept = Callable[[Call], Awaitable[Answer | ListAnswer | Rendered | None]]
+"""Sees each authenticated call first; what it returns is the answer, None leaves the call to the handler.
+
+A `Rendered` one goes out as it is: it has to bear the ids of the request itself.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +191,7 @@ OnFailure = Callable[[Failure], None]
 """Told about each call that ended in an error."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: see `Call`
 class Served:
     """One exchange with a peer, once it is answered: what came, byte for byte, and what went.
 

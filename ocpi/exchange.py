@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import parse_qsl
 
-from starlette.types import Scope, Send
+from starlette.types import Scope
 
-from ocpi.call import Answer, ListAnswer
+from ocpi.call import Answer, Line, ListAnswer, Rendered, lines
 from ocpi.endpoint import HandlerKey, Parameter
 from ocpi.envelope import SUCCESS, envelope, json_list
 from ocpi.errors import InvalidParameters, OcpiError
@@ -24,28 +23,7 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 _HEADER_VALUE = re.compile(r"[\x20-\x7E]*")
 
 
-Line = tuple[bytes, bytes]
-"""A header as the server takes it: the name in lower case, and the value."""
 _CONTENT_TYPE: Line = b"content-type", b"application/json"
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """An HTTP answer, ready to go; its headers are safe to write."""
-
-    http_status: int
-    headers: Sequence[Line]
-    body: bytes
-
-    async def send(self, send: Send) -> None:
-        """Hand it to the server."""
-        lines = [_CONTENT_TYPE, (b"content-length", b"%d" % len(self.body)), *self.headers]
-        await send({"type": "http.response.start", "status": self.http_status, "headers": lines})
-        await send({"type": "http.response.body", "body": self.body})
-
-
-def _lines(headers: Mapping[str, str]) -> list[Line]:
-    return [(_header_name(name), value.encode("ascii")) for name, value in headers.items()]
 
 
 @lru_cache(maxsize=1024)
@@ -53,7 +31,7 @@ def _page_lines(
     url: str, total: int, cap: int, page_limit: int, offset: int, count: int, more: bool | None, cursor: str | None
 ) -> Sequence[Line]:
     return tuple(
-        _lines(
+        lines(
             page_headers(
                 url,
                 total=total,
@@ -66,11 +44,6 @@ def _page_lines(
             )
         )
     )
-
-
-@lru_cache(maxsize=256)
-def _header_name(name: str) -> bytes:
-    return name.lower().encode("ascii")
 
 
 def _decoded(text: bytes) -> Mapping[str, str]:
@@ -174,7 +147,7 @@ def render(
     headers = exchange.reply_ids(answer.sender)
     if isinstance(answer, Answer):
         body = envelope(answer.data, status_code=answer.status_code, now=now, message=answer.message)
-        return Rendered(answer.http_status, _lines({**headers, **_safe(answer.headers)}), body)
+        return Rendered(answer.http_status, [_CONTENT_TYPE, *lines({**headers, **_safe(answer.headers)})], body)
     page = page or PageQuery()
     page_limit = page.capped(answer.limit)
     if answer.body is None:
@@ -183,14 +156,14 @@ def render(
         data = answer.body
         count = answer.count if answer.count is not None else max(0, min(page_limit, answer.total - page.offset))
     url = exchange.url(public_url)
-    lines = _page_lines(url, answer.total, answer.limit, page_limit, page.offset, count, answer.more, answer.cursor)
-    return Rendered(200, [*_lines(headers), *lines], envelope(data, status_code=SUCCESS, now=now))
+    paging = _page_lines(url, answer.total, answer.limit, page_limit, page.offset, count, answer.more, answer.cursor)
+    return Rendered(200, [_CONTENT_TYPE, *lines(headers), *paging], envelope(data, status_code=SUCCESS, now=now))
 
 
 def render_error(exchange: Exchange, error: OcpiError, *, http_status: int, now: datetime) -> Rendered:
     """An error as an envelope without data."""
     body = envelope(None, status_code=error.status_code, now=now, message=error.message)
-    return Rendered(http_status, _lines({**exchange.reply_ids(), **_safe(error.headers)}), body)
+    return Rendered(http_status, [_CONTENT_TYPE, *lines({**exchange.reply_ids(), **_safe(error.headers)})], body)
 
 
 def _safe(headers: Mapping[str, str]) -> Mapping[str, str]:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import orjson
 from starlette.datastructures import URLPath
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -32,11 +31,12 @@ from ocpi.call import (
     ListAnswer,
     OnFailure,
     OnServed,
+    Rendered,
     Served,
 )
 from ocpi.endpoint import Endpoint, HandlerKey, Interface, Verb
 from ocpi.errors import MethodNotAllowed, NotFound, OcpiError, ServerError
-from ocpi.exchange import Exchange, Rendered, render, render_error
+from ocpi.exchange import Exchange, render, render_error
 from ocpi.headers import with_addresses
 from ocpi.registry import ENDPOINTS
 from ocpi.resources import Resource, Resources, endpoint_head, path_segments, route_path
@@ -53,6 +53,7 @@ __all__ = [
     "ListAnswer",
     "OnFailure",
     "OnServed",
+    "Rendered",
     "Served",
     "build_router",
     "version_details",
@@ -195,7 +196,7 @@ class _PrefixRoute(BaseRoute):
         raise NoMatchFound(name, path_params)
 
 
-_AnswerTo = Callable[[Exchange, Sequence[str], Receive], Awaitable[Rendered | Response]]
+_AnswerTo = Callable[[Exchange, Sequence[str], Receive], Awaitable[Rendered]]
 
 
 class _App:
@@ -212,21 +213,14 @@ class _App:
             answer = await self._answered(exchange, scope, receive, prefix)
             if answer is None:
                 return
-            if isinstance(answer, Response):
-                for name, value in exchange.reply_ids().items():
-                    answer.headers.setdefault(name, value)
-                await answer(scope, receive, send)
-            else:
-                await answer.send(send)
+            await answer.send(send)
         finally:
             if exchange.caller is not None and self._site.gate is not None:
                 self._site.gate.leave(exchange.caller)
         if self._site.on_served is not None:
             self._site.on_served(_served(exchange, answer, started))
 
-    async def _answered(
-        self, exchange: Exchange, scope: Scope, receive: Receive, prefix: str
-    ) -> Rendered | Response | None:
+    async def _answered(self, exchange: Exchange, scope: Scope, receive: Receive, prefix: str) -> Rendered | None:
         """The answer, whatever happens; None for a peer that went away."""
         try:
             segments = path_segments(scope, prefix)
@@ -260,7 +254,7 @@ class _App:
         return render_error(exchange, told, http_status=http_status, now=self._site.now())
 
 
-def _served(exchange: Exchange, answer: Rendered | Response, started: float) -> Served:
+def _served(exchange: Exchange, answer: Rendered, started: float) -> Served:
     return Served(
         method=exchange.method,
         target=exchange.target,
@@ -270,8 +264,8 @@ def _served(exchange: Exchange, answer: Rendered | Response, started: float) -> 
         headers=exchange.message,
         http_headers=exchange.headers,
         raw=exchange.raw,
-        http_status=answer.status_code if isinstance(answer, Response) else answer.http_status,
-        answer=bytes(answer.body),
+        http_status=answer.http_status,
+        answer=answer.body,
         started=started,
         ended=asyncio.get_running_loop().time(),
     )
@@ -317,7 +311,7 @@ class _Modules:
         self._interfaces = advertise | {(module, interface) for module, interface, _, _ in handlers}
         self._resources = Resources(ENDPOINTS[site.version])
 
-    async def answer(self, exchange: Exchange, segments: Sequence[str], receive: Receive) -> Rendered | Response:
+    async def answer(self, exchange: Exchange, segments: Sequence[str], receive: Receive) -> Rendered:
         if not segments:
             await _only_get(self._site, exchange)
             url = f"{self._site.base_url(exchange)}/{self._site.version}"
@@ -340,7 +334,7 @@ class _Modules:
         call = self._call(exchange, endpoint, path, caller, raw)
         if self._intercept is not None:
             taken = await self._intercept(call)
-            if isinstance(taken, Response):
+            if isinstance(taken, Rendered):
                 return taken
             if taken is not None:
                 page = exchange.page_query() if isinstance(taken, ListAnswer) else None

@@ -5,10 +5,8 @@ that lead back (`hub.parties.rewriting`), and the ids of reservations (`hub.part
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
-
-from starlette.responses import Response
 
 from hub.parties import callbacks, profile_setters
 from hub.parties.callbacks import Callback
@@ -37,7 +35,7 @@ from hub.parties.routing import (
 from kit.log import correlation_id
 from kit.tx import Database
 from ocpi import registry
-from ocpi.call import Call
+from ocpi.call import Call, Rendered, lines
 from ocpi.endpoint import HandlerKey, Interface, Verb
 from ocpi.envelope import parse_envelope
 from ocpi.errors import (
@@ -48,7 +46,7 @@ from ocpi.errors import (
     ReceiverNotConnected,
     UnknownReceiver,
 )
-from ocpi.headers import MessageHeaders, Party, write_headers
+from ocpi.headers import MessageHeaders, Party, header_values
 from ocpi.inplace import bare
 
 _REFUSALS: Mapping[int, type[OcpiError]] = {
@@ -58,11 +56,23 @@ _REFUSALS: Mapping[int, type[OcpiError]] = {
 }
 _SET_PROFILE: HandlerKey = ("chargingprofiles", Interface.RECEIVER, Verb.PUT, "profile")
 
+MOST_DECIDED = 10_000
+"""So many kinds of messages are decided once for as long as nothing changes in the directory; senders make them up."""
+
 Resolver = Callable[[Call], Awaitable[Party | None]]
 """Finds the party that an open message is for; None when it is for us, or when our handler can say what is wrong.
 
 Raises `InvalidParameters` when there are several: the sender then has to name one.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Everybody:
+    """Everybody at one moment, and what was decided about messages of each kind between them."""
+
+    snapshot: Snapshot
+    parties: Parties
+    decided: dict[tuple[object, ...], Decision] = field(default_factory=dict)
 
 
 class Forwarder:
@@ -83,9 +93,9 @@ class Forwarder:
         self._relay = relay
         self._rewriter = rewriter
         self._resolvers = resolvers
-        self._known: tuple[Snapshot, Parties] | None = None
+        self._known: _Everybody | None = None
 
-    async def intercept(self, call: Call) -> Response | None:
+    async def intercept(self, call: Call) -> Rendered | None:
         """The receiver's answer when the call is for a partner; None when it is for us. Raises `OcpiError`.
 
         Whatever the call leads to here, down to the last delivery, carries the correlation id that it came with.
@@ -109,26 +119,31 @@ class Forwarder:
         await self._relay.close()
 
     async def _decide(self, call: Call, snapshot: Snapshot, *, url_is_ours: bool) -> Decision:
-        request, parties = _request(call, url_is_ours=url_is_ours), self._everybody(snapshot)
-        decision = decide(request, parties)
+        known = self._everybody(snapshot)
+        slot = (
+            *(caller(call).peer.id, call.module, call.interface, call.verb, call.level == "list", url_is_ours),
+            *(_written(call.headers.from_party), _written(call.headers.to_party)),
+        )
+        decision = known.decided.get(slot)
+        if decision is None:
+            if len(known.decided) >= MOST_DECIDED:
+                known.decided.clear()
+            decision = known.decided[slot] = decide(_request(call, url_is_ours=url_is_ours), known.parties)
         if not isinstance(decision, Resolve):
             return decision
         resolve = self._resolvers.get(decision.subject)
         found = await resolve(call) if resolve is not None else None
-        return decide(replace(request, resolved=found), parties) if found is not None else Local()
+        if found is None:
+            return Local()
+        return decide(replace(_request(call, url_is_ours=url_is_ours), resolved=found), known.parties)
 
-    def _everybody(self, snapshot: Snapshot) -> Parties:
-        if self._known is None or self._known[0] is not snapshot:
-            self._known = (
-                snapshot,
-                Parties(
-                    tuple(_ref(entry, snapshot) for entry in (*snapshot.parties, *snapshot.behind)),
-                    snapshot.agreements,
-                ),
-            )
-        return self._known[1]
+    def _everybody(self, snapshot: Snapshot) -> "_Everybody":
+        if self._known is None or self._known.snapshot is not snapshot:
+            refs = tuple(_ref(entry, snapshot) for entry in (*snapshot.parties, *snapshot.behind))
+            self._known = _Everybody(snapshot, Parties(refs, snapshot.agreements))
+        return self._known
 
-    async def _forward(self, call: Call, asker: Address, answerer: Address) -> Response:
+    async def _forward(self, call: Call, asker: Address, answerer: Address) -> Rendered:
         outgoing = await prepare(self._db, self._rewriter, call, asker, answerer)
         message = call.headers.forwarded(to_party=answerer.party, from_party=asker.party)
         url = self._url(call, answerer)
@@ -153,7 +168,7 @@ class Forwarder:
         except (Refused, EndpointMissing) as error:
             raise ReceiverNotConnected(f"{answerer.party} has no {call.interface.value} {call.module}") from error
 
-    async def _call_back(self, call: Call, asked_at: Given, snapshot: Snapshot) -> Response | None:
+    async def _call_back(self, call: Call, asked_at: Given, snapshot: Snapshot) -> Rendered | None:
         """The answer of the partner that a URL of ours stands for; None when our handler may know the URL.
 
         Raises `NotFound` for a URL that is forged, too old, or another platform's, without saying which.
@@ -173,7 +188,7 @@ class Forwarder:
             raise NotFound("no such URL for you, or not any more")
         return await self._send_back(call, found, Address(found.owner, owner))
 
-    async def _send_back(self, call: Call, found: Callback, owner: Address) -> Response:
+    async def _send_back(self, call: Call, found: Callback, owner: Address) -> Rendered:
         asker = Address(call.headers.from_party or found.user, caller(call).peer)
         answer = await self._relay.send(
             owner.peer,
@@ -185,11 +200,11 @@ class Forwarder:
         )
         return self._response(call, answer, asker, owner)
 
-    def _response(self, call: Call, answer: Relayed, asker: Address, answerer: Address) -> Response:
+    def _response(self, call: Call, answer: Relayed, asker: Address, answerer: Address) -> Rendered:
         """The answer under the ids of the request, from the party that gave it."""
         ids = MessageHeaders(call.headers.request_id, call.headers.correlation_id, asker.party, answerer.party)
-        headers = {**self._rewriter.answer_headers(call, answer, asker, answerer), **write_headers(ids)}
-        return Response(answer.body, answer.http_status, headers)
+        headers = {**self._rewriter.answer_headers(call, answer, asker, answerer), **header_values(ids)}
+        return Rendered(answer.http_status, lines(headers), answer.body)
 
 
 def _asks_for_all(call: Call) -> bool:
@@ -218,6 +233,11 @@ def _request(call: Call, *, url_is_ours: bool) -> RoutingRequest:
         is_list=call.interface is Interface.SENDER and call.level == "list",
         url_is_ours=url_is_ours,
     )
+
+
+def _written(party: Party | None) -> tuple[str, str] | None:
+    """An address letter by letter: what is decided is passed on as it was written, and parties ignore the case."""
+    return (party.country_code, party.party_id) if party is not None else None
 
 
 def _ref(entry: PartyEntry, snapshot: Snapshot) -> PartyRef:

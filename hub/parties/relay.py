@@ -17,18 +17,19 @@ from kit.guard import forbid_in_tx
 from kit.http import Direct, Egress
 from kit.log import get
 from ocpi.errors import ForwardTimeout, ReceiverNotConnected
-from ocpi.headers import MessageHeaders, header_value, write_headers
+from ocpi.headers import MessageHeaders, header_value, header_values
 from ocpi.paging import absolute_url, same_origin
 
 log = get(__name__)
 
+_READ = ("content-type", "location", "link", "x-total-count", "x-limit")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SAME_METHOD_REDIRECTS = frozenset({307, 308})
 
 
 @dataclass(frozen=True, slots=True)
 class Relayed:
-    """An answer as it came from `url`. Headers that could not be written again are left out."""
+    """An answer as it came from `url`, with those headers that mean something and could be written again."""
 
     url: str
     http_status: int
@@ -51,7 +52,7 @@ class Relay:
         """The answer of a partner's platform. Raises `ForwardTimeout` or `ReceiverNotConnected`."""
         forbid_in_tx("forwarding")
         try:
-            headers = {"Authorization": self._clients.authorization(peer), **write_headers(message)}
+            headers = {"Authorization": self._clients.authorization(peer), **header_values(message)}
         except Refused as error:
             raise ReceiverNotConnected(f"{message.to_party} is not registered") from error
         if body:
@@ -79,8 +80,8 @@ class Relay:
         if self._direct is None:
             self._direct = self._egress.direct(raw=True)
         answer = await self._direct.request(method, url, headers, body)
-        passed = {name: value for name, value in answer.headers.items() if header_value(value) is not None}
-        return Relayed(url, answer.status, passed, answer.body)
+        said = {name: header_value(answer.headers.get(name)) for name in _READ}
+        return Relayed(url, answer.status, {name: value for name, value in said.items() if value}, answer.body)
 
 
 def _mended(answer: Relayed) -> str | None:

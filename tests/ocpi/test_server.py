@@ -7,10 +7,9 @@ from datetime import datetime
 
 import httpx
 import pytest
-from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from ocpi.call import Answer, Authenticate, Call, Failure, Handler, ListAnswer
+from ocpi.call import Answer, Authenticate, Call, Failure, Handler, ListAnswer, Rendered
 from ocpi.endpoint import HandlerKey, Verb
 from ocpi.errors import InvalidParameters, NotFound, Unauthenticated
 from ocpi.headers import Party
@@ -285,10 +284,10 @@ async def test_an_intercept_takes_a_call_before_its_body_is_looked_at(
     handler = Recorder()
     seen: list[Call] = []
 
-    async def intercept(call: Call) -> Answer | ListAnswer | Response | None:
+    async def intercept(call: Call) -> Answer | ListAnswer | Rendered | None:
         seen.append(call)
         if call.headers.to_party == Party("NL", "TNM"):
-            return Response(b"as it came", 202, {"X-Peer": "yes"}, "text/plain")
+            return Rendered(202, [(b"x-peer", b"yes")], b"as it came")
         if call.verb is Verb.DELETE:
             return Answer(status_code=4001)
         return None
@@ -302,7 +301,7 @@ async def test_an_intercept_takes_a_call_before_its_body_is_looked_at(
         unserved = await http.get(f"{url}/ocpi/2.2.1/receiver/tariffs/BE/BEC/1", headers=AUTH)
         refused = await http.put(f"{url}{LOCATION_URL}", content=b"not json")
     assert (forwarded.status_code, forwarded.content, forwarded.headers["X-Peer"]) == (202, b"as it came", "yes")
-    assert forwarded.headers["X-Request-ID"] == "r1"
+    assert forwarded.headers.keys().isdisjoint({"x-request-id", "content-type"})
     assert (seen[0].raw, seen[0].body) == (b"not json", None)
     assert deleted.json()["status_code"] == 4001
     assert ours.json()["status_code"] == 1000
