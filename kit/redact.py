@@ -59,6 +59,10 @@ _PATTERNS = (
     (re.compile(r"(?<![\w.-])\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}(?![\w.-])"), REDACTED),
 )
 
+_WORD = r"v?[0-9]{1,2}(?:\.[0-9]{1,2}){0,2}|[A-Z]+_[A-Z_]+|(?![a-f]+(?:/|\Z))[a-z][a-z_.-]{0,30}"
+_PATH_WORD = re.compile(_WORD)
+_PATH_OF_WORDS = re.compile(f"(?:{_WORD})?(?:/(?:{_WORD})?)*")
+
 Plain = str | int | float | bool | None | list["Plain"] | dict[str, "Plain"]
 
 
@@ -146,10 +150,6 @@ def redact_path(path: str) -> str:
 
     Identifiers in paths can be RFID UIDs and tokens. A word is lower case and not made of the letters a to f alone.
     """
-    return "/".join(part if not part or _is_path_word(part) else "*" for part in path.split("/"))
-
-
-def _is_path_word(part: str) -> bool:
-    if re.fullmatch(r"v?[0-9]{1,2}(\.[0-9]{1,2}){0,2}|[A-Z]+_[A-Z_]+", part):
-        return True
-    return re.fullmatch(r"[a-z][a-z_.-]{0,30}", part) is not None and re.fullmatch(r"[a-f]+", part) is None
+    if _PATH_OF_WORDS.fullmatch(path):
+        return path
+    return "/".join([part if not part or _PATH_WORD.fullmatch(part) else "*" for part in path.split("/")])

@@ -22,6 +22,8 @@ DEEPEST = 40
 SHORTEST = 4
 """Shorter values are masked where they stand, but not sought elsewhere: they would be found in every word."""
 
+_NESTED = (dict, list)
+
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 Digest = Callable[[str], str]
 Found = dict[str, str]
@@ -57,6 +59,8 @@ _SHOWN_QUERY = frozenset(
 _SHOWN_FIELD = rf"(?:{'|'.join(sorted(_SHOWN_QUERY))})=[A-Za-z0-9:._-]*"
 _SHOWN_AS_IT_IS = re.compile(f"{_SHOWN_FIELD}(?:&{_SHOWN_FIELD})*")
 """The query of nearly every list: nothing to decode and nothing to mask."""
+_PLAIN_URL = re.compile(r"(https?://[a-z0-9.-]+)(?::[0-9]{1,5})?(/[A-Za-z0-9/._~%-]*)?(?:\?[!-~]*)?")
+"""A URL that every reader takes apart alike."""
 _COUNTRY, _PARTY = re.compile(r"[A-Za-z]{2}"), re.compile(r"[A-Za-z0-9]{3}")
 
 
@@ -103,7 +107,12 @@ class Masker:
         if isinstance(value, dict):
             if depth > DEEPEST:
                 return HIDDEN
-            return {name: self._member(name, each, place, person, found, depth) for name, each in value.items()}
+            return {
+                name: each  # what most members are, without a call
+                if not person and kind_of(name) is Kind.KEPT and not isinstance(each, _NESTED)
+                else self._member(name, each, place, person, found, depth)
+                for name, each in value.items()
+            }
         if isinstance(value, list):
             if depth > DEEPEST:
                 return HIDDEN
@@ -174,6 +183,9 @@ def _spellings(value: str) -> tuple[str, ...]:
 
 def shown_url(url: str) -> str:
     """A URL as far as it tells nothing: its host, the words of its path, no query."""
+    plain = _PLAIN_URL.fullmatch(url)
+    if plain is not None:
+        return f"{plain[1]}{redact_path(plain[2] or '')}"
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""

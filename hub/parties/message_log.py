@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Insert
@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from hub.parties.callers import Caller
 from hub.parties.directory import Directory
 from hub.parties.message_log_rows import PARSED, Entry, Row, Writer, status_code_of
-from hub.parties.message_log_tables import IN, OUT, Message, MessageContent, first_id, forget
+from hub.parties.message_log_tables import IN, OUT, Message, MessageContent, forget
 from hub.parties.presented import Presented
 from kit.bulk import Bulk, execute_bulk
 from kit.crypto import KeyRing
@@ -46,6 +46,8 @@ RETRY_S = 1.0
 FAREWELL_S = 3.0
 FORGET_BATCH = 2_000
 WARN_EVERY_S = 10.0
+CLOCKS_APART_S = 0.05
+"""So far the clock of the loop and the time of day may drift apart before they are compared anew."""
 
 
 class MessageLog:
@@ -67,6 +69,7 @@ class MessageLog:
         self._directory = directory
         self._presented = presented
         self._body_bytes = body_bytes
+        self._most_bytes = body_bytes * PARSED
         self._queue_bytes = queue_bytes
         self._on_drop = on_drop
         self._queue: deque[tuple[Entry, int]] = deque()
@@ -75,7 +78,7 @@ class MessageLog:
         self._writing = asyncio.Lock()
         self._process = secrets.token_hex(3)
         self._count = 0
-        self._epoch: datetime | None = None
+        self._epoch_s = 0.0
         self._warned_at = -WARN_EVERY_S
         insert: Any = sqlite.insert if db.dialect == "sqlite" else postgresql.insert
         # A stop may come between the commit of a batch and the note of it: then it is written again.
@@ -91,7 +94,7 @@ class MessageLog:
         is_page = level == "list" and served.method == "GET" and len(answer) > self._body_bytes
         entry = Entry(
             id="",
-            at=self._moment(served.started),
+            at_us=self._moment_us(served.started),
             direction=IN,
             platform_id=caller.peer.id if isinstance(caller, Caller) else None,
             module=module,
@@ -117,7 +120,7 @@ class MessageLog:
         headers, answer = exchanged.headers, exchanged.answer
         entry = Entry(
             id="",
-            at=self._moment(exchanged.started),
+            at_us=self._moment_us(exchanged.started),
             direction=OUT,
             platform_id=self._presented.owner(headers.get("authorization")) or addressee.get(),
             module=None,
@@ -206,7 +209,7 @@ class MessageLog:
         if self._waiting_bytes + size > self._queue_bytes:
             return self._drop(1)
         self._count = (self._count + 1) & 0xFFFF
-        entry.id = f"{first_id(entry.at)}{self._count:04x}{self._process}"
+        entry.id = f"{entry.at_us:014x}{self._count:04x}{self._process}"
         self._queue.append((entry, size))
         self._waiting_bytes += size
         self._came.set()
@@ -220,16 +223,14 @@ class MessageLog:
             log.warning("messages_dropped", dropped=self.dropped, waiting=len(self._queue))
 
     def _kept(self, body: bytes) -> bytes:
-        most = self._body_bytes * PARSED
-        return body if len(body) <= most else body[: most + 1]
+        return body if len(body) <= self._most_bytes else body[: self._most_bytes + 1]
 
-    def _moment(self, loop_s: float) -> datetime:
+    def _moment_us(self, loop_s: float) -> int:
         """The time of day of a moment on the loop's clock, in the order of that clock as long as both run alike."""
-        now, loop_now_s = self._db.clock.now(), asyncio.get_running_loop().time()
-        epoch = now - timedelta(seconds=loop_now_s)
-        if self._epoch is None or abs(epoch - self._epoch) > timedelta(milliseconds=50):
-            self._epoch = epoch
-        return self._epoch + timedelta(seconds=loop_s)
+        epoch_s = self._db.clock.now().timestamp() - asyncio.get_running_loop().time()
+        if abs(epoch_s - self._epoch_s) > CLOCKS_APART_S:
+            self._epoch_s = epoch_s
+        return max(0, round((self._epoch_s + loop_s) * 1_000_000))
 
 
 def forgetter(messages: timedelta, contents: timedelta) -> Callable[[Database, Mapping[str, Any]], Awaitable[None]]:

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
-from hub.parties.directory import Peer, Snapshot
+from hub.parties.directory import Snapshot
 from hub.parties.masking import Found, Masker, scrubbed
 from hub.parties.message_log_tables import Message
 from kit.crypto import KeyRing
@@ -24,10 +24,14 @@ PAGE = "a page"
 """What the searchable log shows of a page of which nothing else is kept: there is nothing else to be known of it."""
 LONGEST_PATH = 1_000
 
-_STATUS_CODE = re.compile(rb'"status_code"\s*:\s*"?(\d{4})')
-_KEPT_HEADERS = (
-    *("content-type", "x-request-id", "x-correlation-id", "location", "link", "x-total-count", "x-limit"),
-    *("ocpi-to-country-code", "ocpi-to-party-id", "ocpi-from-country-code", "ocpi-from-party-id", "retry-after"),
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STATUS_CODE = b'"status_code"'
+_CODE = re.compile(rb'\s*:\s*"?(\d{4})')
+_KEPT_HEADERS = frozenset(
+    {
+        *("content-type", "x-request-id", "x-correlation-id", "location", "link", "x-total-count", "x-limit"),
+        *("ocpi-to-country-code", "ocpi-to-party-id", "ocpi-from-country-code", "ocpi-from-party-id", "retry-after"),
+    }
 )
 """Of the others some are credentials, and none says anything about the message."""
 _SIDE = re.compile(r"(.*?/(?:sender|receiver)/[a-z]+)(/.*)?")
@@ -41,7 +45,8 @@ class Entry:
     """One exchange as it waits to be written. `url` is the target of one that came in, the URL of one that went out."""
 
     id: str
-    at: datetime
+    at_us: int
+    """Microseconds since 1970, at which it began."""
     direction: str
     platform_id: str | None
     module: str | None
@@ -65,8 +70,11 @@ class Entry:
 
 def status_code_of(body: bytes) -> int | None:
     """The OCPI status code of an answer, which stands at its end or its beginning."""
-    found = _STATUS_CODE.findall(body[-200:]) or _STATUS_CODE.findall(body[:200])
-    return int(found[-1]) if found else None
+    for at in (body.rfind(_STATUS_CODE, -200), body.rfind(_STATUS_CODE, 0, 200)):
+        found = _CODE.match(body, at + len(_STATUS_CODE)) if at >= 0 else None
+        if found is not None:
+            return int(found[1])
+    return None
 
 
 class Writer:
@@ -79,6 +87,7 @@ class Writer:
         self._masker = Masker(lambda text: keys.digest(DIGEST_PURPOSE, text)[:16])
         self._known: dict[tuple[bytes, str | None], tuple[str, Found]] = {}
         self._paths: dict[str, str] = {}
+        self._endpoints: dict[str, list[tuple[str, str]]] = {}
 
     def rows(self, entry: Entry) -> tuple[Row, Row | None]:
         """The searchable row, and that of the exact bytes: None where the first says all that there is (a page)."""
@@ -90,7 +99,7 @@ class Writer:
         message = entry.message
         row: Row = {
             "id": entry.id,
-            "at": entry.at,
+            "at": _EPOCH + timedelta(microseconds=entry.at_us),
             "direction": entry.direction,
             "platform_id": entry.platform_id,
             "from_party": _key(message.from_party),
@@ -139,10 +148,9 @@ class Writer:
         if entry.direction == "IN":
             side = _SIDE.fullmatch(path) if entry.module else None
             return (side[1], side[2] or "", query, True) if side else ("", path, query, False)
-        peer = self._snapshot.peers.get(entry.platform_id or "")
-        name, endpoint = _endpoint_of(peer, path, entry.verb)
-        site = path[: len(path) - len(urlsplit(path).path)]
+        name, endpoint = self._endpoint_of(entry.platform_id or "", path, entry.verb)
         if name is None:
+            site = path[: len(path) - len(urlsplit(path).path)]
             # A handshake's messages are addressed to nobody; beside the endpoints lie only the URLs for results.
             if entry.message.to_party is None:
                 entry.module = "versions" if entry.verb == "GET" else "credentials"
@@ -151,6 +159,24 @@ class Writer:
             return site, path[len(site) :], query, False
         entry.interface, _, entry.module = name.partition("/")
         return endpoint, path[len(endpoint) :], query, True
+
+    def _endpoint_of(self, platform_id: str, url: str, verb: str) -> tuple[str | None, str]:
+        """The partner's endpoint that a URL lies under; of two at one URL the side that has such a verb."""
+        endpoints = self._endpoints.get(platform_id)
+        if endpoints is None:
+            peer = self._snapshot.peers.get(platform_id)
+            named = [(each.rstrip("/"), name) for name, each in (peer.endpoints if peer else {}).items()]
+            endpoints = self._endpoints[platform_id] = sorted(named, key=_longest_first)
+        side = "RECEIVER" if verb in _WRITES else "SENDER"
+        best: tuple[str | None, str] = None, ""
+        for endpoint, name in endpoints:
+            if len(endpoint) < len(best[1]):
+                break
+            if url.startswith(endpoint) and url[len(endpoint) :][:1] in ("", "/"):
+                best = name, endpoint
+                if name.startswith(side):
+                    break
+        return best
 
     def _body(self, raw: bytes, size: int, module: str | None, found: Found) -> str | None:
         """A body as the searchable log has it; what is no JSON is not shown at all."""
@@ -229,16 +255,8 @@ def opened(keys: KeyRing, sealed: str) -> Content:
     )
 
 
-def _endpoint_of(peer: Peer | None, url: str, verb: str) -> tuple[str | None, str]:
-    """The partner's endpoint that a URL lies under; of two at one URL the side that has such a verb."""
-    side = "RECEIVER" if verb in _WRITES else "SENDER"
-    best: tuple[int, bool, str, str] | None = None
-    for name, endpoint in (peer.endpoints if peer else {}).items():
-        endpoint = endpoint.rstrip("/")
-        if url == endpoint or url.startswith(endpoint + "/"):
-            candidate = (len(endpoint), name.startswith(side), name, endpoint)
-            best = candidate if best is None or candidate > best else best
-    return (best[2], best[3]) if best else (None, "")
+def _longest_first(endpoint: tuple[str, str]) -> tuple[int, str]:
+    return -len(endpoint[0]), endpoint[1]
 
 
 def _key(party: Party | None) -> str | None:
@@ -246,8 +264,9 @@ def _key(party: Party | None) -> str | None:
 
 
 def _open(headers: Mapping[str, str]) -> dict[str, str]:
-    found = {name: value for name in _KEPT_HEADERS if (value := headers.get(name)) is not None}
-    return {name: value if value.isascii() else ascii(value) for name, value in found.items()}
+    return {
+        name: value if value.isascii() else ascii(value) for name, value in headers.items() if name in _KEPT_HEADERS
+    }
 
 
 def _mark(size: int, what: str) -> str:
