@@ -80,6 +80,16 @@ class Agreements:
             if term.module:
                 self._objects.setdefault((term.module, term.cpo, term.object_id), {})[term.emsp] = term.allowed
         self._visible: dict[tuple[str, tuple[str, ...]], Visible] = {}
+        self._excepting = frozenset((module, owner) for module, owner, _ in self._objects)
+
+    @property
+    def has_exceptions(self) -> bool:
+        """Whether any term is about a single object."""
+        return bool(self._excepting)
+
+    def excepts(self, module: str, owner: str) -> bool:
+        """Whether any term is about a single object of this owner."""
+        return (module, owner) in self._excepting
 
     def may_meet(self, cpo: str, emsp: str) -> bool:
         """Whether drivers of the eMSP may charge at the CPO, and the two know of each other at all."""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
-from hub.parties import callbacks, profile_setters
+from hub.parties import callbacks, excepted, profile_setters
 from hub.parties.callbacks import Callback
 from hub.parties.callers import caller
 from hub.parties.clients import Clients
@@ -20,6 +20,7 @@ from hub.parties.rewriting import PAGE, Address, Given, Rewriter, belongs_to, gi
 from hub.parties.routing import (
     INVALID_PARAMETERS,
     NOT_CONNECTED,
+    UNKNOWN_LOCATION,
     UNKNOWN_RECEIVER,
     Decision,
     Forward,
@@ -44,6 +45,7 @@ from ocpi.errors import (
     NotFound,
     OcpiError,
     ReceiverNotConnected,
+    UnknownLocation,
     UnknownReceiver,
 )
 from ocpi.headers import MessageHeaders, Party, header_values
@@ -51,6 +53,7 @@ from ocpi.inplace import bare
 
 _REFUSALS: Mapping[int, type[OcpiError]] = {
     INVALID_PARAMETERS: InvalidParameters,
+    UNKNOWN_LOCATION: UnknownLocation,
     UNKNOWN_RECEIVER: UnknownReceiver,
     NOT_CONNECTED: ReceiverNotConnected,
 }
@@ -120,22 +123,25 @@ class Forwarder:
 
     async def _decide(self, call: Call, snapshot: Snapshot, *, url_is_ours: bool) -> Decision:
         known = self._everybody(snapshot)
+        named = excepted.named(call) if snapshot.agreements.has_exceptions else None
         slot = (
-            *(caller(call).peer.id, call.module, call.interface, call.verb, call.level == "list", url_is_ours),
+            *(caller(call).peer.id, call.module, call.interface, call.verb, call.level == "list", url_is_ours, named),
             *(_written(call.headers.from_party), _written(call.headers.to_party)),
         )
         decision = known.decided.get(slot)
         if decision is None:
             if len(known.decided) >= MOST_DECIDED:
                 known.decided.clear()
-            decision = known.decided[slot] = decide(_request(call, url_is_ours=url_is_ours), known.parties)
+            request = _request(call, url_is_ours=url_is_ours, named=named)
+            decision = known.decided[slot] = decide(request, known.parties)
         if not isinstance(decision, Resolve):
             return decision
         resolve = self._resolvers.get(decision.subject)
         found = await resolve(call) if resolve is not None else None
         if found is None:
             return Local()
-        return decide(replace(_request(call, url_is_ours=url_is_ours), resolved=found), known.parties)
+        request = _request(call, url_is_ours=url_is_ours, named=named)
+        return decide(replace(request, resolved=found), known.parties)
 
     def _everybody(self, snapshot: Snapshot) -> "_Everybody":
         if self._known is None or self._known.snapshot is not snapshot:
@@ -204,7 +210,10 @@ class Forwarder:
         """The answer under the ids of the request, from the party that gave it."""
         ids = MessageHeaders(call.headers.request_id, call.headers.correlation_id, asker.party, answerer.party)
         headers = {**self._rewriter.answer_headers(call, answer, asker, answerer), **header_values(ids)}
-        return Rendered(answer.http_status, lines(headers), answer.body)
+        body, agreements = answer.body, caller(call).agreements
+        if excepted.is_list_of_some(call, answerer.party, agreements):
+            body = excepted.without_hidden(body, call.module, answerer.party, asker.party, agreements)
+        return Rendered(answer.http_status, lines(headers), body)
 
 
 def _asks_for_all(call: Call) -> bool:
@@ -222,7 +231,7 @@ def _asks_for_all(call: Call) -> bool:
     )
 
 
-def _request(call: Call, *, url_is_ours: bool) -> RoutingRequest:
+def _request(call: Call, *, url_is_ours: bool, named: tuple[str, str] | None) -> RoutingRequest:
     return RoutingRequest(
         module=call.module,
         interface=call.interface,
@@ -232,6 +241,7 @@ def _request(call: Call, *, url_is_ours: bool) -> RoutingRequest:
         receiver=call.headers.to_party,
         is_list=call.interface is Interface.SENDER and call.level == "list",
         url_is_ours=url_is_ours,
+        named=named,
     )
 
 

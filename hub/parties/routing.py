@@ -18,6 +18,7 @@ from ocpi.endpoint import Interface, Verb
 from ocpi.headers import Party
 
 INVALID_PARAMETERS = 2001
+UNKNOWN_LOCATION = 2003
 UNKNOWN_RECEIVER = 4001
 NOT_CONNECTED = 4003
 
@@ -116,7 +117,8 @@ class RoutingRequest:
     `platform` is where it came from, None for one of ours. `sender` and `receiver` are the FROM and TO headers.
     `is_list` is set for the list of a Sender interface. `url_is_ours`: the hub made the URL up and gave it out (a
     `response_url`, the `Location` of a CDR, the next page), so it means something here only. `resolved` is the party
-    that the hub found for the subject of an earlier `Resolve`.
+    that the hub found for the subject of an earlier `Resolve`. `named` is the one location or tariff (module and id)
+    that the message is about: an agreement may except it.
     """
 
     module: str
@@ -128,6 +130,7 @@ class RoutingRequest:
     is_list: bool = False
     url_is_ours: bool = False
     resolved: Party | None = None
+    named: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +195,8 @@ def decide(request: RoutingRequest, parties: Parties) -> Decision:
         return Refuse(UNKNOWN_RECEIVER, "OCPI-to: no such party here")
     if receiver.is_hub:
         return _to_hub(request, parties)
+    if not _may_name(request, receiver, parties):
+        return Refuse(UNKNOWN_LOCATION, "no such location or tariff")
     return _direct(request, receiver, parties)
 
 
@@ -215,7 +220,11 @@ def receivers(
         and ref.platform != origin
         and module in ref.receives
         and (ref.roles & roles if audience is None else ref.party == audience)
-        and (owner is None or module not in OPPOSITE_ROLES or _may_meet(module, True, owner, ref.party, parties))
+        and (
+            owner is None
+            or module not in OPPOSITE_ROLES
+            or parties.agreements.may_meet(*_roles(module, True, owner, ref.party))
+        )
     )
 
 
@@ -226,17 +235,35 @@ def _have_agreement(request: RoutingRequest, receiver: PartyRef, parties: Partie
     """
     if request.module in DRIVER_MODULES:
         return True
+    pairs = _pairs(request, receiver, parties)
+    return any(parties.agreements.may_meet(*pair) for pair in pairs) or _is_shown(request, pairs, parties)
+
+
+def _may_name(request: RoutingRequest, receiver: PartyRef, parties: Parties) -> bool:
+    """Whether the one object that the message is about, if it is about one, is for the two."""
+    return request.named is None or _is_shown(request, _pairs(request, receiver, parties), parties)
+
+
+def _is_shown(request: RoutingRequest, pairs: Iterable[tuple[str, str]], parties: Parties) -> bool:
+    if request.named is None:
+        return False
+    module, object_id = request.named
+    return any(parties.agreements.may_see(module, cpo, object_id, emsp) for cpo, emsp in pairs)
+
+
+def _pairs(request: RoutingRequest, receiver: PartyRef, parties: Parties) -> list[tuple[str, str]]:
+    """Sender and receiver as CPO and eMSP; each party of the sender's platform when it names none."""
     sender = _sender(request, parties)
     senders = [sender] if sender is not None else [ref.party for ref in parties.on(request.platform)]
     is_push = request.interface is Interface.RECEIVER
-    return any(_may_meet(request.module, is_push, each, receiver.party, parties) for each in senders)
+    return [_roles(request.module, is_push, each, receiver.party) for each in senders]
 
 
-def _may_meet(module: str, is_push: bool, sender: Party, receiver: Party, parties: Parties) -> bool:
+def _roles(module: str, is_push: bool, sender: Party, receiver: Party) -> tuple[str, str]:
     """The CPO is who pushes locations and tariffs, and who is pushed tokens and commands."""
     is_from_cpo = (module in CPO_OWNED) is is_push
     cpo, emsp = (sender, receiver) if is_from_cpo else (receiver, sender)
-    return parties.agreements.may_meet(cpo.key, emsp.key)
+    return cpo.key, emsp.key
 
 
 def _speaks_for(platform: str | None, sender: Party, parties: Parties) -> bool:
@@ -302,6 +329,8 @@ def _resolved(request: RoutingRequest, subject: Subject, parties: Parties) -> De
     receiver = parties.find(request.resolved)
     if receiver is None or receiver.is_hub or not _have_agreement(request, receiver, parties):
         return Local()  # our handler says that it knows no such location, session or token
+    if not _may_name(request, receiver, parties):
+        return Local()
     return _direct(request, receiver, parties)
 
 

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.parties.agreements import Agreements, Term
 from hub.parties.routing import (
     CONFIGURATION_MODULES,
     DRIVER_MODULES,
@@ -368,45 +367,3 @@ def test_every_message_has_an_answer_and_none_goes_astray(request: RoutingReques
             assert request.resolved is None
         case Local(party):
             assert party is None or PARTIES.find(party) in PARTIES.on(None)
-
-
-APART = Parties(PARTIES.refs, Agreements([Term("DE*CPO", "DE*MSP", False), Term("NL*OWN", "DE*MSP", False)]))
-
-
-@pytest.mark.parametrize(
-    ("module", "interface", "sender", "receiver"),
-    [
-        ("locations", RECEIVER, CPO, EMSP),
-        ("locations", SENDER, EMSP, CPO),
-        ("tariffs", SENDER, EMSP, OUR_CPO),
-        ("tokens", RECEIVER, EMSP, CPO),
-        ("tokens", RECEIVER, EMSP, OUR_CPO),
-        ("tokens", SENDER, CPO, EMSP),
-        ("commands", RECEIVER, EMSP, CPO),
-        ("commands", RECEIVER, EMSP, OUR_CPO),
-        ("chargingprofiles", RECEIVER, EMSP, CPO),
-    ],
-)
-def test_who_has_no_agreement_is_answered_as_if_the_other_did_not_exist(
-    module: str, interface: Interface, sender: Party, receiver: Party
-) -> None:
-    request = RoutingRequest(module, interface, PUT, sender.party_id.lower(), sender, receiver)
-    unknown = decide(replace(request, receiver=STRANGER), APART)
-    assert decide(request, APART) == unknown
-    assert decide(replace(request, sender=None), APART) == unknown
-    assert decide(request, PARTIES) != unknown
-    opened = decide(replace(request, receiver=None, resolved=receiver), APART)
-    assert opened != Forward(receiver.party_id.lower(), sender, receiver)
-
-
-@pytest.mark.parametrize("module", sorted(DRIVER_MODULES))
-def test_sessions_and_cdrs_reach_whom_they_concern_all_the_same(module: str) -> None:
-    request = RoutingRequest(module, RECEIVER, PUT, "cpo", CPO, EMSP)
-    assert decide(request, APART) == Forward("msp", CPO, EMSP)
-
-
-def test_a_broadcast_goes_to_those_who_have_an_agreement() -> None:
-    request = RoutingRequest("locations", RECEIVER, PUT, "cpo", CPO, HUB)
-    everybody, agreed = decide(request, PARTIES), decide(request, APART)
-    assert isinstance(everybody, Broadcast)
-    assert agreed == Broadcast(everybody.platforms - {"msp"})
