@@ -101,6 +101,7 @@ def _http_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nobody here asks for the client's address or scheme, and each request would pay for it
         timeout_graceful_shutdown=GRACE_S,
     )
 

@@ -56,6 +56,7 @@ class KeyRing:
             raise BadKeyRing("two keys have the same id")
         self._keys = keys
         self._derived: dict[tuple[str, str, str], bytes] = {}
+        self._keyed: dict[tuple[str, str], hmac.HMAC] = {}
         self._ciphers: dict[tuple[str, str], AESGCM] = {}
 
     @classmethod
@@ -143,7 +144,12 @@ class KeyRing:
         raise TypeError("a key ring is not to be copied around: pass its text on purpose")
 
     def _digest(self, key: _Key, purpose: str, text: str) -> str:
-        return hmac.digest(self._derive(key, "digest", purpose), text.encode(), sha256).hex()
+        slot = (key.id, purpose)
+        if (keyed := self._keyed.get(slot)) is None:
+            keyed = self._keyed[slot] = hmac.new(self._derive(key, "digest", purpose), digestmod=sha256)
+        made = keyed.copy()  # in half the time that a new one takes
+        made.update(text.encode())
+        return made.hexdigest()
 
     def _cipher(self, key: _Key, purpose: str) -> AESGCM:
         slot = (key.id, purpose)

@@ -114,5 +114,7 @@ def _members(text: str) -> list[_Member]:
 
 
 def _after_space(text: str, at: int) -> int:
+    if text[at] > " ":  # as nearly always
+        return at
     match = _SPACE.match(text, at)
     return match.end() if match else at

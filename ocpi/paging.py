@@ -137,13 +137,17 @@ def absolute_url(base: str, reference: str) -> str | None:
         return None
 
 
+Origin = tuple[str, str | None, int | None]
+
+
 def same_origin(one: str, other: str) -> bool:
     """Whether two URLs have the same scheme, host and port. What is no URL is the same as nothing."""
-    origin = _origin(one)
-    return origin is not None and origin == _origin(other)
+    found = origin(one)
+    return found is not None and found == origin(other)
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None] | None:
+def origin(url: str) -> Origin | None:
+    """Scheme, host and port of a URL; None for what is no URL."""
     try:
         parts = urlsplit(url)
         default_port = {"https": 443, "http": 80}.get(parts.scheme)

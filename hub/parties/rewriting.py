@@ -8,6 +8,7 @@ with our token for that platform we call no other server.
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from hub.parties import callbacks
@@ -22,7 +23,7 @@ from ocpi.endpoint import HandlerKey, Interface, Verb
 from ocpi.errors import InvalidParameters
 from ocpi.headers import Party
 from ocpi.inplace import JsonMembers
-from ocpi.paging import absolute_url, next_link, same_origin
+from ocpi.paging import absolute_url, next_link, origin
 
 PAGE: Final = "hub_page"
 """The parameter of a list's URL that holds the token of a partner's next page."""
@@ -163,4 +164,9 @@ def belongs_to(url: str, peer: Peer) -> bool:
     if not _PLAIN_URL.fullmatch(url):
         return False
     homes = [*peer.endpoints.values(), *([peer.versions_url] if peer.versions_url else [])]
-    return any(same_origin(url, home) for home in homes)
+    found = origin(url)
+    return found is not None and any(found == _origin_of_home(home) for home in homes)
+
+
+_origin_of_home = lru_cache(maxsize=4096)(origin)
+"""Partners have few URLs, and each message asks for those of one."""
