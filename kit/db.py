@@ -29,6 +29,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
+from kit.sqlite_driver import Driver
+
 DialectName = Literal["sqlite", "postgresql"]
 
 SQLModel.metadata.naming_convention = {
@@ -123,8 +125,8 @@ def open_engines(url: str, *, pool_size: int = 10) -> Engines:
             driver_url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, **hidden
         )
         return Engines(writer=engine, reader=engine, dialect="postgresql")
-    writer = create_async_engine(driver_url, pool_size=1, max_overflow=0, **hidden)
-    reader = create_async_engine(driver_url, pool_size=4, max_overflow=4, **hidden)
+    writer = create_async_engine(driver_url, module=Driver(), pool_size=1, max_overflow=0, **hidden)
+    reader = create_async_engine(driver_url, module=Driver(), pool_size=4, max_overflow=4, **hidden)
     _prepare_sqlite(writer, begin="BEGIN IMMEDIATE", pragmas=_SQLITE_PRAGMAS)
     _prepare_sqlite(reader, begin="BEGIN", pragmas=(*_SQLITE_PRAGMAS, "query_only=ON"))
     return Engines(writer=writer, reader=reader, dialect="sqlite")
