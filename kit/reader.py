@@ -53,6 +53,11 @@ def bound(engine: AsyncEngine, column: "Column[Any]", value: Any) -> Any:
     return process(value) if process else value
 
 
+def text_of(value: bytes | str) -> str:
+    """A text that was read."""
+    return value.decode() if isinstance(value, bytes) else value
+
+
 class SqliteReader:
     """Quick statements are run in place, because a thread costs several times what they do; all others in a thread.
 

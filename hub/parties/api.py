@@ -74,7 +74,7 @@ def router(db: Database, registrar: Registrar, renewer: Renewer, directory: Dire
         peers = (await directory.snapshot()).peers
         async with db.read() as tx:
             cursors = await tx.all(select(Cursor).order_by(col(Cursor.platform_id), col(Cursor.module)))
-            heads = await changes.heads(tx, sorted({cursor.module for cursor in cursors}))
+            heads = await changes.heads(db, sorted({cursor.module for cursor in cursors}))
             receipts = await tx.all(select(Receipt).order_by(col(Receipt.received_at).desc()).limit(100))
             dead = await dead_letters(tx)
         return DeliveriesOut(

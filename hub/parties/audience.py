@@ -57,3 +57,18 @@ class Ear:
         return self.visible.shows(owner, change.object_id) and clientinfo.may_be_told(
             self.peer, self.agreements, change
         )
+
+
+class Ears:
+    """The ears of partners, made once for as long as neither they nor the agreements change."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], tuple[Peer, Agreements, Ear | None]] = {}
+
+    def of(self, peer: Peer, module: str, agreements: Agreements) -> Ear | None:
+        """The ear of a partner for a module; None when it is to be told nothing of it."""
+        known = self._known.get((peer.id, module))
+        if known is None or known[0] is not peer or known[1] is not agreements:
+            ear = Ear.of(peer, module, agreements) if receives(peer, module) else None
+            known = self._known[peer.id, module] = peer, agreements, ear
+        return known[2]

@@ -11,14 +11,16 @@ transaction that still runs.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Index, delete, literal, select, text, tuple_, union_all
+from sqlalchemy import ColumnElement, Index, bindparam, delete, select, text, tuple_
 from sqlmodel import Field, SQLModel, col
 
-from kit.db import BigInt, among
+from kit.db import BigInt, DialectName, among
 from kit.log import correlation_id
-from kit.tx import Tx
+from kit.reader import text_of
+from kit.tx import Database, Tx
 
 
 class Change(SQLModel, table=True):
@@ -65,7 +67,7 @@ class Cursor(SQLModel, table=True):
     delivered: int = Field(default=0, sa_type=BigInt)
 
 
-_SETTLED = text("change.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+_SETTLED = "change.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +140,18 @@ def _columns(change: Marked) -> dict[str, Any]:
     }
 
 
-async def heads(tx: Tx, modules: Sequence[str]) -> dict[str, Position]:
+async def heads(db: Database, modules: Sequence[str]) -> dict[str, Position]:
     """The last position of each module that no running transaction can still slip in before."""
-    lasts = []
-    for module in modules:
-        last = (
-            select(col(Change.module), col(Change.xid), col(Change.seq))
-            .where(col(Change.module) == module)
-            .order_by(col(Change.xid).desc(), col(Change.seq).desc())
-            .limit(1)
-        )
-        if tx.db.dialect == "postgresql":
-            last = last.where(_SETTLED)
-        lasts.append(last.subquery().select())
-    rows = await tx.execute(union_all(*lasts)) if lasts else ()
-    return {row.module: Position(row.xid, row.seq) for row in rows}
+    rows = await db.reader.quick(heads_statement(len(modules), db.dialect), *modules) if modules else ()
+    return {text_of(module): Position(xid, seq) for module, xid, seq in rows}
+
+
+@lru_cache
+def heads_statement(modules: int, dialect: DialectName) -> str:
+    """The statement that reads the heads of so many modules, in the words of `kit.reader`."""
+    settled = f" AND {_SETTLED}" if dialect == "postgresql" else ""
+    last = f"SELECT module, xid, seq FROM change WHERE module = ?{settled} ORDER BY xid DESC, seq DESC LIMIT 1"  # noqa: S608
+    return " UNION ALL ".join([f"SELECT * FROM ({last}) last"] * modules)  # noqa: S608
 
 
 async def read_between(
@@ -169,17 +168,25 @@ async def read_between(
 
     Only those that are for everybody or for one of these parties (`CC*PID`), and none from the platform `not_from`.
     """
-    place = tuple_(col(Change.xid), col(Change.seq))
-    statement = (
-        select(Change)
-        .where(
-            col(Change.module) == module,
-            place > tuple_(literal(after.xid), literal(after.seq)),
-            place <= tuple_(literal(until.xid), literal(until.seq)),
-            col(Change.audience).is_(None) | col(Change.audience).in_(audience),
-            *([] if not_from is None else [col(Change.origin).is_(None) | (col(Change.origin) != not_from)]),
-        )
-        .order_by(col(Change.xid), col(Change.seq))
-        .limit(limit)
+    asked = {"module": module, "audience": audience, "not_from": not_from or "", "most": limit}
+    places = {"after_xid": after.xid, "after_seq": after.seq, "until_xid": until.xid, "until_seq": until.seq}
+    return list((await tx.execute(_BETWEEN, asked | places)).scalars())
+
+
+def _place(name: str) -> ColumnElement[Any]:
+    return tuple_(*(bindparam(f"{name}_{part}", type_=BigInt) for part in ("xid", "seq")))
+
+
+# Built once: SQLAlchemy takes longer to build a statement than the database to run it.
+_BETWEEN = (
+    select(Change)
+    .where(
+        col(Change.module) == bindparam("module"),
+        tuple_(col(Change.xid), col(Change.seq)) > _place("after"),
+        tuple_(col(Change.xid), col(Change.seq)) <= _place("until"),
+        col(Change.audience).is_(None) | col(Change.audience).in_(bindparam("audience", expanding=True)),
+        col(Change.origin).is_(None) | (col(Change.origin) != bindparam("not_from")),
     )
-    return list(await tx.all(statement))
+    .order_by(col(Change.xid), col(Change.seq))
+    .limit(bindparam("most"))
+)

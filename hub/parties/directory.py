@@ -23,6 +23,15 @@ REREAD_S = 30.0
 TOKEN_PURPOSE = "ocpi-token"  # noqa: S105 - the purpose of a digest, not a secret
 
 
+_TERMS = select(
+    col(AgreementRow.cpo),
+    col(AgreementRow.emsp),
+    col(AgreementRow.allowed),
+    col(AgreementRow.module),
+    col(AgreementRow.object_id),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class PartyEntry:
     """A role of a party and where it lives; `platform_id` is None for our own."""
@@ -168,7 +177,7 @@ class Directory:
 
     async def agreements(self, tx: Tx) -> Agreements:
         """What is agreed as the transaction sees it, for those who must not go by a snapshot from a moment ago."""
-        rows = await tx.all(select(AgreementRow))
+        rows = await tx.execute(_TERMS)
         terms = frozenset(Term(row.cpo, row.emsp, row.allowed, row.module, row.object_id) for row in rows)
         if terms != self._agreements.terms:  # the same terms keep what was worked out from them
             self._agreements = Agreements(terms, default=self._agreements.default)

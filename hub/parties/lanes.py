@@ -4,18 +4,22 @@ A process leases all lanes that it finds behind the log at once, for a short tim
 lives: when it dies, another one takes over within seconds.
 
 Whoever changes a platform and its cursors takes the platform's row first. Whoever changes several cursors takes them in
-the order of their keys (`locked`). So nobody waits for another in a circle.
+the order of their keys (`cursors`). So nobody waits for another in a circle.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, literal, or_, select, tuple_, update
+import orjson
+from sqlalchemy import ColumnElement, Select, bindparam, or_, select, text, update
 
 from hub.parties import changes
 from hub.parties.changes import Cursor, Position
+from kit.db import DialectName
+from kit.reader import text_of
 from kit.tx import Database, Tx
 
 LEASE = timedelta(seconds=15)
@@ -46,79 +50,88 @@ class Leases:
     def __init__(self, db: Database, name: str) -> None:
         self._db = db
         self._name = name
+        # Built once: SQLAlchemy takes longer to build a statement than the database to run it.
+        self._is_mine: ColumnElement[bool] = _cursor.c.leased_by == name
+        is_over = _cursor.c.leased_until <= bindparam("now")
+        is_free = or_(_cursor.c.leased_until.is_(None), is_over, self._is_mine)
+        self._free = cursors(among(db.dialect), is_free, skip=True)
+        lease = {"leased_by": name, "leased_until": bindparam("until")}
+        self._lease = update(_cursor).where(among(db.dialect)).values(lease)
 
-    async def behind(self, modules: Collection[str]) -> list[Lane]:
+    async def behind(self, modules: Sequence[str]) -> list[Lane]:
         """The lanes that have something to read, are due, and are no other process's."""
-        async with self._db.read() as tx:
-            heads = await changes.heads(tx, sorted(modules))
-            if not heads:
-                return []
-            place = tuple_(_cursor.c.xid, _cursor.c.seq)
-            is_behind = or_(
-                *(
-                    and_(_cursor.c.module == module, place < tuple_(literal(head.xid), literal(head.seq)))
-                    for module, head in heads.items()
-                )
-            )
-            is_due = or_(_cursor.c.retry_at.is_(None), _cursor.c.retry_at <= tx.now)
-            rows = await tx.execute(select(*_KEY).where(is_behind, is_due, self._is_free(tx.now)))
-            return [Lane(row.platform_id, row.module) for row in rows]
+        now = self._db.bound(_cursor.c.retry_at, self._db.clock.now())
+        statement = _behind(len(modules), self._db.dialect)
+        rows = await self._db.reader.all(statement, *modules, now, now, self._name)
+        return [Lane(text_of(platform_id), text_of(module)) for platform_id, module in rows]
 
     async def take(self, lanes: Sequence[Lane]) -> dict[Lane, Leased]:
         """Lease the lanes that are still to be had, in one transaction."""
         async with self._db.tx() as tx:
-            rows = await locked(tx, of(lanes), self._is_free(tx.now), skip=True)
+            rows = (await tx.execute(self._free, {"lanes": listed(lanes), "now": tx.now})).all()
             leased = {
                 Lane(row.platform_id, row.module): Leased(Position(row.xid, row.seq), row.failures) for row in rows
             }
             if leased:
-                lease = {"leased_by": self._name, "leased_until": tx.now + LEASE}
-                await tx.execute(update(_cursor).where(of(leased)).values(lease))
+                await tx.execute(self._lease, {"lanes": listed(leased), "until": tx.now + LEASE})
             return leased
 
     async def prolong(self) -> None:
         """Prolong every lease of this process."""
         async with self._db.tx() as tx:
-            if await locked(tx, self._is_mine()):
-                await tx.execute(update(_cursor).where(self._is_mine()).values(leased_until=tx.now + LEASE))
+            if (await tx.execute(cursors(self._is_mine))).all():
+                await tx.execute(update(_cursor).where(self._is_mine).values(leased_until=tx.now + LEASE))
 
     async def give_back(self) -> None:
         """Give every lease of this process back."""
         async with self._db.tx() as tx:
-            if await locked(tx, self._is_mine()):
-                await tx.execute(update(_cursor).where(self._is_mine()).values(leased_by=None, leased_until=None))
-
-    def _is_mine(self) -> ColumnElement[bool]:
-        mine: ColumnElement[bool] = _cursor.c.leased_by == self._name
-        return mine
-
-    def _is_free(self, now: datetime) -> ColumnElement[bool]:
-        return or_(_cursor.c.leased_until.is_(None), _cursor.c.leased_until <= now, self._is_mine())
+            if (await tx.execute(cursors(self._is_mine))).all():
+                await tx.execute(update(_cursor).where(self._is_mine).values(leased_by=None, leased_until=None))
 
 
-async def locked(tx: Tx, *where: ColumnElement[bool], skip: bool = False) -> Sequence[Row[Any]]:
-    """The cursors that fulfil all conditions, locked in the order of their keys; `skip` leaves out what others hold."""
+def cursors(*where: ColumnElement[bool], skip: bool = False) -> Select[Any]:
+    """Cursors that fulfil all conditions, locked in the order of their keys; `skip` leaves out what others hold."""
     columns = (*_KEY, _cursor.c.xid, _cursor.c.seq, _cursor.c.failures, _cursor.c.last_success_at)
-    rows = await tx.execute(select(*columns).where(*where).order_by(*_KEY).with_for_update(skip_locked=skip))
-    return rows.all()
+    return select(*columns).where(*where).order_by(*_KEY).with_for_update(skip_locked=skip)
 
 
-def of(lanes: Collection[Lane]) -> ColumnElement[bool]:
-    """That a cursor is one of these lanes'."""
-    by_module: dict[str, list[str]] = {}
-    for lane in lanes:
-        by_module.setdefault(lane.module, []).append(lane.platform_id)
-    return or_(*(and_(_cursor.c.module == module, _cursor.c.platform_id.in_(ids)) for module, ids in by_module.items()))
+def among(dialect: DialectName) -> ColumnElement[bool]:
+    """That a cursor is one of the lanes that are `listed` under `lanes`: one statement, however many they are."""
+    if dialect == "sqlite":
+        pairs = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:lanes)"
+    else:
+        pairs = "SELECT value ->> 0, value ->> 1 FROM json_array_elements(CAST(:lanes AS json))"
+    is_among: Any = text(f"(platform_id, module) IN ({pairs})")
+    return is_among  # type: ignore[no-any-return]
+
+
+def listed(lanes: Iterable[Lane]) -> str:
+    """Lanes as the one parameter of `among`."""
+    return orjson.dumps([(lane.platform_id, lane.module) for lane in lanes]).decode()
+
+
+@lru_cache
+def _behind(modules: int, dialect: DialectName) -> str:
+    """The statement for lanes behind the heads of so many modules, in the words of `kit.reader`.
+
+    An idle process asks it every second and a busy one with each change: it is one trip, and nothing is built for it.
+    """
+    return (
+        "SELECT lane.platform_id, lane.module FROM delivery_cursor lane"  # noqa: S608
+        f" JOIN ({changes.heads_statement(modules, dialect)}) head ON head.module = lane.module"
+        " WHERE (lane.xid, lane.seq) < (head.xid, head.seq) AND (lane.retry_at IS NULL OR lane.retry_at <= ?)"
+        " AND (lane.leased_until IS NULL OR lane.leased_until <= ? OR lane.leased_by = ?)"
+    )
 
 
 async def lock_all(tx: Tx, platform_id: str) -> None:
     """Lock every cursor of a platform, whose own row is locked already."""
-    await locked(tx, _cursor.c.platform_id == platform_id)
+    await tx.execute(cursors(_cursor.c.platform_id == platform_id))
 
 
 async def open_cursors(tx: Tx, platform_id: str, modules: Sequence[str]) -> None:
     """Give a newly registered partner its cursors at the present end of the log: what was before, it reads itself."""
-    heads = await changes.heads(tx, modules)
+    heads = await changes.heads(tx.db, modules)
     for module in modules:
         if await tx.get(Cursor, (platform_id, module)) is None:
             head = heads.get(module, Position(0, 0))
@@ -131,7 +144,10 @@ async def read_again(tx: Tx, lanes: Collection[Lane]) -> None:
     They get every object of the module that they may see, in its present state. Whoever is at it loses the lease, so
     that it cannot put the cursor back to where it was.
     """
-    if lanes and await locked(tx, of(lanes)):
+    if not lanes:
+        return
+    theirs, names = among(tx.db.dialect), {"lanes": listed(lanes)}
+    if (await tx.execute(cursors(theirs), names)).all():
         anew = {"xid": 0, "seq": 0, "leased_by": None, "leased_until": None, "retry_at": None}
-        await tx.execute(update(_cursor).where(of(lanes)).values(anew))
+        await tx.execute(update(_cursor).where(theirs).values(anew), names)
         tx.ring("changes")

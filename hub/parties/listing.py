@@ -18,6 +18,7 @@ from hub.parties import statements
 from hub.parties.counts import BLOCK, block_of
 from hub.parties.objects import OcpiObject
 from hub.parties.visibility import Shelf, Visibility
+from kit.reader import text_of
 from kit.tx import Database
 
 _ATTEMPTS = 4
@@ -126,7 +127,7 @@ class Listing:
 
     async def _count(self) -> _Stock:
         rows = await self._db.reader.all(self._words.shelves, self._module)
-        totals = {Shelf(_text(row[0]), _text(row[1]), _text(row[2])): int(row[3]) for row in rows}
+        totals = {Shelf(text_of(row[0]), text_of(row[1]), text_of(row[2])): int(row[3]) for row in rows}
         return _Stock(sum(int(row[4]) for row in rows), totals)
 
     async def _by_counts(self, stock: _Stock, view: View, asked: Asked) -> Slice | None:
@@ -192,9 +193,5 @@ def _slice(
         return Slice(b"", 0, total, None, blocks)
     if count <= limit:
         return Slice(docs, count, total, None, blocks)
-    one_more = int(_text(sizes).rpartition(",")[2])
+    one_more = int(text_of(sizes).rpartition(",")[2])
     return Slice(docs[: -one_more - 1], count - 1, total, high, blocks)
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value

@@ -1,6 +1,6 @@
 """Moving cursors: what became of lanes, one transaction for all that got somewhere at the same moment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -9,9 +9,10 @@ from sqlalchemy import Row, bindparam, update
 
 from hub.parties import changes
 from hub.parties.changes import Change, Cursor, Position
-from hub.parties.lanes import LEASE, Lane, locked, of
+from hub.parties.lanes import LEASE, Lane, among, cursors, listed
 from hub.parties.objects import ObjectKey
 from hub.parties.outbox import Unreachable
+from kit.bulk import Bulk, execute_bulk
 from kit.jobs import backoff_s
 from kit.tx import Database, Tx
 
@@ -63,13 +64,15 @@ class Moves:
     def __init__(self, db: Database, name: str) -> None:
         self._db = db
         self._name = name
+        self._mine = cursors(among(db.dialect), _cursor.c.leased_by == name)
+        self._bulk: Bulk | None = None
 
     async def write(self, moves: Sequence[Move]) -> list[Moved]:
         """Write them all, or none. A lane whose lease was lost stays where whoever took it has put it."""
+        # A lane that something comes for after this look is found behind by the look that its doorbell brings about.
+        heads = await changes.heads(self._db, sorted({move.lane.module for move in moves}))
         async with self._db.tx() as tx:
-            # Before anything is written: PostgreSQL would count what runs beside us as not settled, ourselves included.
-            heads = await changes.heads(tx, sorted({move.lane.module for move in moves}))
-            leased = await locked(tx, of([move.lane for move in moves]), _cursor.c.leased_by == self._name)
+            leased = (await tx.execute(self._mine, {"lanes": listed(move.lane for move in moves)})).all()
             rows = {Lane(row.platform_id, row.module): row for row in leased}
             written: list[dict[str, Any]] = []
             results = []
@@ -83,8 +86,17 @@ class Moves:
                 for change in move.refused:
                     _offer_again(tx, move.lane, change)
             if written:
-                await tx.execute(_MOVE, written)
+                await self._update(tx, written)
         return results
+
+    async def _update(self, tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+        if tx.db.dialect != "sqlite":
+            await tx.execute(_MOVE, rows)
+            return
+        connection = await tx.session.connection()
+        if self._bulk is None:
+            self._bulk = Bulk(_MOVE, list(rows[0]), connection.dialect)
+        await execute_bulk(connection, self._bulk, rows)
 
     def _row(self, tx: Tx, row: Row[Any], move: Move, head: Position) -> dict[str, Any]:
         stays = move.failure is None and not move.ends and move.reached < head

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hub.parties import changes
-from hub.parties.agreements import Agreements
-from hub.parties.audience import Ear, receives
+from hub.parties.audience import Ear, Ears
 from hub.parties.changes import Change, Position
 from hub.parties.directory import Directory, Peer
 from hub.parties.lanes import Lane
@@ -47,6 +46,7 @@ class Unread:
         self._db = db
         self._directory = directory
         self._sources = sources
+        self._ears = Ears()
 
     async def read(self, readers: Sequence[Reader]) -> list[Portion]:
         """The next portion of each reader, all as one look at the database shows them."""
@@ -54,13 +54,16 @@ class Unread:
         for reader in readers:
             groups.setdefault((reader.lane.module, reader.after), []).append(reader)
         portions: dict[Lane, Portion] = {}
+        heads = await changes.heads(self._db, sorted({module for module, _ in groups}))
         async with self._db.read() as tx:
             agreements = await self._directory.agreements(tx)
-            heads = await changes.heads(tx, sorted({module for module, _ in groups}))
             present = _Present(tx, self._sources)
             for (module, after), group in groups.items():
                 head = max(heads.get(module, after), after)
-                portions |= await _portions(tx, present, agreements, group, module, after, head)
+                found = ((reader.lane, self._ears.of(reader.peer, module, agreements)) for reader in group)
+                ears = {lane: ear for lane, ear in found if ear is not None}
+                portions |= {reader.lane: Portion((), head) for reader in group}
+                portions |= await _portions(tx, present, ears, module, after, head)
         return [portions[reader.lane] for reader in readers]
 
 
@@ -80,18 +83,10 @@ class _Present:
 
 
 async def _portions(
-    tx: Tx,
-    present: _Present,
-    agreements: Agreements,
-    group: Sequence[Reader],
-    module: str,
-    after: Position,
-    head: Position,
+    tx: Tx, present: _Present, ears: Mapping[Lane, Ear], module: str, after: Position, head: Position
 ) -> dict[Lane, Portion]:
-    ears = {reader.lane: Ear.of(reader.peer, module, agreements) for reader in group if receives(reader.peer, module)}
-    portions = {reader.lane: Portion((), head) for reader in group}
     if not ears or after == head:
-        return portions
+        return {}
     limit = BATCH * min(len(ears), SHARED)
     found = await changes.read_between(
         tx,
@@ -103,9 +98,10 @@ async def _portions(
         limit=limit,
     )
     end = place_of(found[-1]) if len(found) == limit else head
-    for lane, ear in ears.items():
-        portions[lane] = await _portion(tx, present, lane, [each for each in found if ear.may_hear(each)], end)
-    return portions
+    return {
+        lane: await _portion(tx, present, lane, [each for each in found if ear.may_hear(each)], end)
+        for lane, ear in ears.items()
+    }
 
 
 async def _portion(tx: Tx, present: _Present, lane: Lane, found: Sequence[Change], end: Position) -> Portion:
