@@ -1,7 +1,8 @@
 """Work that is cheaper for many at once: whoever wants some hands it in and awaits the result of its batch.
 
-There is no timer: while one batch is worked off, the next one gathers. When a batch fails its members are tried one by
-one, so that one that cannot be done harms nobody else.
+While one batch is worked off, the next one gathers; where that is too short for what comes in a wave, batches wait a
+little before they begin. When a batch fails its members are tried one by one, so that one that cannot be done harms
+nobody else.
 """
 
 import asyncio
@@ -15,11 +16,21 @@ Result = TypeVar("Result")
 
 
 class Batches(Generic[Item, Result]):
-    """Gathers items for `work`, which returns a result for each in their order; at most `most` at once."""
+    """Gathers items for `work`, which returns a result for each in their order; at most `most` at once.
 
-    def __init__(self, work: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]], *, most: int = 500) -> None:
+    The first item of a batch waits `gather_s` for others.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
+        *,
+        most: int = 500,
+        gather_s: float = 0.0,
+    ) -> None:
         self._work = work
         self._most = most
+        self._gather_s = gather_s
         self._queue: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._task: asyncio.Task[None] | None = None
 
@@ -40,6 +51,8 @@ class Batches(Generic[Item, Result]):
     async def _run(self) -> None:
         try:
             while self._queue:
+                if self._gather_s and len(self._queue) < self._most:
+                    await asyncio.sleep(self._gather_s)
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._most))]
                 if not await self._try(batch, alone=len(batch) == 1):
                     for each in batch:

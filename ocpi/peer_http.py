@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -57,7 +58,12 @@ def child_url(url: str, *segments: str, slash: bool = False) -> str:
     """A URL below an endpoint: joined with exactly one slash, each segment escaped; `slash` adds one at the end."""
     if not segments:
         return url
-    return "/".join((url.rstrip("/"), *(quote(segment, safe="") for segment in segments))) + ("/" if slash else "")
+    return f"{url.rstrip('/')}/{_escaped(segments)}{'/' if slash else ''}"
+
+
+@lru_cache(maxsize=1024)  # one object goes to many peers
+def _escaped(segments: tuple[str, ...]) -> str:
+    return "/".join(quote(segment, safe="") for segment in segments)
 
 
 def with_slash(url: str) -> str:

@@ -82,11 +82,16 @@ class Clients:
 
     async def deliver(self, peer: Peer, module: str, outgoing: Outgoing, *, to: str | None) -> str | None:
         """Send an object to a partner's Receiver interface; returns the `Location` of the answer."""
-        query = dict(outgoing.query)
-        addressed = peer.party_with(*OPPOSITE_ROLES.get(module, ()))
-        receiver = to or (addressed.key if addressed else _first_party(peer))
+        receiver = to or _addressed(peer, module)
         reply = await self._exchange(
-            peer, outgoing.verb, f"RECEIVER/{module}", outgoing.path, query, outgoing.body, outgoing.sender, receiver
+            peer,
+            outgoing.verb,
+            f"RECEIVER/{module}",
+            outgoing.path,
+            dict(outgoing.query) if outgoing.query else None,
+            outgoing.body,
+            outgoing.sender,
+            receiver,
         )
         location: str | None = reply.headers.get("location")
         return location
@@ -185,6 +190,12 @@ def _party(key: str | None) -> Party | None:
         return None
     country_code, _, party_id = key.partition("*")
     return Party(country_code, party_id)
+
+
+def _addressed(peer: Peer, module: str) -> str | None:
+    """The party of a partner that objects of a module are for, when they are for none in particular."""
+    party = peer.party_with(*OPPOSITE_ROLES.get(module, ()))
+    return party.key if party else _first_party(peer)
 
 
 def _first_party(peer: Peer) -> str | None:

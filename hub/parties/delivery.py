@@ -31,6 +31,8 @@ log = get(__name__)
 FAREWELL_S = 3.0
 """So long may an object that is on its way take to arrive when the process is asked to end: the answer to a CDR has to
 be remembered, or the CDR would be sent again."""
+GATHER_S = 0.02
+"""So long is waited for the answers of other partners before cursors move: a move costs as much for one as for many."""
 AT_ONCE = 100
 """Objects on their way at once."""
 DOUBTFUL_AT_ONCE = 20
@@ -51,7 +53,7 @@ class Deliverer:
         name = uuid7()
         self._leases = Leases(db, name)
         self._unread: Batches[Reader, Portion] = Batches(Unread(db, directory, sources).read)
-        self._moves: Batches[Move, Moved] = Batches(Moves(db, name).write)
+        self._moves: Batches[Move, Moved] = Batches(Moves(db, name).write, gather_s=GATHER_S)
         self._room = asyncio.Semaphore(AT_ONCE)
         self._room_for_doubtful = asyncio.Semaphore(DOUBTFUL_AT_ONCE)
         self._rung = asyncio.Event()

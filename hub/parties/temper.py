@@ -25,19 +25,22 @@ class Temper:
         """Send an object; the `Location` of the answer. Raises as `Clients.deliver` does."""
         if outgoing.verb != "PUT" or module in peer.quirks.modules("refuses_patch"):
             return await self._clients.deliver(peer, module, outgoing, to=to)
-        patch = replace(outgoing, verb="PATCH")
         if module in peer.quirks.modules("refuses_put"):
-            return await self._clients.deliver(peer, module, patch, to=to)
+            return await self._clients.deliver(peer, module, _as_patch(outgoing), to=to)
         try:
             return await self._clients.deliver(peer, module, outgoing, to=to)
         except Refused as error:
             if error.http_status not in METHOD_NOT_ALLOWED:
                 raise
         try:
-            location = await self._clients.deliver(peer, module, patch, to=to)
+            location = await self._clients.deliver(peer, module, _as_patch(outgoing), to=to)
         except Refused as error:
             if error.http_status in METHOD_NOT_ALLOWED:
                 self._notices.learned(peer.id, "refuses_patch", (module,))
             raise
         self._notices.learned(peer.id, "refuses_put", (module,))
         return location
+
+
+def _as_patch(outgoing: Outgoing) -> Outgoing:
+    return replace(outgoing, verb="PATCH")

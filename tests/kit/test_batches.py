@@ -1,4 +1,4 @@
-"""Work for many at once: nobody waits for a timer, and nobody suffers for another."""
+"""Work for many at once: nobody waits longer than was said, and nobody suffers for another."""
 
 import asyncio
 from collections.abc import Sequence
@@ -39,6 +39,23 @@ async def test_what_comes_while_a_batch_is_worked_off_is_the_next_batch() -> Non
     work.open.set()
     assert await asyncio.gather(first, *others) == [2, 4, 6, 8, 10]
     assert work.batches == [[1], [2, 3, 4, 5]]
+
+
+async def test_what_comes_in_a_wave_is_one_batch_where_batches_wait() -> None:
+    work = Doubling()
+    batches = Batches(work, most=3, gather_s=0.05)
+    first = asyncio.create_task(batches.result(1))
+    await asyncio.sleep(0.01)
+    second = asyncio.create_task(batches.result(2))
+    assert await asyncio.gather(first, second) == [2, 4]
+    assert work.batches == [[1, 2]]
+
+
+async def test_a_full_batch_does_not_wait() -> None:
+    work = Doubling()
+    batches = Batches(work, most=2, gather_s=3600)
+    async with asyncio.timeout(5):
+        assert await asyncio.gather(*(batches.result(number) for number in range(4))) == [0, 2, 4, 6]
 
 
 async def test_a_batch_has_a_limit() -> None:
