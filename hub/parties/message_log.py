@@ -1,15 +1,11 @@
 """The message log: everything that passes between us and partners over OCPI, written off the answer's path.
 
-Whoever serves or sends hands an exchange over and goes on; it waits in memory for a fraction of a second and is written
-with whatever else came meanwhile. The queue is bounded: what does not fit is dropped and counted, nobody waits. A
-graceful stop writes what waits; a process that dies loses its last batch.
+Whoever serves or sends hands an exchange over and goes on; a spool (`kit.spool`) gathers them and has them written.
 """
 
 import asyncio
 import secrets
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any
@@ -26,6 +22,7 @@ from kit.bulk import Bulk, execute_bulk
 from kit.crypto import KeyRing
 from kit.http import Exchanged
 from kit.log import correlation_id, get
+from kit.spool import Spool
 from kit.tx import Database
 from ocpi.call import Served
 from ocpi.headers import MessageHeaders, Party
@@ -35,17 +32,11 @@ log = get(__name__)
 addressee: ContextVar[str | None] = ContextVar("addressee", default=None)
 """The platform that requests go to which bear no credentials of a registered partner yet: the handshake sets it."""
 
-GATHER_S = 0.25
-"""So long is gathered for one commit; what a process that dies may lose."""
-BATCH = 500
 AT_A_TIME = 10
 """Rows made in one go: others take their turn in between."""
 OVERHEAD_BYTES = 2_000
 """What an exchange takes in memory besides its bodies."""
-RETRY_S = 1.0
-FAREWELL_S = 3.0
 FORGET_BATCH = 2_000
-WARN_EVERY_S = 10.0
 CLOCKS_APART_S = 0.05
 """So far the clock of the loop and the time of day may drift apart before they are compared anew."""
 
@@ -70,21 +61,21 @@ class MessageLog:
         self._presented = presented
         self._body_bytes = body_bytes
         self._most_bytes = body_bytes * PARSED
-        self._queue_bytes = queue_bytes
-        self._on_drop = on_drop
-        self._queue: deque[tuple[Entry, int]] = deque()
-        self._waiting_bytes = 0
-        self._came = asyncio.Event()
-        self._writing = asyncio.Lock()
+        self._spool: Spool[Entry] = Spool(
+            "messages", self._write, clock=db.clock, queue_bytes=queue_bytes, on_drop=on_drop
+        )
         self._process = secrets.token_hex(3)
         self._count = 0
         self._epoch_s = 0.0
-        self._warned_at = -WARN_EVERY_S
         insert: Any = sqlite.insert if db.dialect == "sqlite" else postgresql.insert
         # A stop may come between the commit of a batch and the note of it: then it is written again.
         self._statements: list[Insert] = [insert(model).on_conflict_do_nothing() for model in (Message, MessageContent)]
         self._bulks: dict[Insert, Bulk] = {}
-        self.dropped = 0
+
+    @property
+    def dropped(self) -> int:
+        """How many exchanges were not logged."""
+        return self._spool.dropped
 
     def received(self, served: Served) -> None:
         """A partner's request and our answer."""
@@ -142,36 +133,12 @@ class MessageLog:
         self._put(entry)
 
     async def run(self) -> None:
-        """Write until cancelled; then write what waits, for as long as a farewell may take."""
-        try:
-            while True:
-                await self._came.wait()
-                await asyncio.sleep(GATHER_S)
-                self._came.clear()
-                try:
-                    await self.flush()
-                except Exception as error:
-                    log.error("messages_not_logged", waiting=len(self._queue), error=type(error).__name__)
-                    self._came.set()
-                    await asyncio.sleep(RETRY_S)
-        finally:
-            await self._farewell()
+        """Write until cancelled; then write what waits."""
+        await self._spool.run()
 
     async def flush(self) -> None:
         """Write everything that waits."""
-        async with self._writing:
-            while self._queue:
-                batch = [self._queue[place][0] for place in range(min(BATCH, len(self._queue)))]
-                await self._write(batch)
-                for _ in batch:
-                    self._waiting_bytes -= self._queue.popleft()[1]
-
-    async def _farewell(self) -> None:
-        with suppress(TimeoutError, Exception):
-            async with asyncio.timeout(FAREWELL_S):
-                await self.flush()
-        if self._queue:
-            self._drop(len(self._queue))
+        await self._spool.flush()
 
     async def _write(self, batch: Sequence[Entry]) -> None:
         writer = Writer(self._keys, await self._directory.snapshot(), self._body_bytes)
@@ -182,7 +149,7 @@ class MessageLog:
                 message, content = writer.rows(entry)
             except Exception as error:  # one that cannot be put into a row must not keep the others out
                 log.error("message_not_loggable", error=type(error).__name__)
-                self._drop(1)
+                self._spool.drop(1)
                 continue
             messages.append(message)
             if content is not None:
@@ -205,22 +172,9 @@ class MessageLog:
                 await execute_bulk(connection, bulk, rows)
 
     def _put(self, entry: Entry) -> None:
-        size = len(entry.request) + len(entry.response) + OVERHEAD_BYTES
-        if self._waiting_bytes + size > self._queue_bytes:
-            return self._drop(1)
         self._count = (self._count + 1) & 0xFFFF
         entry.id = f"{entry.at_us:014x}{self._count:04x}{self._process}"
-        self._queue.append((entry, size))
-        self._waiting_bytes += size
-        self._came.set()
-
-    def _drop(self, count: int) -> None:
-        self.dropped += count
-        self._on_drop(count)
-        now = self._db.clock.monotonic()
-        if now - self._warned_at >= WARN_EVERY_S:
-            self._warned_at = now
-            log.warning("messages_dropped", dropped=self.dropped, waiting=len(self._queue))
+        self._spool.put(entry, len(entry.request) + len(entry.response) + OVERHEAD_BYTES)
 
     def _kept(self, body: bytes) -> bytes:
         return body if len(body) <= self._most_bytes else body[: self._most_bytes + 1]

@@ -117,7 +117,7 @@ async def test_the_database_may_be_away_for_a_while(
     db: Database, keys: KeyRing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = log_of(db, keys)
-    monkeypatch.setattr("hub.parties.message_log.RETRY_S", 0.05)
+    monkeypatch.setattr("kit.spool.RETRY_S", 0.05)
     working, calls = Database.tx, 0
 
     def failing(self: Database) -> Any:
@@ -142,19 +142,19 @@ async def test_the_database_may_be_away_for_a_while(
 async def test_a_stop_right_after_the_commit_of_a_batch_loses_and_doubles_nothing(
     db: Database, keys: KeyRing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log = log_of(db, keys)
-    log.received(served())
-    log.received(served())
-    written = MessageLog._write
+    written, stops = MessageLog._write, [asyncio.CancelledError()]
 
     async def stopped(self: MessageLog, batch: Any) -> None:
         await written(self, batch)
-        raise asyncio.CancelledError
+        if stops:
+            raise stops.pop()
 
-    with monkeypatch.context() as patched:
-        patched.setattr(MessageLog, "_write", stopped)
-        with pytest.raises(asyncio.CancelledError):
-            await log.flush()
+    monkeypatch.setattr(MessageLog, "_write", stopped)
+    log = log_of(db, keys)
+    log.received(served())
+    log.received(served())
+    with pytest.raises(asyncio.CancelledError):
+        await log.flush()
     log.received(served())
     await log.flush()
     assert (await count(db, Message), await count(db, MessageContent)) == (3, 3)
