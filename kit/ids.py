@@ -1,6 +1,7 @@
 """Identifiers and secrets that the house makes itself."""
 
 import secrets
+from datetime import UTC, datetime
 
 import uuid_utils
 
@@ -18,3 +19,8 @@ def random_token(nbytes: int = 32) -> str:
     if nbytes < 16:
         raise ValueError("a secret of fewer than 16 bytes can be guessed")
     return secrets.token_urlsafe(nbytes)
+
+
+def first_id(moment: datetime) -> str:
+    """Where ids begin, 14 hexadecimal digits, that start with the microsecond of this moment."""
+    return f"{max(0, round(moment.astimezone(UTC).timestamp() * 1_000_000)):014x}"

@@ -6,7 +6,10 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
+from urllib.parse import quote
 from uuid import UUID
+
+import orjson
 
 REDACTED = "[redacted]"
 
@@ -153,3 +156,22 @@ def redact_path(path: str) -> str:
     if _PATH_OF_WORDS.fullmatch(path):
         return path
     return "/".join([part if not part or _PATH_WORD.fullmatch(part) else "*" for part in path.split("/")])
+
+
+def scrubbed(text: str, found: Mapping[str, str]) -> str:
+    """The text without any value that was masked elsewhere in the message, however it is written."""
+    folded = text.casefold()
+    for value, mask in found.items():
+        for spelling in _spellings(value):
+            if spelling in folded:
+                text = re.sub(re.escape(spelling), lambda _, mask=mask: mask, text, flags=re.IGNORECASE)  # type: ignore[misc]
+    return text
+
+
+def _spellings(value: str) -> tuple[str, ...]:
+    """How a value may stand in a JSON text or a URL, in lower case."""
+    folded = value.casefold()
+    if folded.isascii() and folded.isalnum():
+        return (folded,)
+    escaped = (quote(value, safe=""), orjson.dumps(value).decode()[1:-1])
+    return (folded, *(each.casefold() for each in escaped))

@@ -8,12 +8,10 @@ A place is no person: names and addresses of locations stay, and so do the uids 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import Enum
 from functools import lru_cache
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
-
-import orjson
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from kit.redact import is_secret_name, redact_path
 
@@ -160,25 +158,6 @@ class Masker:
         if len(text) >= SHORTEST:
             found[text] = mask
         return mask
-
-
-def scrubbed(text: str, found: Mapping[str, str]) -> str:
-    """The text without any value that was masked elsewhere in the message, however it is written."""
-    folded = text.casefold()
-    for value, mask in found.items():
-        for spelling in _spellings(value):
-            if spelling in folded:
-                text = re.sub(re.escape(spelling), lambda _, mask=mask: mask, text, flags=re.IGNORECASE)  # type: ignore[misc]
-    return text
-
-
-def _spellings(value: str) -> tuple[str, ...]:
-    """How a value may stand in a JSON text or a URL, in lower case."""
-    folded = value.casefold()
-    if folded.isascii() and folded.isalnum():
-        return (folded,)
-    escaped = (quote(value, safe=""), orjson.dumps(value).decode()[1:-1])
-    return (folded, *(each.casefold() for each in escaped))
 
 
 def shown_url(url: str) -> str:

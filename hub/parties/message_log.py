@@ -12,16 +12,19 @@ from typing import Any
 
 from sqlalchemy import Insert
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import col
 
 from hub.parties.callers import Caller
 from hub.parties.directory import Directory
 from hub.parties.message_log_rows import PARSED, Entry, Row, Writer, status_code_of
-from hub.parties.message_log_tables import IN, OUT, Message, MessageContent, forget
+from hub.parties.message_log_tables import IN, OUT, Message, MessageContent
 from hub.parties.presented import Presented
 from kit.bulk import Bulk, execute_bulk
 from kit.crypto import KeyRing
 from kit.http import Exchanged
+from kit.ids import first_id
 from kit.log import correlation_id, get
+from kit.retention import forget
 from kit.spool import Spool
 from kit.tx import Database
 from ocpi.call import Served
@@ -188,14 +191,12 @@ class MessageLog:
 
 
 def forgetter(messages: timedelta, contents: timedelta) -> Callable[[Database, Mapping[str, Any]], Awaitable[None]]:
-    """The flow that deletes what is past its time, in batches, so that others can write in between."""
+    """The flow that deletes what is past its time."""
 
     async def flow(db: Database, payload: Mapping[str, Any]) -> None:
         for model, kept in ((Message, messages), (MessageContent, contents)):
-            deleted = FORGET_BATCH
-            while deleted == FORGET_BATCH:
-                async with db.tx() as tx:
-                    deleted = await forget(tx, model, tx.now - kept, FORGET_BATCH)
+            key = col(model.id)
+            await forget(db, key, key < first_id(db.clock.now() - kept), batch=FORGET_BATCH)
 
     return flow
 

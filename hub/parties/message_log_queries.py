@@ -9,9 +9,10 @@ from sqlmodel import col
 
 from auth.subjects import Operator
 from hub.parties.message_log_rows import Content, opened, page_asked
-from hub.parties.message_log_tables import Message, MessageAccess, MessageContent, first_id
+from hub.parties.message_log_tables import Message, MessageAccess, MessageContent
 from kit.crypto import CannotDecrypt, KeyRing
 from kit.errors import NotFound
+from kit.ids import first_id
 from kit.tx import Tx
 
 OCPI_CODES = 1000

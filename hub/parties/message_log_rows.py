@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 import orjson
 
 from hub.parties.directory import Snapshot
-from hub.parties.masking import Found, Masker, scrubbed
+from hub.parties.masking import Found, Masker
 from hub.parties.message_log_tables import Message
 from kit.crypto import KeyRing
+from kit.redact import scrubbed
 from ocpi.headers import MessageHeaders, Party
 
 CONTENT_PURPOSE = "ocpi-messages"

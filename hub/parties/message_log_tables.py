@@ -1,13 +1,12 @@
 """Rows of the message log: what may be searched, the exact bytes under encryption, and who looked at those."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
-from sqlalchemy import Index, Text, delete, select
-from sqlmodel import Field, SQLModel, col
+from sqlalchemy import Index, Text
+from sqlmodel import Field, SQLModel
 
 import kit.db  # noqa: F401 - sets the naming convention before the first table
 from kit.ids import uuid7
-from kit.tx import Tx
 
 IN, OUT = "IN", "OUT"
 
@@ -64,15 +63,3 @@ class MessageAccess(SQLModel, table=True):
     key_name: str = Field(max_length=100)
     reason: str = Field(max_length=500)
     at: datetime
-
-
-def first_id(moment: datetime) -> str:
-    """Where the ids of messages begin that began at this moment or later."""
-    return f"{max(0, round(moment.astimezone(UTC).timestamp() * 1_000_000)):014x}"
-
-
-async def forget(tx: Tx, model: type[Message] | type[MessageContent], before: datetime, limit: int) -> int:
-    """Delete so many of what began before a moment, the oldest first; how many there were."""
-    oldest = select(col(model.id)).where(col(model.id) < first_id(before)).order_by(col(model.id)).limit(limit)
-    deleted = await tx.execute(delete(model).where(col(model.id).in_(oldest)))
-    return deleted.rowcount

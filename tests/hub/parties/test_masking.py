@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.parties.masking import HIDDEN, Found, Masker, kind_of, scrubbed, shown_url
+from hub.parties.masking import HIDDEN, Found, Masker, kind_of, shown_url
+from kit.redact import scrubbed
 
 CARD = "0411AABBCC"
 
