@@ -11,6 +11,7 @@ from csms.schemas import SchemaViolation
 from csms.setting_names import UnknownName
 from csms.station import Command, CommandOutcome, CommandStatus
 from kit.ids import uuid7
+from kit.log import correlation_id
 
 Answer = Result | Failure | None
 """What came back; None when the connection ended."""
@@ -19,13 +20,14 @@ Answer = Result | Failure | None
 class Calls:
     """The calling side of a connection.
 
-    `send` writes a frame, `give_up` ends the connection after so many calls in a row that were not answered.
+    `send` writes a frame; its action and correlation id are for the log. `give_up` ends the connection after so many
+    calls in a row that were not answered.
     """
 
     def __init__(
         self,
         dialect: Dialect,
-        send: Callable[[bytes], Awaitable[None]],
+        send: Callable[[bytes, str, str | None], Awaitable[None]],
         give_up: Callable[[], None],
         *,
         most_waiting: int,
@@ -41,6 +43,7 @@ class Calls:
         self._silent = 0
         self._open = True
         self._pending: tuple[str, asyncio.Future[Answer]] | None = None
+        self._asked: tuple[str, str | None] = ("", None)
 
     async def call(self, command: Command, reference: str | None, timeout_s: float) -> CommandOutcome:
         """Ask the station; `reference` is its name of the transaction that the command names."""
@@ -64,6 +67,10 @@ class Calls:
         """An answer has come. What is too late, or was never asked for, is ignored."""
         if self._pending is not None and self._pending[0] == frame.id and not self._pending[1].done():
             self._pending[1].set_result(frame)
+
+    def awaited(self, call_id: str) -> tuple[str | None, str | None]:
+        """Action and correlation id of the call that is answered under this id, None for what was not asked."""
+        return self._asked if self._pending is not None and self._pending[0] == call_id else (None, None)
 
     def end(self) -> None:
         """The connection is lost: whoever waits is told at once, and nothing is sent any more."""
@@ -92,9 +99,9 @@ class Calls:
             return CommandOutcome(CommandStatus.OFFLINE, "the station is not connected")
         call_id = uuid7()
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._pending = (call_id, answered)
+        self._pending, self._asked = (call_id, answered), (action, correlation_id.get())
         try:
-            await self._send(encode_call(call_id, action, payload))
+            await self._send(encode_call(call_id, action, payload), *self._asked)
             answer = await answered
         finally:
             self._pending = None
@@ -114,7 +121,7 @@ class Calls:
             except SchemaViolation as violation:
                 if self._dialect.rules.has_sends:
                     code = self._dialect.fault_codes[violation.fault]
-                    await self._send(encode_complaint(answer.id, code, violation.description))
+                    await self._send(encode_complaint(answer.id, code, violation.description), *self._asked)
                 return CommandOutcome(CommandStatus.FAILED, violation.description, answer.payload)
         return self._dialect.outcome(command, answer.payload)
 

@@ -16,6 +16,8 @@ from websockets.exceptions import ConnectionClosed
 from csms.backoffice import Admission, Authorization, AuthorizationStatus, AuthorizeRequest, Backoffice
 from csms.calls import Calls
 from csms.dialect import Dialect
+from csms.frame_chunks import correlation_of
+from csms.frame_log import FrameLog
 from csms.frames import Call, Complaint, FrameError, Send, decode, encode_error, encode_result
 from csms.recorder import Recorder
 from csms.schemas import Fault, SchemaViolation
@@ -92,6 +94,8 @@ class Services:
     clock: Clock
     limits: SessionLimits
     vendors: Vendors
+    frames: FrameLog | None = None
+    """Where every frame is noted."""
 
 
 class Session:
@@ -113,6 +117,8 @@ class Session:
         self._vendors = services.vendors
         self._clock = services.clock
         self._limits = services.limits
+        frames = services.frames
+        self._tape = frames.tape(state.station_id, self.id, dialect.subprotocol) if frames is not None else None
         self._lane: deque[Call | Send] = deque()
         self._has_room: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -140,9 +146,14 @@ class Session:
                 try:
                     frame = decode(data, rules)
                 except FrameError as error:
+                    self._note(data, None)
                     await self._on_bad_frame(error)
                     continue
                 self._bad = 0
+                if isinstance(frame, Call | Send):
+                    self._note(data, frame.action)
+                else:
+                    self._note(data, *self._calls.awaited(frame.id))
                 if isinstance(frame, Call):
                     await self._on_call(frame)
                 elif isinstance(frame, Send):
@@ -195,7 +206,7 @@ class Session:
     async def _on_bad_frame(self, error: FrameError) -> None:
         self._bad += 1
         if error.answer is not None:
-            await self._send(error.answer)
+            await self._send(error.answer, None)
         if self._bad >= self._limits.bad_frames:
             log.warning("csms connection closed", station_id=self.station_id, reason="nothing but unreadable messages")
             await self._socket.close(GARBAGE, "unreadable messages")
@@ -203,11 +214,11 @@ class Session:
     async def _on_call(self, call: Call) -> None:
         action = call.action
         if action == "Heartbeat":
-            await self._send(encode_result(call.id, {"currentTime": utc_text(self._clock.now())}))
+            await self._send(encode_result(call.id, {"currentTime": utc_text(self._clock.now())}), action)
         elif action not in self._dialect.understood:
-            await self._send(_not_understood(call, self._dialect))
+            await self._send(_not_understood(call, self._dialect), action)
         elif action in self._dialect.schemas.sends:
-            await self._send(encode_error(call.id, "NotSupported", "this is sent without being answered"))
+            await self._send(encode_error(call.id, "NotSupported", "this is sent without being answered"), action)
         elif action == "Authorize" and self._asking < self._limits.authorizations:
             await self._aside(self._serve(call))
         else:
@@ -272,7 +283,7 @@ class Session:
                 return
             reply = encode_result(request.id, answer)
         if isinstance(request, Call):
-            await self._send(reply)
+            await self._send(reply, request.action)
 
     async def _handle(self, call: Call | Send) -> dict[str, Any] | None:
         dialect, fact = self._dialect, self._read(call)
@@ -283,7 +294,9 @@ class Session:
                 await self._recorder.status(self.state, fact)
                 return {}
             case AuthorizeAsked():
-                authorization = await self._ask(AuthorizeRequest(self.station_id, None, fact.token, fact.token_type))
+                authorization = await self._ask(
+                    AuthorizeRequest(self.station_id, None, fact.token, fact.token_type), call.id
+                )
                 self.state.keep_verdict(fact.token, authorization, self._clock.monotonic())
                 return dialect.authorize_answer(authorization)
             case Booted():
@@ -316,7 +329,7 @@ class Session:
             verdict = self.state.take_verdict(fact.token or "", self._clock.monotonic())
             verdict = verdict or self._recorder.known_verdict(self.state, fact)
             if verdict is None:
-                asking = self._spawn(self._ask_about(fact))
+                asking = self._spawn(self._ask_about(fact, call.id))
                 # A verdict that comes at once is stored with the start: one row and one event instead of two.
                 await asyncio.wait([asking], timeout=self._limits.verdict_grace_s)
                 verdict = asking.result() if asking.done() else None
@@ -326,9 +339,9 @@ class Session:
             return None
         return self._dialect.transaction_answer(call.action, recorded.transaction_id, recorded.authorization)
 
-    async def _ask_about(self, fact: TransactionFact) -> Authorization:
+    async def _ask_about(self, fact: TransactionFact, call_id: str) -> Authorization:
         token, kind = fact.token or "", fact.token_type or TokenType.RFID
-        return await self._ask(AuthorizeRequest(self.station_id, fact.evse_id, token, kind))
+        return await self._ask(AuthorizeRequest(self.station_id, fact.evse_id, token, kind), call_id)
 
     async def _answer_with_verdict(
         self, call: Call | Send, fact: TransactionFact, transaction_id: int | None, asking: asyncio.Task[Authorization]
@@ -339,7 +352,8 @@ class Session:
                 await self._recorder.authorized(self.state, transaction_id, fact.token or "", verdict)
             except Exception:
                 log.exception("csms verdict not stored", station_id=self.station_id, transaction_id=transaction_id)
-        await self._send(encode_result(call.id, self._dialect.transaction_answer(call.action, transaction_id, verdict)))
+        answer = self._dialect.transaction_answer(call.action, transaction_id, verdict)
+        await self._send(encode_result(call.id, answer), call.action)
 
     async def _answer_data(self, call: Call | Send, fact: DataSent) -> None:
         message = VendorMessage(self.station_id, fact.vendor, fact.message, fact.data)
@@ -350,12 +364,12 @@ class Session:
         except Exception:
             log.exception("csms data transfer failed", station_id=self.station_id)
             reply = encode_error(call.id, "InternalError", "the central system failed")
-        await self._send(reply)
+        await self._send(reply, call.action)
 
-    async def _ask(self, request: AuthorizeRequest) -> Authorization:
+    async def _ask(self, request: AuthorizeRequest, call_id: str) -> Authorization:
         """The back office's verdict; a token is not accepted when it fails or takes too long."""
         try:
-            with bind_correlation(uuid7()):
+            with bind_correlation(correlation_of(self.id, call_id)):
                 async with asyncio.timeout(self._limits.authorize_timeout_s):
                     return await self._backoffice.authorize(request)
         except TimeoutError:
@@ -370,7 +384,13 @@ class Session:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _send(self, data: bytes) -> None:
+    def _note(self, data: str | bytes, action: str | None, correlation_id: str | None = None) -> None:
+        if self._tape is not None:
+            self._tape.heard(data if isinstance(data, bytes) else data.encode(), action, correlation_id)
+
+    async def _send(self, data: bytes, action: str | None, correlation_id: str | None = None) -> None:
+        if self._tape is not None:
+            self._tape.said(data, action, correlation_id)
         try:
             await self._socket.send(data, text=True)
         except ConnectionClosed:

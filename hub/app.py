@@ -14,7 +14,9 @@ from typing import Any
 
 import httpx
 
+from csms.frame_log import FrameLog
 from csms.link import Link
+from csms.masking import Masker
 from csms.registry import Registry
 from csms.server import CentralSystem
 from hub import backoffice, reactions, schedule
@@ -29,6 +31,7 @@ from hub.parties.directory import Directory
 from hub.parties.forward import Forwarder
 from hub.parties.intake import Intake
 from hub.parties.message_log import MessageLog
+from hub.parties.message_log_rows import DIGEST_PURPOSE
 from hub.parties.notices import Notices
 from hub.parties.ocpi import PartyHandlers
 from hub.parties.outbox import Source, put_source
@@ -92,6 +95,8 @@ class Hub:
     clients: Clients
     forwarder: Forwarder
     messages: MessageLog
+    frames: FrameLog
+    masker: Masker
     starter: Starter
     link: Link
     csms: CentralSystem
@@ -190,6 +195,9 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         queue_bytes=settings.message_queue_bytes,
         on_drop=figures.messages_dropped,
     )
+    masker = Masker(lambda text: keys.digest(DIGEST_PURPOSE, text)[:16])
+    frames = FrameLog(db, keys, masker, queue_bytes=settings.frame_queue_bytes, on_drop=figures.frames_dropped)
+    figures.heartbeats = lambda: frames.heartbeats
     egress = Egress(
         settings.egress_private_networks,
         timeout_s=settings.egress_timeout_s,
@@ -257,6 +265,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         port=settings.ocpp_port,
         on_metered=live_sessions.note,
         registry=stations_here,
+        frames=frames,
     )
     forwarder = Forwarder(
         db,
@@ -296,6 +305,8 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         clients=clients,
         forwarder=forwarder,
         messages=messages,
+        frames=frames,
+        masker=masker,
         starter=starter,
         link=link,
         csms=csms,

@@ -1,5 +1,7 @@
 """What a running hub counts, for Prometheus and for the log."""
 
+from collections.abc import Callable
+
 from starlette.requests import Request
 
 from auth.keys import operator_of
@@ -31,6 +33,15 @@ class Figures:
         self._dropped = self.metrics.counter(
             "plugbridge_messages_dropped_total", "OCPI messages that the message log had no room for."
         )
+        self._frames_dropped = self.metrics.counter(
+            "plugbridge_frames_dropped_total", "OCPP frames that the frame log had no room for."
+        )
+        self._heartbeats = self.metrics.counter(
+            "plugbridge_station_heartbeats_total", "Heartbeats of stations that are not being traced."
+        )
+        self.heartbeats: Callable[[], int] = lambda: 0
+        """How many there were so far; read when somebody scrapes."""
+        self._heartbeats_told = 0
         self._connected = self.metrics.gauge(
             "plugbridge_stations_connected", "Stations whose socket this process holds."
         )
@@ -55,6 +66,10 @@ class Figures:
         """Count messages that were not logged."""
         self._dropped.inc(count)
 
+    def frames_dropped(self, count: int) -> None:
+        """Count frames that were not logged."""
+        self._frames_dropped.inc(count)
+
     async def on_scrape(self, request: Request) -> None:
         """Only for holders of an operator's key, a viewer's will do. Brings the gauges up to date."""
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
@@ -64,5 +79,8 @@ class Figures:
             await operator_of(tx, self._keys, key.strip())
             backlog = await jobs.backlog(tx)
         self._connected.set(len(self._stations))
+        heartbeats = self.heartbeats()
+        self._heartbeats.inc(heartbeats - self._heartbeats_told)
+        self._heartbeats_told = heartbeats
         for state in ("ready", "dead"):
             self._jobs.set(backlog.get(state, 0), state=state)

@@ -7,13 +7,15 @@ every 60 s   registrations with partners that a dying process left unfinished ar
 every 60 s   idempotency keys past their time are forgotten
 every 5 min  messages past their time are deleted from the message log
 every 24 h   whom partner hubs reach is read from their lists
+every 5 min  frames past their time are deleted from the frame log
 every hour   reservations and charging profiles between partners that are long over are forgotten
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from csms.frame_log import forget_frames
 from hub.parties import hub_reading, profile_setters, reservations
 from hub.parties.directory import Directory
 from hub.parties.message_log import forgetter
@@ -45,7 +47,20 @@ def wire(
     reactions.every("idempotency.forget", timedelta(seconds=60), _forget_keys)
     messages, contents = timedelta(days=settings.message_log_days), timedelta(days=settings.message_content_days)
     reactions.every("messages.forget", timedelta(minutes=5), forgetter(messages, contents))
+    reactions.every("frames.forget", timedelta(minutes=5), _frame_forgetter(settings))
     reactions.every("parties.forget", timedelta(hours=1), _forget_relayed)
+
+
+def _frame_forgetter(settings: Settings) -> Callable[[Database, Mapping[str, Any]], Awaitable[None]]:
+    frames, about_transactions = (
+        timedelta(days=settings.frame_log_days),
+        timedelta(days=settings.frame_transaction_days),
+    )
+
+    async def flow(db: Database, payload: Mapping[str, Any]) -> None:
+        await forget_frames(db, frames=frames, about_transactions=about_transactions)
+
+    return flow
 
 
 async def _forget_keys(db: Database, payload: Mapping[str, Any]) -> None:

@@ -59,7 +59,7 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
     # `_serve` is `serve` without uvicorn's own signal handlers: the caller decides when the process ends.
     server = uvicorn.Server(_http_config(settings, app))
     http = asyncio.create_task(server._serve(sockets=[listener]))
-    logging = asyncio.create_task(hub.messages.run())
+    logging = [asyncio.create_task(each.run()) for each in (hub.messages, hub.frames)]
     workers: list[asyncio.Task[None]] = []
     try:
         if ServerRole.CSMS in roles:
@@ -84,8 +84,9 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
         for worker in workers:
             worker.cancel()
         await asyncio.gather(http, *workers, return_exceptions=True)
-        logging.cancel()  # last: what the others said on their way out is logged
-        await asyncio.gather(logging, return_exceptions=True)
+        for each in logging:
+            each.cancel()  # last: what the others said on their way out is logged
+        await asyncio.gather(*logging, return_exceptions=True)
         await hub.close()
         listener.close()
 

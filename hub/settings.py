@@ -117,6 +117,13 @@ class Settings(BaseSettings):
     message_queue_bytes: int = Field(
         64 * 2**20, gt=0, description="Memory for messages that wait to be logged; more are dropped and counted."
     )
+    frame_log_days: float = Field(30.0, gt=0, description="How long the frames between us and stations are kept.")
+    frame_transaction_days: float = Field(
+        400.0, gt=0, description="How long frames that tell of transactions are kept, to make records of them again."
+    )
+    frame_queue_bytes: int = Field(
+        64 * 2**20, gt=0, description="Memory for frames that wait to be logged; more are dropped and counted."
+    )
     callback_validity_s: int = Field(
         86400, ge=60, description="How long a partner may answer to a URL that we gave it for another partner."
     )

@@ -3,6 +3,7 @@
 # ruff: noqa: F401
 
 import auth.tables
+import csms.log_tables
 import csms.tables
 import hub.locations.tables
 import hub.parties.changes

@@ -3,17 +3,19 @@
 python -m bench.servers.csms DATABASE_URL
 """
 
-import asyncio
 import sys
 
 import uvloop
 
 from csms.backoffice import AcceptAll
+from csms.frame_log import FrameLog
+from csms.masking import Masker
 from csms.server import CentralSystem
 from hub import schema
 from kit import bus as buses
 from kit import log
 from kit.clock import SystemClock
+from kit.crypto import KeyRing
 from kit.tx import Database
 
 
@@ -21,12 +23,12 @@ async def _main(database_url: str) -> None:
     log.configure("warning", json=True)
     await schema.upgrade(database_url)
     clock = SystemClock()
-    central = CentralSystem(
-        Database(database_url, clock=clock), AcceptAll(), await buses.connect("memory://"), clock=clock, port=0
-    )
+    db, keys = Database(database_url, clock=clock), KeyRing.generate()
+    frames = FrameLog(db, keys, Masker(lambda text: keys.digest("bench", text)[:16]), queue_bytes=2**26)
+    central = CentralSystem(db, AcceptAll(), await buses.connect("memory://"), clock=clock, port=0, frames=frames)
     await central.start()
     print(f"ws://127.0.0.1:{central.port}/ocpp", flush=True)
-    await asyncio.Event().wait()
+    await frames.run()
 
 
 if __name__ == "__main__":

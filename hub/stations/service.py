@@ -90,6 +90,14 @@ async def admit(tx: Tx, ring: KeyRing, station_id: str, password: str | None) ->
     return station
 
 
+async def found(tx: Tx, station_id: str) -> Station:
+    """The station with this id, however it is spelled. Raises `NotFound`."""
+    station = await by_id(tx, station_id)
+    if station is None:
+        raise NotFound("no such station")
+    return station
+
+
 async def cpo_of(tx: Tx, station_id: str) -> str | None:
     """`CC*PID` of the CPO that a station belongs to; None for an unknown station."""
     station = await by_id(tx, station_id)

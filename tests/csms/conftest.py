@@ -29,6 +29,7 @@ from csms.backoffice import (
     Refusal,
     RefusalReason,
 )
+from csms.frame_log import FrameLog
 from csms.record import TransactionRecord
 from csms.server import CentralSystem, Limits
 from csms.store import read_record
@@ -233,7 +234,7 @@ Build = Callable[..., Awaitable[World]]
 
 @pytest.fixture
 async def build(db: Database, bus: Bus) -> AsyncIterator[Build]:
-    """Starts central systems: `await build(limits=…, backoffice=…)`; all are stopped after the test."""
+    """Starts central systems: `await build(limits=…, backoffice=…, frames=…)`; all are stopped after the test."""
     async with AsyncExitStack() as stack:
 
         async def start(
@@ -242,6 +243,7 @@ async def build(db: Database, bus: Bus) -> AsyncIterator[Build]:
             backoffice: Backoffice | None = None,
             clock: Clock | None = None,
             vendors: Mapping[str, VendorHandler] | None = None,
+            frames: FrameLog | None = None,
         ) -> World:
             desk, metered = Desk(), list[int]()
             system = CentralSystem(
@@ -253,6 +255,7 @@ async def build(db: Database, bus: Bus) -> AsyncIterator[Build]:
                 limits=limits,
                 on_metered=metered.append,
                 vendors=vendors,
+                frames=frames,
             )
             await system.start()
             stack.push_async_callback(system.stop)

@@ -115,6 +115,16 @@ def upgrade() -> None:
         batch_op.create_index("ix_csms_event_transaction", ["transaction_id", "id"], unique=False)
 
     op.create_table(
+        "csms_frames",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=24), nullable=False),
+        sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_csms_frames")),
+    )
+    with op.batch_alter_table("csms_frames", schema=None) as batch_op:
+        batch_op.create_index("ix_csms_frames_station_id", ["station_id", "id"], unique=False)
+
+    op.create_table(
         "csms_station",
         sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
         sa.Column("protocol", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=False),
@@ -128,6 +138,12 @@ def upgrade() -> None:
         sa.Column("disconnected_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("last_seen_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("station_id", name=op.f("pk_csms_station")),
+    )
+    op.create_table(
+        "csms_trace",
+        sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("until", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("station_id", name=op.f("pk_csms_trace")),
     )
     op.create_table(
         "csms_transaction",
@@ -162,6 +178,16 @@ def upgrade() -> None:
             postgresql_where=sa.text("ended_at IS NULL"),
         )
         batch_op.create_index("ix_csms_transaction_station", ["station_id", "id"], unique=False)
+
+    op.create_table(
+        "csms_transaction_frames",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=24), nullable=False),
+        sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_csms_transaction_frames")),
+    )
+    with op.batch_alter_table("csms_transaction_frames", schema=None) as batch_op:
+        batch_op.create_index("ix_csms_transaction_frames_station_id", ["station_id", "id"], unique=False)
 
     op.create_table(
         "idempotency_key",
@@ -721,6 +747,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_idempotency_key_expires_at"))
 
     op.drop_table("idempotency_key")
+    with op.batch_alter_table("csms_transaction_frames", schema=None) as batch_op:
+        batch_op.drop_index("ix_csms_transaction_frames_station_id")
+
+    op.drop_table("csms_transaction_frames")
     with op.batch_alter_table("csms_transaction", schema=None) as batch_op:
         batch_op.drop_index("ix_csms_transaction_station")
         batch_op.drop_index(
@@ -730,7 +760,12 @@ def downgrade() -> None:
         )
 
     op.drop_table("csms_transaction")
+    op.drop_table("csms_trace")
     op.drop_table("csms_station")
+    with op.batch_alter_table("csms_frames", schema=None) as batch_op:
+        batch_op.drop_index("ix_csms_frames_station_id")
+
+    op.drop_table("csms_frames")
     with op.batch_alter_table("csms_event", schema=None) as batch_op:
         batch_op.drop_index("ix_csms_event_transaction")
 

@@ -1,0 +1,85 @@
+"""What an operator can find out about a station of a whole hub: its frames, its habits, what it told."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.journeys.network import Json, Network, eventually
+
+pytestmark = pytest.mark.anyio
+
+CARD = "F00D0042F00D77"
+
+
+async def frames(network: Network, **wanted: Any) -> list[Json]:
+    found: list[Json] = (await network.get("/stations/CS-1/frames", limit=500, **wanted))["items"]
+    return found
+
+
+async def test_the_frames_of_a_tap_can_be_followed_without_knowing_the_card(network: Network) -> None:
+    await network.publish()
+    await network.send("POST", "/tokens", {"uid": CARD}, expect=201)
+    station = await network.station()
+    await station.tap(CARD, seconds=0.2)
+    log = await frames(network)
+    assert {"BootNotification", "StartTransaction", "MeterValues", "StopTransaction"} <= {
+        each["action"] for each in log
+    }
+    assert CARD not in orjson.dumps(log).decode()
+    start = (await frames(network, action="StartTransaction", direction="IN"))[0]
+    asked, answered = await frames(network, correlation_id=start["correlation_id"])
+    assert asked["payload"]["idTag"].startswith("#")
+    assert answered["payload"]["idTagInfo"]["status"] == "Accepted"
+    assert log == sorted(log, key=lambda each: each["id"], reverse=True)
+    assert await frames(network, failed=True) == []
+
+
+async def test_pages_of_frames_join_and_their_export_has_all_of_them(network: Network) -> None:
+    await network.publish()
+    station = await network.station()
+    for _ in range(8):
+        await station.authorize("UNKNOWN")
+    pages, cursor = [], None
+    while True:
+        given = {} if cursor is None else {"cursor": cursor}
+        page = await network.get("/stations/cs-1/frames", limit=3, **given)
+        pages += page["items"]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    exported = await network.api.get("/stations/CS-1/frames/export")
+    assert exported.headers["content-type"].startswith("application/x-ndjson")
+    lines = [orjson.loads(line) for line in exported.text.splitlines()]
+    assert [line["id"] for line in reversed(lines)] == [each["id"] for each in pages]
+    assert "UNKNOWN" not in exported.text
+
+
+async def test_tracing_a_station_shows_its_heartbeats_until_it_is_stopped(network: Network) -> None:
+    await network.publish()
+    await network.station()
+    assert (await network.get("/stations/CS-1/frames"))["traced_until"] is None
+    trace = await network.send("PUT", "/stations/CS-1/trace", {"minutes": 10})
+    assert (await network.get("/stations/CS-1/frames"))["traced_until"] == trace["until"]
+
+    async def is_traced(wanted: bool) -> bool:
+        return network.up.hub.frames.is_traced("CS-1") is wanted
+
+    await eventually(lambda: is_traced(True))
+    await network.send("POST", "/stations/CS-1/calls", {"action": "TriggerMessage", "payload": TRIGGER})
+    await eventually(lambda: frames(network, action="Heartbeat", direction="IN"))
+    assert (await network.api.delete("/stations/CS-1/trace")).status_code == 204
+    await eventually(lambda: is_traced(False))
+
+
+TRIGGER = {"requestedMessage": "Heartbeat"}
+
+
+async def test_only_operators_see_frames_and_only_of_stations_that_are_there(network: Network) -> None:
+    await network.publish()
+    await network.station()
+    for path in ("/stations/CS-1/frames", "/stations/CS-1/frames/export"):
+        assert (await network.api.get(path, headers={"Authorization": "Bearer no"})).status_code == 401
+    for path in ("/stations/CS-2/frames", "/stations/CS-2/frames/export"):
+        assert (await network.api.get(path)).status_code == 404
+    assert (await network.api.put("/stations/CS-1/trace", json={"minutes": 0})).status_code == 422
