@@ -7,7 +7,7 @@ from typing import Any
 from csms.dialect import Dialect
 from csms.frames import Failure, Result, encode_call, encode_complaint
 from csms.operations import NotInThisVersion
-from csms.schemas import SchemaViolation
+from csms.schemas import SchemaViolation, Violation
 from csms.setting_names import UnknownName
 from csms.station import Command, CommandOutcome, CommandStatus
 from kit.ids import uuid7
@@ -21,7 +21,7 @@ class Calls:
     """The calling side of a connection.
 
     `send` writes a frame; its action and correlation id are for the log. `give_up` ends the connection after so many
-    calls in a row that were not answered.
+    calls in a row that were not answered. `on_breach` is told of answers that break their schema.
     """
 
     def __init__(
@@ -32,12 +32,14 @@ class Calls:
         *,
         most_waiting: int,
         most_silent: int,
+        on_breach: Callable[[str, SchemaViolation | tuple[Violation, ...]], None] = lambda action, breach: None,
     ) -> None:
         self._dialect = dialect
         self._send = send
         self._give_up = give_up
         self._most_waiting = most_waiting
         self._most_silent = most_silent
+        self._on_breach = on_breach
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._silent = 0
@@ -117,12 +119,14 @@ class Calls:
             return CommandOutcome(status, f"{answer.code}: {answer.description}" if answer.description else answer.code)
         if action in self._dialect.schemas.actions:
             try:
-                self._dialect.schemas.check_response(action, answer.payload)
+                violations = self._dialect.schemas.check_response(action, answer.payload)
             except SchemaViolation as violation:
+                self._on_breach(action, violation)
                 if self._dialect.rules.has_sends:
                     code = self._dialect.fault_codes[violation.fault]
                     await self._send(encode_complaint(answer.id, code, violation.description), *self._asked)
                 return CommandOutcome(CommandStatus.FAILED, violation.description, answer.payload)
+            self._on_breach(action, violations)
         return self._dialect.outcome(command, answer.payload)
 
     def _on_silence(self) -> CommandOutcome:

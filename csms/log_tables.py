@@ -1,11 +1,11 @@
-"""What is kept of what passes between us and stations: the frames, sealed, and who is traced."""
+"""What is kept of what passes between us and stations: frames, traces, and breaches of the schemas."""
 
 from datetime import datetime
 
 from sqlalchemy import Index, Text
 from sqlmodel import Field, SQLModel
 
-import kit.db  # noqa: F401 - sets the naming convention before the first table
+from kit.db import BigInt
 
 
 class FrameChunk(SQLModel, table=True):
@@ -40,3 +40,19 @@ class Trace(SQLModel, table=True):
 
     station_id: str = Field(primary_key=True, max_length=64)
     until: datetime
+
+
+class Breach(SQLModel, table=True):
+    """How often a station broke a rule of a schema in one place (`csms.conformance`)."""
+
+    __tablename__ = "csms_breach"
+
+    station_id: str = Field(primary_key=True, max_length=64)
+    action: str = Field(primary_key=True, max_length=64)
+    path: str = Field(primary_key=True, max_length=255)
+    rule: str = Field(primary_key=True, max_length=32)
+    refused: bool = Field(primary_key=True)
+    is_answer: bool = Field(primary_key=True)
+    count: int = Field(sa_type=BigInt)
+    first_at: datetime
+    last_at: datetime

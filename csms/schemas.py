@@ -30,21 +30,25 @@ class Fault(Enum):
     OUT_OF_RANGE = "out_of_range"
 
 
-class SchemaViolation(Exception):
-    """A payload that cannot be accepted. The text names the place and never the value."""
-
-    def __init__(self, fault: Fault, description: str) -> None:
-        super().__init__(description)
-        self.fault = fault
-        self.description = description
-
-
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A breach of the schema that was let pass: where, and which rule, never the value."""
+    """A breach of the schema: where, and which rule, never the value."""
 
     path: str
     rule: str
+
+
+class SchemaViolation(Exception):
+    """A payload that cannot be accepted. The text names the place and never the value.
+
+    `place` is known when it was the schema that was broken.
+    """
+
+    def __init__(self, fault: Fault, description: str, place: Violation | None = None) -> None:
+        super().__init__(description)
+        self.fault = fault
+        self.description = description
+        self.place = place
 
 
 class Schemas:
@@ -97,7 +101,7 @@ class Schemas:
             violation = Violation(_path(error.instance_path), error.kind.name)
             if not _tolerable(error):
                 fault = Fault.MISSING if violation.rule == "required" else Fault.WRONG_TYPE
-                raise SchemaViolation(fault, _describe(violation, error))
+                raise SchemaViolation(fault, _describe(violation, error), _missing(violation, error))
             violations.append(violation)
         return tuple(violations)
 
@@ -136,6 +140,13 @@ def _harmless_number(error: jsonschema_rs.ValidationError) -> bool:
     if error.instance_path[-1:] == ["value"] and "sampledValue" in error.instance_path:
         return expected in ("string", "number") and number(error.instance) is not None
     return expected == "integer" and isinstance(error.instance, float)
+
+
+def _missing(violation: Violation, error: jsonschema_rs.ValidationError) -> Violation:
+    """The same with the place of what is missing instead of the place that it is missing from."""
+    if violation.rule != "required":
+        return violation
+    return Violation(_path([*error.instance_path, getattr(error.kind, "property", "")]), violation.rule)
 
 
 def _describe(violation: Violation, error: jsonschema_rs.ValidationError) -> str:

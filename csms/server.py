@@ -18,9 +18,9 @@ from websockets.typing import Subprotocol
 
 from csms.backoffice import Admission, Backoffice, Refusal, RefusalReason
 from csms.dialect import DIALECTS
-from csms.frame_log import FrameLog
 from csms.handshake import basic_credentials, choose_subprotocol, is_same_identity, station_id_of
 from csms.link import Link
+from csms.logbook import Logbook
 from csms.recorder import Recorder
 from csms.registry import Registry
 from csms.session import Services, Session, SessionLimits
@@ -81,12 +81,14 @@ class CentralSystem:
         tls: ssl.SSLContext | None = None,
         registry: Registry | None = None,
         vendors: Mapping[str, VendorHandler] | None = None,
-        frames: FrameLog | None = None,
+        logbook: Logbook | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._writer = Writer(db, clock)
         self._recorder = Recorder(db, self._writer, clock, on_metered)
-        self._services = Services(self._recorder, backoffice, clock, self._limits.session, Vendors(vendors), frames)
+        self._services = Services(
+            self._recorder, backoffice, clock, self._limits.session, Vendors(vendors), logbook or Logbook()
+        )
         self._backoffice = backoffice
         self._clock = clock
         self._address = (host, port)

@@ -8,7 +8,8 @@ go out one at a time and are answered past all of that.
 import asyncio
 from collections import deque
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from websockets.exceptions import ConnectionClosed
@@ -17,8 +18,8 @@ from csms.backoffice import Admission, Authorization, AuthorizationStatus, Autho
 from csms.calls import Calls
 from csms.dialect import Dialect
 from csms.frame_chunks import correlation_of
-from csms.frame_log import FrameLog
 from csms.frames import Call, Complaint, FrameError, Send, decode, encode_error, encode_result
+from csms.logbook import Logbook
 from csms.recorder import Recorder
 from csms.schemas import Fault, SchemaViolation
 from csms.state import StationState
@@ -94,8 +95,7 @@ class Services:
     clock: Clock
     limits: SessionLimits
     vendors: Vendors
-    frames: FrameLog | None = None
-    """Where every frame is noted."""
+    logbook: Logbook = field(default_factory=Logbook)
 
 
 class Session:
@@ -117,8 +117,7 @@ class Session:
         self._vendors = services.vendors
         self._clock = services.clock
         self._limits = services.limits
-        frames = services.frames
-        self._tape = frames.tape(state.station_id, self.id, dialect.subprotocol) if frames is not None else None
+        self._observer = services.logbook.observer(state.station_id, self.id, dialect.subprotocol)
         self._lane: deque[Call | Send] = deque()
         self._has_room: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -134,6 +133,7 @@ class Session:
             self._give_up,
             most_waiting=services.limits.waiting_calls,
             most_silent=services.limits.silent_calls,
+            on_breach=partial(self._observer.breached, is_answer=True),
         )
 
     async def run(self) -> None:
@@ -146,14 +146,14 @@ class Session:
                 try:
                     frame = decode(data, rules)
                 except FrameError as error:
-                    self._note(data, None)
+                    self._observer.heard(data, None)
                     await self._on_bad_frame(error)
                     continue
                 self._bad = 0
                 if isinstance(frame, Call | Send):
-                    self._note(data, frame.action)
+                    self._observer.heard(data, frame.action)
                 else:
-                    self._note(data, *self._calls.awaited(frame.id))
+                    self._observer.heard(data, *self._calls.awaited(frame.id))
                 if isinstance(frame, Call):
                     await self._on_call(frame)
                 elif isinstance(frame, Send):
@@ -205,6 +205,7 @@ class Session:
 
     async def _on_bad_frame(self, error: FrameError) -> None:
         self._bad += 1
+        self._observer.not_understood(None)
         if error.answer is not None:
             await self._send(error.answer, None)
         if self._bad >= self._limits.bad_frames:
@@ -216,6 +217,7 @@ class Session:
         if action == "Heartbeat":
             await self._send(encode_result(call.id, {"currentTime": utc_text(self._clock.now())}), action)
         elif action not in self._dialect.understood:
+            self._observer.not_understood(action)
             await self._send(_not_understood(call, self._dialect), action)
         elif action in self._dialect.schemas.sends:
             await self._send(encode_error(call.id, "NotSupported", "this is sent without being answered"), action)
@@ -273,6 +275,7 @@ class Session:
         try:
             answer = await self._handle(request)
         except SchemaViolation as violation:
+            self._observer.breached(request.action, violation)
             code = self._dialect.fault_codes[violation.fault]
             reply = encode_error(request.id, code, violation.description)
         except Exception:
@@ -313,7 +316,7 @@ class Session:
         violations = self._dialect.schemas.check_request(call.action, call.payload)
         if not violations:
             return self._dialect.fact(call.action, call.payload)
-        log.debug("csms schema violation", station_id=self.station_id, action=call.action)
+        self._observer.breached(call.action, violations)
         try:
             return self._dialect.fact(call.action, call.payload)
         except (AttributeError, KeyError, TypeError, ValueError):
@@ -384,13 +387,8 @@ class Session:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _note(self, data: str | bytes, action: str | None, correlation_id: str | None = None) -> None:
-        if self._tape is not None:
-            self._tape.heard(data if isinstance(data, bytes) else data.encode(), action, correlation_id)
-
     async def _send(self, data: bytes, action: str | None, correlation_id: str | None = None) -> None:
-        if self._tape is not None:
-            self._tape.said(data, action, correlation_id)
+        self._observer.said(data, action, correlation_id)
         try:
             await self._socket.send(data, text=True)
         except ConnectionClosed:

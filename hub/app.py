@@ -14,8 +14,10 @@ from typing import Any
 
 import httpx
 
+from csms.conformance import Conformance
 from csms.frame_log import FrameLog
 from csms.link import Link
+from csms.logbook import Logbook
 from csms.masking import Masker
 from csms.registry import Registry
 from csms.server import CentralSystem
@@ -97,6 +99,7 @@ class Hub:
     messages: MessageLog
     frames: FrameLog
     masker: Masker
+    conformance: Conformance
     starter: Starter
     link: Link
     csms: CentralSystem
@@ -197,6 +200,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
     )
     masker = Masker(lambda text: keys.digest(DIGEST_PURPOSE, text)[:16])
     frames = FrameLog(db, keys, masker, queue_bytes=settings.frame_queue_bytes, on_drop=figures.frames_dropped)
+    conformance = Conformance(db)
     figures.heartbeats = lambda: frames.heartbeats
     egress = Egress(
         settings.egress_private_networks,
@@ -265,7 +269,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         port=settings.ocpp_port,
         on_metered=live_sessions.note,
         registry=stations_here,
-        frames=frames,
+        logbook=Logbook(frames, conformance),
     )
     forwarder = Forwarder(
         db,
@@ -307,6 +311,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         messages=messages,
         frames=frames,
         masker=masker,
+        conformance=conformance,
         starter=starter,
         link=link,
         csms=csms,

@@ -59,7 +59,7 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
     # `_serve` is `serve` without uvicorn's own signal handlers: the caller decides when the process ends.
     server = uvicorn.Server(_http_config(settings, app))
     http = asyncio.create_task(server._serve(sockets=[listener]))
-    logging = [asyncio.create_task(each.run()) for each in (hub.messages, hub.frames)]
+    logging = [asyncio.create_task(each.run()) for each in (hub.messages, hub.frames, hub.conformance)]
     workers: list[asyncio.Task[None]] = []
     try:
         if ServerRole.CSMS in roles:

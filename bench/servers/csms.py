@@ -3,12 +3,15 @@
 python -m bench.servers.csms DATABASE_URL
 """
 
+import asyncio
 import sys
 
 import uvloop
 
 from csms.backoffice import AcceptAll
+from csms.conformance import Conformance
 from csms.frame_log import FrameLog
+from csms.logbook import Logbook
 from csms.masking import Masker
 from csms.server import CentralSystem
 from hub import schema
@@ -25,10 +28,13 @@ async def _main(database_url: str) -> None:
     clock = SystemClock()
     db, keys = Database(database_url, clock=clock), KeyRing.generate()
     frames = FrameLog(db, keys, Masker(lambda text: keys.digest("bench", text)[:16]), queue_bytes=2**26)
-    central = CentralSystem(db, AcceptAll(), await buses.connect("memory://"), clock=clock, port=0, frames=frames)
+    conformance = Conformance(db)
+    central = CentralSystem(
+        db, AcceptAll(), await buses.connect("memory://"), clock=clock, port=0, logbook=Logbook(frames, conformance)
+    )
     await central.start()
     print(f"ws://127.0.0.1:{central.port}/ocpp", flush=True)
-    await frames.run()
+    await asyncio.gather(frames.run(), conformance.run())
 
 
 if __name__ == "__main__":

@@ -29,7 +29,9 @@ from csms.backoffice import (
     Refusal,
     RefusalReason,
 )
+from csms.conformance import Conformance
 from csms.frame_log import FrameLog
+from csms.logbook import Logbook
 from csms.record import TransactionRecord
 from csms.server import CentralSystem, Limits
 from csms.store import read_record
@@ -244,6 +246,7 @@ async def build(db: Database, bus: Bus) -> AsyncIterator[Build]:
             clock: Clock | None = None,
             vendors: Mapping[str, VendorHandler] | None = None,
             frames: FrameLog | None = None,
+            conformance: Conformance | None = None,
         ) -> World:
             desk, metered = Desk(), list[int]()
             system = CentralSystem(
@@ -255,7 +258,7 @@ async def build(db: Database, bus: Bus) -> AsyncIterator[Build]:
                 limits=limits,
                 on_metered=metered.append,
                 vendors=vendors,
-                frames=frames,
+                logbook=Logbook(frames, conformance),
             )
             await system.start()
             stack.push_async_callback(system.stop)

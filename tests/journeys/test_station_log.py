@@ -83,3 +83,23 @@ async def test_only_operators_see_frames_and_only_of_stations_that_are_there(net
     for path in ("/stations/CS-2/frames", "/stations/CS-2/frames/export"):
         assert (await network.api.get(path)).status_code == 404
     assert (await network.api.put("/stations/CS-1/trace", json={"minutes": 0})).status_code == 422
+
+
+async def test_the_conformance_report_names_the_vendor_and_what_its_charger_does_wrong(network: Network) -> None:
+    await network.publish()
+    station = await network.station()
+    status = {"connectorId": 1, "errorCode": "NoError", "status": "Available", "colour": "green"}
+    for _ in range(3):
+        await station.call("StatusNotification", status)
+    report = await network.get("/stations/CS-1/violations")
+    assert report["vendor"]
+    assert report["model"]
+    assert (report["total"], report["refused"]) == (3, 0)
+    [violation] = report["violations"]
+    assert (violation["action"], violation["rule"], violation["count"]) == (
+        "StatusNotification",
+        "additionalProperties",
+        3,
+    )
+    assert (await network.api.delete("/stations/CS-1/violations")).status_code == 204
+    assert (await network.get("/stations/CS-1/violations"))["violations"] == []

@@ -83,6 +83,21 @@ def upgrade() -> None:
         batch_op.create_index("ix_change_order", ["module", "xid", "seq"], unique=False)
 
     op.create_table(
+        "csms_breach",
+        sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("action", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("path", sqlmodel.sql.sqltypes.AutoString(length=255), nullable=False),
+        sa.Column("rule", sqlmodel.sql.sqltypes.AutoString(length=32), nullable=False),
+        sa.Column("refused", sa.Boolean(), nullable=False),
+        sa.Column("is_answer", sa.Boolean(), nullable=False),
+        sa.Column("count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("first_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("last_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "station_id", "action", "path", "rule", "refused", "is_answer", name=op.f("pk_csms_breach")
+        ),
+    )
+    op.create_table(
         "csms_connector",
         sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
         sa.Column("evse_id", sa.Integer(), nullable=False),
@@ -772,6 +787,7 @@ def downgrade() -> None:
     op.drop_table("csms_event")
     op.drop_table("csms_counter")
     op.drop_table("csms_connector")
+    op.drop_table("csms_breach")
     with op.batch_alter_table("change", schema=None) as batch_op:
         batch_op.drop_index("ix_change_order")
         batch_op.drop_index("ix_change_object")
