@@ -56,6 +56,7 @@ from hub.starts.flows import Starter
 from hub.starts.ocpi import CommandHandlers
 from hub.starts.open_routing import OpenRouting
 from hub.starts.service import match_partner_session
+from hub.stations.operations import Operations
 from hub.tariffs import service as tariffs
 from hub.tariffs.ocpi import TariffHandlers
 from hub.tariffs.tables import Tariff
@@ -102,6 +103,7 @@ class Hub:
     conformance: Conformance
     starter: Starter
     link: Link
+    operations: Operations
     csms: CentralSystem
     worker: Worker
     deliverer: Deliverer
@@ -245,19 +247,27 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         response_base=f"{public_url}{OCPI}/{VERSION}/sender/commands",
         command_timeout_s=settings.command_timeout_s,
     )
+    operations = Operations(db, keys, link)
     sources = ocpi_sources(settings)
     reactions.wire(
         facts,
         settings=settings,
         keys=keys,
         starter=starter,
+        operations=operations,
         directory=directory,
         clients=clients,
         send=temper.deliver,
         sources=sources,
     )
     schedule.wire(
-        facts, settings=settings, starter=starter, registrar=registrar, presence=presence, directory=directory
+        facts,
+        settings=settings,
+        starter=starter,
+        operations=operations,
+        registrar=registrar,
+        presence=presence,
+        directory=directory,
     )
     live_sessions = LiveSessions(db, clock, interval_s=settings.session_update_interval_s)
     csms = CentralSystem(
@@ -314,6 +324,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         conformance=conformance,
         starter=starter,
         link=link,
+        operations=operations,
         csms=csms,
         worker=Worker(db),
         deliverer=Deliverer(db, directory, sources, temper.deliver),

@@ -2,7 +2,9 @@
 
 TransactionChanged       → the session follows the charger's record; its CDR is issued when it has ended
 ConnectorStatusChanged   → the EVSE's status in its location, and so to the partners
+StationBooted            → what the station was asked in vain is asked again
 StartRequested           → the charger, ours or a partner's, is told to start
+stations.operate         → an operation at a station whose time has come
 starts.post_result       → a partner learns what came of its command
 starts.command_for_partner → a partner's STOP_SESSION or UNLOCK_CONNECTOR reaches our charger
 parties.redeliver        → an object that a partner refused is offered again
@@ -11,7 +13,7 @@ parties.read_hub         → whom a partner hub reaches is read from its list
 
 from collections.abc import Mapping
 
-from csms.events import ConnectorStatusChanged, TransactionChanged
+from csms.events import ConnectorStatusChanged, StationBooted, TransactionChanged
 from csms.station import ConnectorStatus
 from hub.locations import service as locations
 from hub.parties import hub_reading
@@ -25,6 +27,7 @@ from hub.starts import service as starts
 from hub.starts.events import StartRequested
 from hub.starts.flows import COMMAND_FOR_PARTNER, Starter
 from hub.stations import service as stations
+from hub.stations.operations import OPERATE, Operations
 from kit.crypto import KeyRing
 from kit.reactions import Reactions
 from kit.tx import Tx
@@ -52,6 +55,7 @@ def wire(
     settings: Settings,
     keys: KeyRing,
     starter: Starter,
+    operations: Operations,
     directory: Directory,
     clients: Clients,
     send: Sender,
@@ -66,7 +70,9 @@ def wire(
 
     reactions.on(TransactionChanged, follow_transaction)
     reactions.on(ConnectorStatusChanged, show_status)
+    reactions.on(StationBooted, operations.on_booted)
     reactions.call(StartRequested, starter.carry_out)
+    reactions.job(OPERATE, operations.operate)
     reactions.job(starts.POST_RESULT, starter.post_result)
     reactions.job(COMMAND_FOR_PARTNER, starter.command_for_partner)
     reactions.job(REDELIVER, redeliver(directory, sources, send))

@@ -1,8 +1,9 @@
 """What a central system may read and change at a station: configuration keys of 1.6, variables of 2.0.1."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
-from simulators.station.words import Json
+from simulators.station.words import Json, iso
 
 READ_ONLY = frozenset({"NumberOfConnectors", "SupportedFeatureProfiles"})
 NUMBERS = frozenset({"HeartbeatInterval", "MeterValueSampleInterval"})
@@ -72,6 +73,19 @@ def set_variables(configuration: dict[str, str], payload: Json) -> Json:
             status = change(configuration, key, asked["attributeValue"])
         results.append({"attributeStatus": status, "component": asked["component"], "variable": asked["variable"]})
     return {"setVariableResult": results}
+
+
+def report(configuration: Mapping[str, str], request_id: int, at: datetime) -> Json:
+    """The NotifyReport that a GetBaseReport asks for."""
+    data = [
+        {
+            "component": {"name": component},
+            "variable": {"name": variable},
+            "variableAttribute": [{"value": configuration[key]}],
+        }
+        for (component, variable), key in VARIABLES.items()
+    ]
+    return {"requestId": request_id, "seqNo": 0, "generatedAt": iso(at), "reportData": data}
 
 
 def _key_of(asked: Json) -> tuple[str | None, str]:

@@ -44,6 +44,7 @@ class Evse:
     register_mwh: int = 100_000_000
     limit_w: int | None = None
     operative: bool = True
+    reserved: bool = False
     vehicle: Vehicle | None = None
     charging: Charging | None = None
     status: str = "Available"
@@ -63,7 +64,9 @@ class Evse:
         """The status in which nobody charges: named as OCPP 1.6 names it."""
         if self.vehicle is not None:
             return "Preparing"
-        return "Available" if self.operative else "Unavailable"
+        if not self.operative:
+            return "Unavailable"
+        return "Reserved" if self.reserved else "Available"
 
     @property
     def flow(self) -> Flow:

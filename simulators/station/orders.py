@@ -3,9 +3,11 @@
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
+from kit.clock import Clock
 from simulators.station import configuration
 from simulators.station.evse import Evse
 from simulators.station.rpc import Answered
+from simulators.station.upkeep import Upkeep
 from simulators.station.words import Json, StopReason
 
 TRIGGERS = frozenset({"BootNotification", "Heartbeat", "MeterValues", "StatusNotification", "TransactionEvent"})
@@ -14,8 +16,10 @@ TRIGGERS = frozenset({"BootNotification", "Heartbeat", "MeterValues", "StatusNot
 class Charger(Protocol):
     """What orders need of the station."""
 
+    clock: Clock
     evses: dict[int, Evse]
     configuration: dict[str, str]
+    upkeep: Upkeep
 
     def soon(self, work: Coroutine[Any, Any, None]) -> None:
         """Do it in the background."""
@@ -59,7 +63,8 @@ async def obey(charger: Charger, action: str, payload: Json) -> Answered | None:
         case "ClearCache":
             return Answered({"status": "Accepted"})
         case _:
-            return _configuration(charger, action, payload)
+            kept = charger.upkeep.answer(action, payload)
+            return Answered(kept) if kept is not None else _configuration(charger, action, payload)
 
 
 def _configuration(charger: Charger, action: str, payload: Json) -> Answered | None:
@@ -70,6 +75,11 @@ def _configuration(charger: Charger, action: str, payload: Json) -> Answered | N
             return Answered(configuration.get_configuration(values, payload))
         case "ChangeConfiguration":
             answer: Json = {"status": configuration.change(values, payload["key"], payload["value"])}
+        case "GetBaseReport":
+            charger.upkeep.report(
+                "NotifyReport", configuration.report(values, payload["requestId"], charger.clock.now())
+            )
+            return Answered({"status": "Accepted"})
         case "GetVariables":
             return Answered(configuration.get_variables(values, payload))
         case "SetVariables":

@@ -13,6 +13,7 @@ from simulators.station.orders import obey
 from simulators.station.presence import CONNECTION_FAILURES, Address, Presence
 from simulators.station.rpc import Answered, CallRefused, Offline
 from simulators.station.tells import Queued, Telling, TransactionQueue
+from simulators.station.upkeep import Upkeep
 from simulators.station.versions import VERSIONS, actions
 from simulators.station.words import Charging, Json, Message, NeutralAnswer, StopReason, Words
 
@@ -40,6 +41,7 @@ class SimulatedStation:
 
     evses: dict[int, Evse] = field(init=False)
     configuration: dict[str, str] = field(init=False)
+    upkeep: Upkeep = field(init=False)
     finished: list[Charging] = field(default_factory=list)
     received: list[tuple[str, Json]] = field(default_factory=list)
     """Every call of the central system."""
@@ -59,6 +61,7 @@ class SimulatedStation:
         self.evses = {number: Evse(number, self.power_w) for number in range(1, self.evse_count + 1)}
         sampling_s = max(1, round(self.meter_interval_s * self.speed))
         self.configuration = configuration.initial(connectors=self.evse_count, meter_interval_s=sampling_s)
+        self.upkeep = Upkeep(self.evses, self.soon, self.call, self.status, is_2x=self.protocol != "ocpp1.6")
         address = Address(self.url, self.station_id, self.password, self.protocol)
         self._presence = Presence(address, self.words, self.clock, self._answer, self._introduce, self.configuration)
         self._queue = TransactionQueue(self._call_when_admitted, self.words, self.clock, self._told)
@@ -236,7 +239,7 @@ class SimulatedStation:
 
     # What the central system asks for: see `simulators.station.orders.Charger`
 
-    def soon(self, work: Coroutine[Any, Any, None]) -> None:
+    def soon(self, work: Coroutine[Any, Any, Any]) -> None:
         """Do it in the background; a lost connection ends it."""
         task = asyncio.create_task(_unless_offline(work))
         self._tasks.add(task)
@@ -388,7 +391,7 @@ class SimulatedStation:
         return answered or Answered(error="NotSupported" if known else "NotImplemented")
 
 
-async def _unless_offline(work: Coroutine[Any, Any, None]) -> None:
+async def _unless_offline(work: Coroutine[Any, Any, Any]) -> None:
     """Background work that may find the connection gone."""
     try:
         await work

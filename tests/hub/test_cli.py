@@ -5,11 +5,12 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from hub.cli import main
+from hub.stations.operation_schemas import INTENTS
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -99,3 +100,15 @@ def test_what_is_out_of_reach_is_told_in_a_line(run: Run) -> None:
     (bad := Path("keys")).write_text("no ring")
     code, _, err = run("operator-key", "create", database_url="sqlite:///t.db", keys_file=bad)
     assert (code, err.count("plugbridge: ")) == (1, 1)
+
+
+def test_every_operation_at_a_charger_is_a_verb(run: Run) -> None:
+    verbs = run("station", "--help")[1]
+    for intent in INTENTS:
+        name = get_args(intent.model_fields["operation"].annotation)[0]
+        assert name.replace("_", "-") in verbs
+    assert "on_idle" in run("station", "reset", "--help")[1]
+    code, _, err = run("station", "unlock", "CS-1", "--key", "plb_x", "--url", "http://127.0.0.1:9")
+    assert (code, "does not answer" in err) == (1, True)
+    code, _, err = run("station", "write-settings", "CS-1", "--key", "plb_x", "--values", "{")
+    assert (code, "--values is no JSON" in err) == (2, True)

@@ -659,9 +659,41 @@ def upgrade() -> None:
     with op.batch_alter_table("station_evse", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_station_evse_evse_uid"), ["evse_uid"], unique=False)
 
+    op.create_table(
+        "station_operation",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
+        sa.Column("operation", sqlmodel.sql.sqltypes.AutoString(length=40), nullable=False),
+        sa.Column("state", sqlmodel.sql.sqltypes.AutoString(length=10), nullable=False),
+        sa.Column("status", sqlmodel.sql.sqltypes.AutoString(length=20), nullable=True),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(length=500), nullable=True),
+        sa.Column("request_id", sa.Integer(), nullable=False),
+        sa.Column("sealed_intent", sa.Text(), nullable=False),
+        sa.Column("sealed_result", sa.Text(), nullable=True),
+        sa.Column("asked_by", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("due_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("give_up_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("begun_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("ended_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["station_id"], ["station.id"], name=op.f("fk_station_operation_station_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_station_operation")),
+    )
+    with op.batch_alter_table("station_operation", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_station_operation_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_station_operation_state"), ["state"], unique=False)
+        batch_op.create_index("ix_station_operation_station", ["station_id", "id"], unique=False)
+
 
 def downgrade() -> None:
     """Take it back."""
+    with op.batch_alter_table("station_operation", schema=None) as batch_op:
+        batch_op.drop_index("ix_station_operation_station")
+        batch_op.drop_index(batch_op.f("ix_station_operation_state"))
+        batch_op.drop_index(batch_op.f("ix_station_operation_created_at"))
+
+    op.drop_table("station_operation")
     with op.batch_alter_table("station_evse", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_station_evse_evse_uid"))
 
