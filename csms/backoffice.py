@@ -3,12 +3,12 @@
 `AcceptAll` answers yes to everything, for a central system without a hub and for tests.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from csms.station import TokenType
+from csms.station import Booted, BootStatus, TokenType
 
 
 class RefusalReason(StrEnum):
@@ -17,6 +17,33 @@ class RefusalReason(StrEnum):
     UNKNOWN_STATION = "unknown_station"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a reason, no password
     BLOCKED = "blocked"
+    TOO_WEAK = "too_weak"
+    """Its connection is not as safe as it has to be: its security profile is too low."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerCertificate:
+    """A verified client certificate: the names in it (common name and alternatives, casefolded) and its serial number.
+
+    `serial` is hexadecimal, as `ssl` writes it.
+    """
+
+    names: frozenset[str]
+    serial: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """A station at the door: its id as in its URL, and what it has to show.
+
+    `password` is that of HTTP Basic, None without one.
+    """
+
+    station_id: str
+    password: str | None = field(default=None, repr=False)
+    is_encrypted: bool = False
+    certificate: PeerCertificate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +59,25 @@ class Admission:
 
     `station_id` is its canonical name: chargers write theirs in another case than the operator did.
     `assume_protocol` is the subprotocol for a station that offers none, for those known to forget it.
-    `ping_interval_s` of None sends no WebSocket pings, for stations that do not answer them.
+    `assume_upgrade` is for those that forget the header `Connection: Upgrade`. `ping_interval_s` of None sends no
+    WebSocket pings, for stations that do not answer them. A station in quarantine is connected and told to wait: it
+    may say that it is there, and nothing that would start or record a transaction.
     """
 
     station_id: str
     heartbeat_interval_s: int = 300
     assume_protocol: str | None = None
+    assume_upgrade: bool = False
     ping_interval_s: float | None = 45.0
+    is_quarantined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BootVerdict:
+    """What a station is told when it boots, and to come back after `interval_s` (None: as it was admitted)."""
+
+    status: BootStatus = BootStatus.ACCEPTED
+    interval_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +115,14 @@ class Authorization:
 
 
 class Backoffice(Protocol):
-    """What the central system asks. Both may take their time: no other message of the station waits for them."""
+    """What the central system asks. All may take their time: the messages of other stations do not wait for them."""
 
-    async def admit(self, station_id: str, password: str | None) -> Admission | Refusal:
-        """May this station connect? `station_id` as in its URL, `password` from HTTP Basic, None without one."""
+    async def admit(self, knock: Knock) -> Admission | Refusal:
+        """May this station connect?"""
+        ...
+
+    async def booted(self, station_id: str, boot: Booted) -> BootVerdict:
+        """May this station begin its work? Its boot is stored already."""
         ...
 
     async def authorize(self, request: AuthorizeRequest) -> Authorization:
@@ -93,9 +136,13 @@ class AcceptAll:
     def __init__(self, *, heartbeat_interval_s: int = 300) -> None:
         self._heartbeat_interval_s = heartbeat_interval_s
 
-    async def admit(self, station_id: str, password: str | None) -> Admission | Refusal:
+    async def admit(self, knock: Knock) -> Admission | Refusal:
         """Yes."""
-        return Admission(station_id, heartbeat_interval_s=self._heartbeat_interval_s)
+        return Admission(knock.station_id, heartbeat_interval_s=self._heartbeat_interval_s)
+
+    async def booted(self, station_id: str, boot: Booted) -> BootVerdict:
+        """Yes."""
+        return BootVerdict()
 
     async def authorize(self, request: AuthorizeRequest) -> Authorization:
         """Yes."""

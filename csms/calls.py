@@ -21,7 +21,8 @@ class Calls:
     """The calling side of a connection.
 
     `send` writes a frame; its action and correlation id are for the log. `give_up` ends the connection after so many
-    calls in a row that were not answered. `on_breach` is told of answers that break their schema.
+    calls in a row that were not answered. `on_breach` is told of answers that break their schema. `ready` returns when
+    the station may be called.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Calls:
         send: Callable[[bytes, str, str | None], Awaitable[None]],
         give_up: Callable[[], None],
         *,
+        ready: Callable[[], Awaitable[None]],
         most_waiting: int,
         most_silent: int,
         on_breach: Callable[[str, SchemaViolation | tuple[Violation, ...]], None] = lambda action, breach: None,
@@ -37,6 +39,7 @@ class Calls:
         self._dialect = dialect
         self._send = send
         self._give_up = give_up
+        self._ready = ready
         self._most_waiting = most_waiting
         self._most_silent = most_silent
         self._on_breach = on_breach
@@ -44,11 +47,20 @@ class Calls:
         self._waiting = 0
         self._silent = 0
         self._open = True
+        self._held = False
+        self._rested: asyncio.Future[None] | None = None
         self._pending: tuple[str, asyncio.Future[Answer]] | None = None
         self._asked: tuple[str, str | None] = ("", None)
 
-    async def call(self, command: Command, reference: str | None, timeout_s: float) -> CommandOutcome:
-        """Ask the station; `reference` is its name of the transaction that the command names."""
+    async def call(
+        self, command: Command, reference: str | None, timeout_s: float, *, at_once: bool = False
+    ) -> CommandOutcome:
+        """Ask the station; `reference` is its name of the transaction that the command names.
+
+        `at_once` does not wait until the station is ready.
+        """
+        if self._held:
+            return CommandOutcome(CommandStatus.OFFLINE, "the central system goes down")
         if self._waiting >= self._most_waiting:
             return CommandOutcome(CommandStatus.BUSY, "too many calls to this station wait")
         request = self._request(command, reference)
@@ -57,13 +69,34 @@ class Calls:
         self._waiting += 1
         sent = False
         try:
-            async with asyncio.timeout(timeout_s), self._turn:
-                sent = True
-                return await self._exchange(command, *request)
+            async with asyncio.timeout(timeout_s):
+                if not at_once:
+                    await self._ready()
+                async with self._turn:
+                    sent = True
+                    return await self._exchange(command, *request)
         except TimeoutError:
-            return self._on_silence() if sent else CommandOutcome(CommandStatus.BUSY, "earlier calls took too long")
+            busy = CommandOutcome(CommandStatus.BUSY, "earlier calls, or the station's start, took too long")
+            return self._on_silence() if sent else busy
         finally:
             self._waiting -= 1
+            if not self._waiting and self._rested is not None and not self._rested.done():
+                self._rested.set_result(None)
+
+    @property
+    def waiting(self) -> int:
+        """How many calls are under way or wait for their turn."""
+        return self._waiting
+
+    def hold(self) -> None:
+        """Take no new calls."""
+        self._held = True
+
+    async def rest(self) -> None:
+        """Return when no call waits any more; once, after `hold`."""
+        if self._waiting:
+            self._rested = asyncio.get_running_loop().create_future()
+            await self._rested
 
     def on_answer(self, frame: Result | Failure) -> None:
         """An answer has come. What is too late, or was never asked for, is ignored."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from csms.backoffice import Authorization
 from csms.frames import FrameRules
 from csms.schemas import Fault, Schemas
-from csms.station import Command, CommandOutcome, StationFact
+from csms.station import BootStatus, Command, CommandOutcome, StationFact
 from csms.v16 import Ocpp16
 from csms.v21 import Ocpp21
 from csms.v201 import Ocpp201
@@ -46,7 +46,7 @@ class Dialect(Protocol):
         """What a request of a station (any understood action but Heartbeat) says. Raises `SchemaViolation`."""
         ...
 
-    def boot_answer(self, now: datetime, interval_s: int) -> dict[str, Any]:
+    def boot_answer(self, now: datetime, interval_s: int, status: BootStatus) -> dict[str, Any]:
         """The answer to BootNotification."""
         ...
 

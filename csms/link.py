@@ -1,10 +1,15 @@
 """Reaching a station wherever its socket is: a direct call, or a request on the bus subject of that station."""
 
+import orjson
+
 from csms.registry import Registry, subject
 from csms.station import Command, CommandOutcome, CommandStatus
 from csms.wire import decode_outcome, encode_request
 from kit.bus import Bus, BusMessageTooLarge, BusTimeout, BusUnavailable, HandlerFailed, NoResponders
+from kit.log import get
 from kit.tx import forbid_in_tx
+
+log = get("csms.link")
 
 CALL_TIMEOUT_S = 30.0
 _BUS_MARGIN_S = 2.0
@@ -41,3 +46,16 @@ class Link:
         except HandlerFailed:
             return CommandOutcome(CommandStatus.FAILED, "the process of the station failed")
         return decode_outcome(answer)
+
+    async def send_away(self, station_id: str) -> None:
+        """Close the connection of a station, wherever it is: it comes back by itself and is judged anew.
+
+        Raises `NetworkInsideTx` inside a transaction.
+        """
+        forbid_in_tx("csms.link")
+        if self._registry.get(station_id) is not None:
+            return self._registry.send_away(station_id)
+        try:
+            await self._bus.publish(subject(station_id), orjson.dumps({"come_again": True}))
+        except BusUnavailable:
+            log.warning("csms bus unavailable", station_id=station_id)

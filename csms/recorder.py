@@ -21,7 +21,7 @@ from csms.store import (
     transaction_by_number,
     transaction_by_origin,
 )
-from csms.tables import Transaction
+from csms.tables import Station, Transaction
 from csms.writer import Conflict, Op, Unstorable, Writer
 from kit.bulk import Row
 from kit.clock import Clock
@@ -84,6 +84,15 @@ class Recorder:
                 for station_id, at in stations
             ]
             await self._writer.submit(rows)
+
+    async def has_booted(self, station_id: str) -> bool:
+        """Whether the station has ever introduced itself."""
+
+        async def look(tx: Tx) -> Station | None:
+            return await tx.get(Station, station_id)
+
+        row = await self._read(look)
+        return row is not None and row.booted_at is not None
 
     async def booted(self, state: StationState, fact: Booted) -> None:
         """The station has introduced itself."""

@@ -1,8 +1,8 @@
 """The stations whose sockets this process holds, and what other processes tell it about them over the bus.
 
-A process listens on the subject of a station as long as it holds that station's socket. Two kinds of message come:
-a command to pass on, whose outcome is the answer; and the news that the station has connected elsewhere, after which
-the socket here is dead weight and is closed.
+A process listens on the subject of a station as long as it holds that station's socket. Three kinds of message come:
+a command to pass on, whose outcome is the answer; and the news that the station has connected elsewhere, or has to
+come again to be judged anew, after which the socket here is closed.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from csms.session import GOING_AWAY, Session
+from csms.session import GOING_AWAY, SERVICE_RESTART, Session
 from csms.station import CommandOutcome, CommandStatus
 from csms.wire import decode_request, encode_outcome
 from kit.bus import Bus, BusUnavailable, Subscription, subject_token
@@ -107,13 +107,25 @@ class Registry:
             if session is not None and message["connected"] != session.id:
                 self._replace(session)
             return None
+        if "come_again" in message:
+            self.send_away(station_id)
+            return None
         if session is None:
             return encode_outcome(CommandOutcome(CommandStatus.OFFLINE, "the station is not connected"))
         command, timeout_s = decode_request(message)
         return encode_outcome(await session.call(command, timeout_s))
 
+    def send_away(self, station_id: str) -> None:
+        """Close the connection of a station whose socket is here: it comes back and is judged anew."""
+        session = self.get(station_id)
+        if session is not None:
+            self._close(session, SERVICE_RESTART, "come again")
+
     def _replace(self, session: Session) -> None:
+        self._close(session, GOING_AWAY, "replaced by a newer connection")
+
+    def _close(self, session: Session, code: int, reason: str) -> None:
         session.detach()
-        task = asyncio.get_running_loop().create_task(session.close(GOING_AWAY, "replaced by a newer connection"))
+        task = asyncio.get_running_loop().create_task(session.close(code, reason))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)

@@ -1,30 +1,24 @@
-"""The listener: stations connect to `ws://host:port/ocpp/{station id}`, are judged, and get a session.
-
-Refusals happen before the upgrade: 404 for an unknown path or station, 401 for missing or wrong credentials, 403 for
-a blocked station, 400 without a common subprotocol, 503 while the back office cannot be asked.
-"""
+"""The listener: stations connect to `ws://host:port/ocpp/{station id}`, are judged at the door, and get a session."""
 
 import asyncio
-import http
-import ssl
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import NegotiationError
-from websockets.http11 import Request, Response
-from websockets.typing import Subprotocol
 
-from csms.backoffice import Admission, Backoffice, Refusal, RefusalReason
+from csms.backoffice import Backoffice
 from csms.dialect import DIALECTS
-from csms.handshake import basic_credentials, choose_subprotocol, is_same_identity, station_id_of
+from csms.door import Bucket, Door, StationConnection
+from csms.drain import close_spread, finish_calls
+from csms.limits import SessionLimits
 from csms.link import Link
 from csms.logbook import Logbook
 from csms.recorder import Recorder
 from csms.registry import Registry
-from csms.session import Services, Session, SessionLimits
+from csms.session import SERVICE_RESTART, Services, Session
 from csms.state import StationState
+from csms.tls import Tls
 from csms.vendors import VendorHandler, Vendors
 from csms.writer import Writer
 from kit.bus import Bus
@@ -34,12 +28,7 @@ from kit.tx import Database
 
 log = get("csms.server")
 
-SERVICE_RESTART = 1012
-_REFUSALS = {
-    RefusalReason.UNKNOWN_STATION: http.HTTPStatus.NOT_FOUND,
-    RefusalReason.WRONG_PASSWORD: http.HTTPStatus.UNAUTHORIZED,
-    RefusalReason.BLOCKED: http.HTTPStatus.FORBIDDEN,
-}
+_GOING_DOWN = "the central system goes down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +42,24 @@ class Limits:
     ping_timeout_s: float = 20.0
     seen_interval_s: float = 60.0
     """How often it is written down when stations were last heard."""
+    compress: bool = True
+    """Whether compression is agreed on with stations that offer it, from OCPP 2.0.1 on."""
+    handshakes_per_s: float = 0.0
+    """Handshakes that are looked at; the others are told to come later. 0 for any number."""
+    handshake_burst: float = 100.0
+    """How many may come at once after a time of rest."""
+    drain_calls_s: float = 5.0
+    """Longest wait for calls under way before the connections are closed."""
+    drain_per_s: int = 0
+    """Connections that are closed each second on the way down; 0 for all at once."""
     session: SessionLimits = field(default_factory=SessionLimits)
 
 
-class StationConnection(ServerConnection):
-    """A WebSocket on its way to a session: who it was admitted as, and a protocol that is assumed."""
-
-    admission: Admission | None = None
-    assumed_protocol: str | None = None
-
-
 class CentralSystem:
-    """The OCPP central system of one process. `link` reaches the stations of all processes."""
+    """The OCPP central system of one process. `link` reaches the stations of all processes.
+
+    `has_safe_way` says that a proxy ends TLS before the plain listener.
+    """
 
     def __init__(
         self,
@@ -78,7 +73,7 @@ class CentralSystem:
         path: str = "/ocpp",
         limits: Limits | None = None,
         on_metered: Callable[[int], None] | None = None,
-        tls: ssl.SSLContext | None = None,
+        has_safe_way: bool = False,
         registry: Registry | None = None,
         vendors: Mapping[str, VendorHandler] | None = None,
         logbook: Logbook | None = None,
@@ -89,13 +84,13 @@ class CentralSystem:
         self._services = Services(
             self._recorder, backoffice, clock, self._limits.session, Vendors(vendors), logbook or Logbook()
         )
-        self._backoffice = backoffice
         self._clock = clock
         self._address = (host, port)
-        self._path = path
-        self._tls = tls
+        bucket = Bucket(self._limits.handshakes_per_s, self._limits.handshake_burst, clock.monotonic)
+        self._door = Door(backoffice, path, bucket, compress=self._limits.compress, has_safe_way=has_safe_way)
+        self._tls: Tls | None = None
         self._states: WeakValueDictionary[str, StationState] = WeakValueDictionary()
-        self._server: Server | None = None
+        self._servers: list[Server] = []
         self._upkeep: asyncio.Task[None] | None = None
         self._draining: set[asyncio.Task[None]] = set()
         self.registry = registry or Registry(bus)
@@ -104,20 +99,54 @@ class CentralSystem:
     @property
     def port(self) -> int:
         """The port that is listened on, once started."""
-        if self._server is None:
-            raise RuntimeError("the central system is not started")
-        return int(self._server.sockets[0].getsockname()[1])
+        return self._port_of(0)
 
-    async def start(self) -> None:
-        """Listen. Raises `OSError` when the port is taken."""
-        limits = self._limits
+    @property
+    def tls_port(self) -> int:
+        """The port that is listened on with TLS, once started with it."""
+        return self._port_of(1)
+
+    async def start(self, *, tls: Tls | None = None, tls_port: int = 0) -> None:
+        """Listen; with `tls` on a second port, too. Raises `OSError` when a port is taken."""
         host, port = self._address
-        self._server = await serve(
+        self._tls = tls
+        self._servers.append(await self._listen(host, port, None))
+        if tls is not None:
+            self._servers.append(await self._listen(host, tls_port, tls))
+        self._upkeep = asyncio.get_running_loop().create_task(self._keep_up())
+        log.info("csms listening", host=host, port=self.port, tls_port=self.tls_port if tls else None)
+
+    async def stop(self, code: int = SERVICE_RESTART) -> None:
+        """Stop listening, finish calls, close the sockets with this code, and return when all that was read is stored.
+
+        Stations are told to go a few at a time, and served until then.
+        """
+        if self._upkeep is not None:
+            self._upkeep.cancel()
+            await asyncio.gather(self._upkeep, return_exceptions=True)
+        for server in self._servers:
+            server.close(close_connections=False)
+        await finish_calls(self.registry, self._limits.drain_calls_s)
+        rate = self._limits.drain_per_s
+        await close_spread(self.registry, self._clock, per_s=rate, code=code, reason=_GOING_DOWN)
+        # Whoever came in at the last moment.
+        while late := [connection for server in self._servers for connection in server.connections]:
+            await asyncio.gather(*(connection.close(code, _GOING_DOWN) for connection in late))
+        for server in self._servers:
+            await server.wait_closed()
+        await self.registry.settle()
+        while self._draining:
+            await asyncio.wait(self._draining)
+        await self._writer.close()
+
+    async def _listen(self, host: str, port: int, tls: Tls | None) -> Server:
+        limits = self._limits
+        return await serve(
             self._serve,
             host,
             port,
-            process_request=self._admit,
-            select_subprotocol=self._select_subprotocol,
+            process_request=self._door.admit,
+            select_subprotocol=self._door.select_subprotocol,
             create_connection=StationConnection,
             compression=None,
             max_size=limits.max_message_bytes,
@@ -126,58 +155,13 @@ class CentralSystem:
             close_timeout=limits.close_timeout_s,
             ping_timeout=limits.ping_timeout_s,
             server_header=None,
-            ssl=self._tls,
+            ssl=None if tls is None else tls.context,
         )
-        self._upkeep = asyncio.get_running_loop().create_task(self._keep_up())
-        log.info("csms listening", host=host, port=self.port)
 
-    async def stop(self, code: int = SERVICE_RESTART) -> None:
-        """Stop listening, close every socket with this code, and return when all that was read is stored."""
-        if self._upkeep is not None:
-            self._upkeep.cancel()
-            await asyncio.gather(self._upkeep, return_exceptions=True)
-        if self._server is not None:
-            self._server.close(code=code, reason="the central system goes down")
-            await self._server.wait_closed()
-        await self.registry.settle()
-        while self._draining:
-            await asyncio.wait(self._draining)
-        await self._writer.close()
-
-    # --- the handshake
-
-    async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
-        station_id = station_id_of(request.path, self._path)
-        if station_id is None or not isinstance(connection, StationConnection):
-            return connection.respond(http.HTTPStatus.NOT_FOUND, "no such station\n")
-        try:
-            credentials = basic_credentials(request.headers.get_all("Authorization"))
-        except ValueError:
-            return _unauthorized(connection)
-        if credentials is not None and not is_same_identity(credentials[0], station_id):
-            return _unauthorized(connection)
-        try:
-            verdict = await self._backoffice.admit(station_id, credentials[1] if credentials else None)
-        except Exception:
-            log.exception("csms admission failed")
-            return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "try again later\n")
-        if isinstance(verdict, Refusal):
-            log.info("csms station refused", reason=verdict.reason)
-            if verdict.reason is RefusalReason.WRONG_PASSWORD:
-                return _unauthorized(connection)
-            return connection.respond(_REFUSALS[verdict.reason], "refused\n")
-        connection.admission = verdict
-        connection.ping_interval = verdict.ping_interval_s
-        return None
-
-    def _select_subprotocol(self, connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-        chosen = choose_subprotocol(DIALECTS, offered)
-        if chosen is not None:
-            return Subprotocol(chosen)
-        admission = connection.admission if isinstance(connection, StationConnection) else None
-        if not offered and admission is not None and admission.assume_protocol in DIALECTS:
-            return None
-        raise NegotiationError("no common subprotocol")
+    def _port_of(self, index: int) -> int:
+        if index >= len(self._servers):
+            raise RuntimeError("the central system is not started")
+        return int(self._servers[index].sockets[0].getsockname()[1])
 
     # --- connections
 
@@ -202,7 +186,7 @@ class CentralSystem:
             if was_current:
                 session.take_heard()
                 self._later(self._recorder.disconnected(session.station_id, session.last_seen_at))
-            log.info("csms station disconnected", station_id=session.station_id)
+            log.info("csms station disconnected", station_id=session.station_id, code=connection.close_code)
 
     async def _keep_up(self) -> None:
         """Now and then: write down who was heard, and listen for stations that the bus has missed."""
@@ -212,6 +196,8 @@ class CentralSystem:
                 heard = [session for session in self.registry if session.take_heard()]
                 await self._recorder.seen([(session.station_id, session.last_seen_at) for session in heard])
                 await self.registry.listen_again()
+                if self._tls is not None:
+                    await asyncio.to_thread(self._tls.reload)
             except Exception:
                 log.exception("csms upkeep failed")
 
@@ -219,12 +205,6 @@ class CentralSystem:
         task = asyncio.get_running_loop().create_task(_quietly(work))
         self._draining.add(task)
         task.add_done_callback(self._draining.discard)
-
-
-def _unauthorized(connection: ServerConnection) -> Response:
-    response = connection.respond(http.HTTPStatus.UNAUTHORIZED, "who are you?\n")
-    response.headers["WWW-Authenticate"] = 'Basic realm="ocpp", charset="UTF-8"'
-    return response
 
 
 async def _quietly(work: Coroutine[None, None, None]) -> None:

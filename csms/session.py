@@ -10,18 +10,22 @@ from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from websockets.exceptions import ConnectionClosed
 
-from csms.backoffice import Admission, Authorization, AuthorizationStatus, AuthorizeRequest, Backoffice
+from csms.asking import Asker
+from csms.backoffice import Admission, Authorization, AuthorizeRequest, Backoffice
 from csms.calls import Calls
 from csms.dialect import Dialect
 from csms.frame_chunks import correlation_of
 from csms.frames import Call, Complaint, FrameError, Send, decode, encode_error, encode_result
+from csms.introduction import Introduction
+from csms.limits import SessionLimits
 from csms.logbook import Logbook
 from csms.recorder import Recorder
 from csms.schemas import Fault, SchemaViolation
+from csms.socket import Socket
 from csms.state import StationState
 from csms.station import (
     AuthorizeAsked,
@@ -36,54 +40,20 @@ from csms.station import (
     StatusChanged,
     TokenType,
     TransactionFact,
+    Trigger,
 )
 from csms.vendors import VendorMessage, Vendors
 from csms.words import utc_text
 from kit.clock import Clock
 from kit.ids import uuid7
-from kit.log import bind_correlation, get
+from kit.log import get
 
 log = get("csms.session")
 
 Given = TypeVar("Given")
 
-GOING_AWAY, NO_ANSWERS, GARBAGE = 1001, 1011, 1002
-
-
-@dataclass(frozen=True, slots=True)
-class SessionLimits:
-    """Bounds of one connection."""
-
-    lane: int = 64
-    """Calls of the station that wait to be handled; beyond them its socket is not read."""
-    authorizations: int = 4
-    """Authorizations under way at once."""
-    waiting_calls: int = 16
-    """Calls of ours that wait for their turn."""
-    silent_calls: int = 3
-    """Calls of ours without an answer, one after the other, that end the connection."""
-    bad_frames: int = 100
-    """Unreadable messages, one after the other, that end the connection."""
-    verdict_grace_s: float = 0.05
-    """How long a start waits for the verdict before it is stored without."""
-    authorize_timeout_s: float = 25.0
-    """Longest wait for the back office; the token is then not accepted."""
-
-
-class Socket(Protocol):
-    """What a session needs of a WebSocket. Reading and writing raise `ConnectionClosed`."""
-
-    async def recv(self, decode: bool | None = None) -> str | bytes:
-        """The next message."""
-        ...
-
-    async def send(self, message: bytes, *, text: bool | None = None) -> None:
-        """Send a message."""
-        ...
-
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close with a code and a reason."""
-        ...
+GOING_AWAY, NO_ANSWERS, GARBAGE, SERVICE_RESTART = 1001, 1011, 1002, 1012
+_TRIGGER_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +83,7 @@ class Session:
         self._dialect = dialect
         self._admission = admission
         self._recorder = services.recorder
-        self._backoffice = services.backoffice
+        self._asker = Asker(services.backoffice, services.limits.authorize_timeout_s)
         self._vendors = services.vendors
         self._clock = services.clock
         self._limits = services.limits
@@ -127,10 +97,18 @@ class Session:
         self._heard = False
         self._ended = False
         self._bad = 0
+        self._introduction = Introduction(
+            services.clock,
+            settle_s=services.limits.settle_s,
+            patience_s=services.limits.patience_s,
+            is_quarantined=admission.is_quarantined,
+            ask_to_boot=self._ask_to_boot,
+        )
         self._calls = Calls(
             dialect,
             self._send,
             self._give_up,
+            ready=self._introduction.settled,
             most_waiting=services.limits.waiting_calls,
             most_silent=services.limits.silent_calls,
             on_breach=partial(self._observer.breached, is_answer=True),
@@ -139,6 +117,7 @@ class Session:
     async def run(self) -> None:
         """Read until the connection ends. What was read by then is still handled, its answers are lost."""
         recv, rules = self._socket.recv, self._dialect.rules
+        self._introduction.begin()
         try:
             while True:
                 data = await recv(decode=False)
@@ -172,6 +151,7 @@ class Session:
     def detach(self) -> None:
         """The connection is lost or replaced: whoever waits for an answer is told at once."""
         self._calls.end()
+        self._introduction.end()
 
     async def close(self, code: int = GOING_AWAY, reason: str = "") -> None:
         """End the connection from our side."""
@@ -185,7 +165,21 @@ class Session:
             reference = await self._recorder.reference(self.state, transaction_id)
             if reference is None:
                 return CommandOutcome(CommandStatus.INVALID, "no such transaction at this station")
+        self._introduction.expect(command)
         return await self._calls.call(command, reference, timeout_s)
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether calls of ours are under way."""
+        return self._calls.waiting > 0
+
+    def hold_calls(self) -> None:
+        """Take no new calls: the central system goes down."""
+        self._calls.hold()
+
+    async def calls_done(self) -> None:
+        """Return when no call of ours waits any more."""
+        await self._calls.rest()
 
     async def drained(self) -> None:
         """Return when everything that was read has been handled."""
@@ -214,11 +208,14 @@ class Session:
 
     async def _on_call(self, call: Call) -> None:
         action = call.action
+        self._introduction.heard(action)
         if action == "Heartbeat":
             await self._send(encode_result(call.id, {"currentTime": utc_text(self._clock.now())}), action)
         elif action not in self._dialect.understood:
             self._observer.not_understood(action)
             await self._send(_not_understood(call, self._dialect), action)
+        elif not self._introduction.may_say(action):
+            await self._send(encode_error(call.id, "SecurityError", "not before the station is accepted"), action)
         elif action in self._dialect.schemas.sends:
             await self._send(encode_error(call.id, "NotSupported", "this is sent without being answered"), action)
         elif action == "Authorize" and self._asking < self._limits.authorizations:
@@ -228,7 +225,8 @@ class Session:
 
     async def _on_send(self, frame: Send) -> None:
         """Nobody waits for an answer; what is not meant to be sent so is ignored."""
-        if frame.action in self._dialect.schemas.sends & self._dialect.understood:
+        understood = self._dialect.schemas.sends & self._dialect.understood
+        if frame.action in understood and self._introduction.may_say(frame.action):
             await self._line_up(frame)
 
     async def _line_up(self, request: Call | Send) -> None:
@@ -297,14 +295,18 @@ class Session:
                 await self._recorder.status(self.state, fact)
                 return {}
             case AuthorizeAsked():
-                authorization = await self._ask(
-                    AuthorizeRequest(self.station_id, None, fact.token, fact.token_type), call.id
+                authorization = await self._asker.authorize(
+                    AuthorizeRequest(self.station_id, None, fact.token, fact.token_type),
+                    correlation_of(self.id, call.id),
                 )
                 self.state.keep_verdict(fact.token, authorization, self._clock.monotonic())
                 return dialect.authorize_answer(authorization)
             case Booted():
                 await self._recorder.booted(self.state, fact)
-                return dialect.boot_answer(self._clock.now(), self._admission.heartbeat_interval_s)
+                verdict = await self._asker.booted(self._admission, fact)
+                self._introduction.answered(verdict.status)
+                interval_s = verdict.interval_s or self._admission.heartbeat_interval_s
+                return dialect.boot_answer(self._clock.now(), interval_s, verdict.status)
             case DataSent():
                 await self._aside(self._answer_data(call, fact))
                 return None
@@ -344,7 +346,8 @@ class Session:
 
     async def _ask_about(self, fact: TransactionFact, call_id: str) -> Authorization:
         token, kind = fact.token or "", fact.token_type or TokenType.RFID
-        return await self._ask(AuthorizeRequest(self.station_id, fact.evse_id, token, kind), call_id)
+        request = AuthorizeRequest(self.station_id, fact.evse_id, token, kind)
+        return await self._asker.authorize(request, correlation_of(self.id, call_id))
 
     async def _answer_with_verdict(
         self, call: Call | Send, fact: TransactionFact, transaction_id: int | None, asking: asyncio.Task[Authorization]
@@ -369,17 +372,9 @@ class Session:
             reply = encode_error(call.id, "InternalError", "the central system failed")
         await self._send(reply, call.action)
 
-    async def _ask(self, request: AuthorizeRequest, call_id: str) -> Authorization:
-        """The back office's verdict; a token is not accepted when it fails or takes too long."""
-        try:
-            with bind_correlation(correlation_of(self.id, call_id)):
-                async with asyncio.timeout(self._limits.authorize_timeout_s):
-                    return await self._backoffice.authorize(request)
-        except TimeoutError:
-            log.warning("csms authorization timed out", station_id=self.station_id)
-        except Exception:
-            log.exception("csms authorization failed", station_id=self.station_id)
-        return Authorization(AuthorizationStatus.INVALID)
+    async def _ask_to_boot(self) -> None:
+        if not await self._recorder.has_booted(self.station_id):
+            await self._calls.call(Trigger("BootNotification"), None, _TRIGGER_TIMEOUT_S, at_once=True)
 
     def _spawn(self, work: Coroutine[Any, Any, Given]) -> asyncio.Task[Given]:
         task = asyncio.get_running_loop().create_task(work)

@@ -86,6 +86,15 @@ class Booted:
     reason: str | None = None
 
 
+class BootStatus(StrEnum):
+    """What a station is told when it boots."""
+
+    ACCEPTED = "accepted"
+    PENDING = "pending"
+    """To wait, and to be set up meanwhile."""
+    REJECTED = "rejected"
+
+
 @dataclass(frozen=True, slots=True)
 class StatusChanged:
     """A connector (or, with EVSE 0, the station) is in this status now. `state` is set where the status tells it."""

@@ -18,6 +18,7 @@ from csms.schemas import Fault, schemas_16
 from csms.station import (
     AuthorizeAsked,
     Booted,
+    BootStatus,
     CancelReservation,
     ChargingState,
     Command,
@@ -45,6 +46,7 @@ from csms.station import (
 )
 from csms.vendors import VendorAnswer
 from csms.words import (
+    BOOT_WORD,
     VERDICT_16,
     clean,
     data_sent,
@@ -129,9 +131,9 @@ class Ocpp16:
         reader = self._readers.get(action)
         return PlainlyAnswered(_PLAIN[action]) if reader is None else reader(payload)
 
-    def boot_answer(self, now: datetime, interval_s: int) -> dict[str, Any]:
+    def boot_answer(self, now: datetime, interval_s: int, status: BootStatus) -> dict[str, Any]:
         """The answer to BootNotification."""
-        return {"status": "Accepted", "currentTime": utc_text(now), "interval": interval_s}
+        return {"status": BOOT_WORD[status], "currentTime": utc_text(now), "interval": interval_s}
 
     def authorize_answer(self, authorization: Authorization) -> dict[str, Any]:
         """The answer to Authorize."""

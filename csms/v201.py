@@ -16,6 +16,7 @@ from csms.schemas import Fault, Schemas, schemas_201
 from csms.station import (
     AuthorizeAsked,
     Booted,
+    BootStatus,
     CancelReservation,
     ChargingState,
     Command,
@@ -43,6 +44,7 @@ from csms.station import (
 )
 from csms.vendors import VendorAnswer
 from csms.words import (
+    BOOT_WORD,
     TOKEN_WORD,
     VERDICT_201,
     clean,
@@ -145,9 +147,9 @@ class Ocpp201:
         reader = self._readers.get(action)
         return PlainlyAnswered(self.plain[action]) if reader is None else reader(payload)
 
-    def boot_answer(self, now: datetime, interval_s: int) -> dict[str, Any]:
+    def boot_answer(self, now: datetime, interval_s: int, status: BootStatus) -> dict[str, Any]:
         """The answer to BootNotification."""
-        return {"status": "Accepted", "currentTime": utc_text(now), "interval": interval_s}
+        return {"status": BOOT_WORD[status], "currentTime": utc_text(now), "interval": interval_s}
 
     def authorize_answer(self, authorization: Authorization) -> dict[str, Any]:
         """The answer to Authorize."""

@@ -11,9 +11,14 @@ import orjson
 from csms.backoffice import AuthorizationStatus
 from csms.operations import CertificateHash, CertificateUse
 from csms.schemas import Fault, SchemaViolation
-from csms.station import Command, CommandOutcome, CommandStatus, DataSent, RawCall, TokenType
+from csms.station import BootStatus, Command, CommandOutcome, CommandStatus, DataSent, RawCall, TokenType
 
 LARGEST_INT32 = 2**31 - 1
+BOOT_WORD: Mapping[BootStatus, str] = {
+    BootStatus.ACCEPTED: "Accepted",
+    BootStatus.PENDING: "Pending",
+    BootStatus.REJECTED: "Rejected",
+}
 
 VERDICT_16 = {
     AuthorizationStatus.ACCEPTED: "Accepted",

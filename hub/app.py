@@ -16,11 +16,12 @@ import httpx
 
 from csms.conformance import Conformance
 from csms.frame_log import FrameLog
+from csms.limits import SessionLimits
 from csms.link import Link
 from csms.logbook import Logbook
 from csms.masking import Masker
 from csms.registry import Registry
-from csms.server import CentralSystem
+from csms.server import CentralSystem, Limits
 from hub import backoffice, reactions, schedule
 from hub.figures import Figures
 from hub.locations import service as locations
@@ -56,6 +57,7 @@ from hub.starts.flows import Starter
 from hub.starts.ocpi import CommandHandlers
 from hub.starts.open_routing import OpenRouting
 from hub.starts.service import match_partner_session
+from hub.stations.admission import Policy
 from hub.stations.operations import Operations
 from hub.tariffs import service as tariffs
 from hub.tariffs.ocpi import TariffHandlers
@@ -179,6 +181,28 @@ def pull_pace(settings: Settings) -> Pace:
     )
 
 
+def admission_policy(settings: Settings) -> Policy:
+    """How stations are let in."""
+    return Policy(
+        heartbeat_interval_s=settings.heartbeat_interval_s,
+        ping_interval_s=settings.ocpp_ping_interval_s,
+        unknown=settings.unknown_stations,
+        most_quarantined=settings.quarantine_limit,
+    )
+
+
+def csms_limits(settings: Settings) -> Limits:
+    """The bounds of the OCPP listener."""
+    return Limits(
+        compress=settings.ocpp_compression,
+        handshakes_per_s=settings.ocpp_handshakes_per_s,
+        handshake_burst=5 * settings.ocpp_handshakes_per_s,
+        drain_calls_s=settings.ocpp_drain_calls_s,
+        drain_per_s=settings.ocpp_drain_per_s,
+        session=SessionLimits(settle_s=settings.ocpp_settle_s, patience_s=settings.ocpp_patience_s),
+    )
+
+
 async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None = None) -> Hub:
     """Make every part. Nothing listens, works or looks at the database yet."""
     clock = clock or SystemClock()
@@ -272,11 +296,12 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
     live_sessions = LiveSessions(db, clock, interval_s=settings.session_update_interval_s)
     csms = CentralSystem(
         db,
-        backoffice.HubBackoffice(db, keys, starter, settings.heartbeat_interval_s),
+        backoffice.HubBackoffice(db, keys, starter, admission_policy(settings)),
         bus,
         clock=clock,
         host=settings.ocpp_host,
         port=settings.ocpp_port,
+        limits=csms_limits(settings),
         on_metered=live_sessions.note,
         registry=stations_here,
         logbook=Logbook(frames, conformance),

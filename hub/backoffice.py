@@ -7,13 +7,14 @@ from csms.backoffice import (
     Authorization,
     AuthorizationStatus,
     AuthorizeRequest,
+    BootVerdict,
+    Knock,
     Refusal,
-    RefusalReason,
 )
-from csms.station import TokenType
+from csms.station import Booted, TokenType
 from hub.starts.flows import Starter
-from hub.stations import service as stations
-from hub.stations.tables import by_id
+from hub.stations import admission
+from hub.stations.admission import Policy
 from hub.tokens.whitelist import Verdict
 from kit.crypto import KeyRing
 from kit.tx import Database
@@ -34,16 +35,26 @@ class HubBackoffice:
     db: Database
     keys: KeyRing
     starter: Starter
-    heartbeat_interval_s: int
+    policy: Policy
 
-    async def admit(self, station_id: str, password: str | None) -> Admission | Refusal:
+    async def admit(self, knock: Knock) -> Admission | Refusal:
         """May this station connect?"""
         async with self.db.read() as tx:
-            station = await stations.admit(tx, self.keys, station_id, password)
-            if station is None:
-                known = await by_id(tx, station_id) is not None
-                return Refusal(RefusalReason.WRONG_PASSWORD if known else RefusalReason.UNKNOWN_STATION)
-        return Admission(station.id, heartbeat_interval_s=self.heartbeat_interval_s)
+            verdict = await admission.judge(tx, self.keys, knock)
+            if verdict is None:
+                applicant = await admission.known_applicant(tx, self.keys, self.policy, knock)
+        if verdict is None:
+            return applicant or await self._quarantine(knock)
+        if isinstance(verdict, Refusal):
+            return verdict
+        if verdict.has_news:
+            async with self.db.tx() as tx:
+                await admission.note(tx, verdict)
+        return admission.admission(self.policy, verdict.station)
+
+    async def booted(self, station_id: str, boot: Booted) -> BootVerdict:
+        """May this station begin its work?"""
+        return BootVerdict()
 
     async def authorize(self, request: AuthorizeRequest) -> Authorization:
         """May this token charge here? Whoever vouches for it is asked, within the deadline."""
@@ -51,3 +62,7 @@ class HubBackoffice:
         decision, start_id = await self.starter.tap(request.station_id, request.evse_id, request.id_token, token_type)
         group = (decision.token or {}).get("group_id")
         return Authorization(_STATUS[decision.verdict], reference=start_id, group=group)
+
+    async def _quarantine(self, knock: Knock) -> Admission | Refusal:
+        async with self.db.tx() as tx:
+            return await admission.put_in_quarantine(tx, self.keys, self.policy, knock)

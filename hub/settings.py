@@ -156,6 +156,31 @@ class Settings(BaseSettings):
     session_update_interval_s: float = Field(30.0, gt=0, description="How often a running session is told to partners.")
     currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="Currency of sessions that no tariff prices.")
     heartbeat_interval_s: int = Field(300, ge=1, description="Heartbeat interval given to stations at boot.")
+    ocpp_ping_interval_s: int = Field(
+        45, ge=0, description="How often a station's connection is pinged; 0 for never, and each station may differ."
+    )
+    ocpp_compression: bool = Field(True, description="Compress messages of stations that offer it, from OCPP 2.0.1 on.")
+    ocpp_settle_s: float = Field(
+        2.0, ge=0, description="How long a station that has just booted or come back is not called."
+    )
+    ocpp_patience_s: float = Field(
+        5.0, ge=0, description="After so long a station that has never booted is asked to; 0 for never."
+    )
+    ocpp_handshakes_per_s: float = Field(
+        200.0, ge=0, description="Stations let in each second, with bursts of 5 s; others come later. 0 for any number."
+    )
+    ocpp_drain_calls_s: float = Field(
+        5.0, ge=0, description="Longest wait for calls to stations under way when the process is to end."
+    )
+    ocpp_drain_per_s: int = Field(
+        200,
+        ge=0,
+        description="Stations sent away each second when the process is to end; 0 for all at once.",
+    )
+    unknown_stations: Literal["refuse", "quarantine"] = Field(
+        "refuse", description="What becomes of stations that nobody has registered: refuse or quarantine."
+    )
+    quarantine_limit: int = Field(100, ge=0, description="Most stations in quarantine.")
 
     live_page_public: bool = Field(False, description="Show the live page's anonymous figures without a key.")
     live_page_max_viewers: int = Field(100, ge=0, description="Most who may watch the live page at a time.")

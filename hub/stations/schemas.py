@@ -1,11 +1,13 @@
 """JSON of the operator API about stations."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-StationId = Annotated[str, Field(min_length=1, max_length=48, pattern=r"^[^\x00-\x20/\\?#]+$")]
+StationId = Annotated[
+    str, Field(min_length=1, max_length=48, pattern=r"^[^\x00-\x20/\\?#]([^\x00-\x1f/\\?#]*[^\x00-\x20/\\?#])?$")
+]
 
 
 class EvseIn(BaseModel):
@@ -37,12 +39,65 @@ class StationIn(BaseModel):
 
 
 class StationCreated(BaseModel):
-    """A new station, and the password that is shown this once."""
+    """A new station, and the password that is shown this once; null when the station keeps the one that it has."""
 
     id: str
     location_id: str
-    password: str
+    password: str | None
     ocpp_url: str = Field(description="Where the station connects to, its id appended.")
+
+
+class AcceptIn(BaseModel):
+    """How a station in quarantine is registered."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    location_id: str | None = Field(None, max_length=36, description="As at registration.")
+    evses: list[EvseIn] = Field(default_factory=list, max_length=100, description="As at registration.")
+    password: str | None = Field(
+        None, min_length=8, max_length=64, description="A new password; the station keeps its own when absent."
+    )
+    cpo: str | None = Field(None, pattern=r"^[A-Za-z]{2}\*[A-Za-z0-9]{3}$", description="Our CPO party as CC*PID.")
+
+
+class ApplicantOut(BaseModel):
+    """A station in quarantine, as it introduced itself."""
+
+    id: str
+    first_seen_at: datetime
+    is_blocked: bool
+    has_password: bool
+    connected: bool
+    protocol: str | None
+    vendor: str | None
+    model: str | None
+    serial_number: str | None
+
+
+class StationDoorIn(BaseModel):
+    """What is to change about how a station may connect."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    is_blocked: bool = Field(False, description="Refuse it.")
+    minimum_profile: int = Field(1, ge=1, le=3, description="Lowest OCPP security profile: 1, 2 with TLS, 3.")
+    assume_protocol: Literal["ocpp1.6", "ocpp2.0.1", "ocpp2.1"] | None = Field(
+        None, description="For a station that offers no WebSocket subprotocol."
+    )
+    assume_upgrade: bool = Field(False, description="For a station that forgets the header `Connection: Upgrade`.")
+    ping_interval_s: int | None = Field(None, ge=0, le=3600, description="0 for no pings, null for the setting's.")
+    password: str | None = Field(None, min_length=8, max_length=64, description="A new password, good at once.")
+
+
+class StationDoorOut(BaseModel):
+    """How a station may connect, and with which security profile it did last."""
+
+    is_blocked: bool
+    minimum_profile: int
+    seen_profile: int | None
+    assume_protocol: str | None
+    assume_upgrade: bool
+    ping_interval_s: int | None
 
 
 class ConnectorOut(BaseModel):

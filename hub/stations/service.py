@@ -14,7 +14,7 @@ from ocpi.datetimes import format_datetime
 
 Json = dict[str, Any]
 
-_PURPOSE = "station-password"
+PASSWORD_PURPOSE = "station-password"  # noqa: S105 - what the digests are for, no password
 PASSWORD_BYTES = 24
 """Gives 32 characters: within OCPP 1.6's 20 to 40, and 2.0.1's."""
 
@@ -48,8 +48,12 @@ async def register(
     location_id: str | None,
     evses: Sequence[EvseMapping],
     password: str | None,
-) -> str:
+    password_digest: str | None = None,
+    minimum_profile: int = 1,
+) -> str | None:
     """Add a station of one of our CPO parties; returns its password, which is stored as a digest only.
+
+    None is returned for a station that goes on with a password of which there is the digest alone.
 
     Without a location the station gets one of its own that is not published. Without a mapping the location's EVSEs
     are taken in their order. Raises `Conflict` for an id that is taken, `NotFound` for an unknown location.
@@ -57,12 +61,15 @@ async def register(
     if await by_id(tx, station_id) is not None:
         raise Conflict("there is a station with this id")
     location = await _location(tx, party, location_id or station_id, make=location_id is None)
-    password = password or random_token(PASSWORD_BYTES)
+    if password is not None or password_digest is None:
+        password = password or random_token(PASSWORD_BYTES)
+        password_digest = ring.digest(PASSWORD_PURPOSE, password)
     tx.add(
         Station(
             id=station_id,
             folded_id=station_id.casefold(),
-            password_digest=ring.digest(_PURPOSE, password),
+            password_digest=password_digest,
+            minimum_profile=minimum_profile,
             country_code=party[0],
             party_id=party[1],
             location_id=location["id"],
@@ -80,14 +87,6 @@ async def register(
             )
         )
     return password
-
-
-async def admit(tx: Tx, ring: KeyRing, station_id: str, password: str | None) -> Station | None:
-    """The station, when it is known and the password is its own; None otherwise."""
-    station = await by_id(tx, station_id)
-    if station is None or password is None or station.password_digest not in ring.digests(_PURPOSE, password):
-        return None
-    return station
 
 
 async def found(tx: Tx, station_id: str) -> Station:

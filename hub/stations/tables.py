@@ -21,6 +21,32 @@ class Station(SQLModel, table=True):
     location_id: str = Field(max_length=36)
     """OCPI id of the location, of the CPO party above."""
     created_at: datetime
+    is_blocked: bool = False
+    minimum_profile: int = 1
+    """The lowest OCPP security profile that it may connect with: 1 password, 2 with TLS, 3 certificate."""
+    seen_profile: int | None = None
+    """The one that it connected with last."""
+    next_password_digest: str | None = Field(default=None, max_length=64)
+    """A password that takes the place of the other one as soon as the station has used it."""
+    assume_protocol: str | None = Field(default=None, max_length=16)
+    """WebSocket subprotocol for a station that offers none."""
+    assume_upgrade: bool = False
+    """Whether it forgets the header `Connection: Upgrade`."""
+    ping_interval_s: int | None = None
+    """0 sends no pings; None leaves it to the setting."""
+
+
+class Applicant(SQLModel, table=True):
+    """A station that nobody has registered, in quarantine: connected, told to wait, and shown to the operator."""
+
+    __tablename__ = "station_applicant"
+
+    id: str = Field(primary_key=True, max_length=48)
+    folded_id: str = Field(max_length=48, unique=True)
+    password_digest: str | None = Field(default=None, max_length=64)
+    """Of the password that it first came with; whoever comes with another one is somebody else."""
+    is_blocked: bool = False
+    first_seen_at: datetime
 
 
 class StationEvse(SQLModel, table=True):
@@ -64,3 +90,13 @@ async def by_evse_uid(tx: Tx, country_code: str, party_id: str, evse_uid: str) -
         )
     )
     return await tx.first(statement)
+
+
+async def applicant_by_id(tx: Tx, station_id: str) -> Applicant | None:
+    """The station in quarantine with this id, however it is spelled."""
+    return await tx.first(select(Applicant).where(col(Applicant.folded_id) == station_id.casefold()))
+
+
+async def applicants(tx: Tx) -> list[Applicant]:
+    """The stations in quarantine, the newest first."""
+    return list(await tx.all(select(Applicant).order_by(col(Applicant.first_seen_at).desc(), col(Applicant.id))))

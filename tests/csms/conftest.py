@@ -26,6 +26,8 @@ from csms.backoffice import (
     AuthorizationStatus,
     AuthorizeRequest,
     Backoffice,
+    BootVerdict,
+    Knock,
     Refusal,
     RefusalReason,
 )
@@ -34,6 +36,7 @@ from csms.frame_log import FrameLog
 from csms.logbook import Logbook
 from csms.record import TransactionRecord
 from csms.server import CentralSystem, Limits
+from csms.station import Booted
 from csms.store import read_record
 from csms.tables import Transaction, TransactionMessage
 from csms.vendors import VendorHandler
@@ -103,18 +106,26 @@ class Desk:
 
     def __init__(self) -> None:
         self.passwords: dict[str, str] = {}
+        self.boot: BootVerdict | None = BootVerdict()
+        self.knocks: list[Knock] = []
         self.unknown: set[str] = set()
         self.verdicts: dict[str, Authorization] = {}
         self.asked: list[AuthorizeRequest] = []
         self.hold: asyncio.Event | None = None
         self.admission: Callable[[str], Admission] = Admission
 
-    async def admit(self, station_id: str, password: str | None) -> Admission | Refusal:
-        if station_id in self.unknown:
+    async def admit(self, knock: Knock) -> Admission | Refusal:
+        self.knocks.append(knock)
+        if knock.station_id in self.unknown:
             return Refusal(RefusalReason.UNKNOWN_STATION)
-        if self.passwords.get(station_id, password) != password:
+        if self.passwords.get(knock.station_id, knock.password) != knock.password:
             return Refusal(RefusalReason.WRONG_PASSWORD)
-        return self.admission(station_id)
+        return self.admission(knock.station_id)
+
+    async def booted(self, station_id: str, boot: Booted) -> BootVerdict:
+        if self.boot is None:
+            raise RuntimeError("down")
+        return self.boot
 
     async def authorize(self, request: AuthorizeRequest) -> Authorization:
         self.asked.append(request)

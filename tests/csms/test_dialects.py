@@ -18,6 +18,7 @@ from csms.schemas import Fault, SchemaViolation
 from csms.station import (
     AuthorizeAsked,
     Booted,
+    BootStatus,
     CancelReservation,
     ChargingState,
     Command,
@@ -84,7 +85,7 @@ def test_every_command_fits_its_schema(dialect: Dialect, command: Command) -> No
 def test_every_verdict_fits_its_schema(dialect: Dialect, status: AuthorizationStatus) -> None:
     verdict = Authorization(status, "ref", group="G" * 40, expires_at=EXPIRES)
     assert dialect.schemas.is_strictly_valid_response("Authorize", dialect.authorize_answer(verdict))
-    boot = dialect.boot_answer(AT, 300)
+    boot = dialect.boot_answer(AT, 300, BootStatus.ACCEPTED)
     assert dialect.schemas.is_strictly_valid_response("BootNotification", boot)
     assert boot["currentTime"] == "2026-05-01T10:00:00.000Z"
     actions = ["TransactionEvent"] if dialect is not V16 else ["StartTransaction", "StopTransaction", "MeterValues"]

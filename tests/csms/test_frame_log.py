@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from csms.backoffice import Admission, Authorization, AuthorizationStatus
+from csms.backoffice import AcceptAll, Authorization, AuthorizationStatus
 from csms.frame_chunks import Noted, seal, unseal
 from csms.frame_log import TRACES, FrameLog, forget_frames
 from csms.frame_search import Found, Frame, Search, search
@@ -108,10 +108,7 @@ async def test_what_tells_of_transactions_is_kept_byte_for_byte(build, db, frame
 async def test_the_correlation_id_of_a_tap_is_what_the_back_office_was_asked_under(build, db, frames) -> None:
     seen: list[str | None] = []
 
-    class Desk:
-        async def admit(self, station_id, password):
-            return Admission(station_id)
-
+    class Desk(AcceptAll):
         async def authorize(self, request):
             seen.append(correlation_id.get())
             return Authorization(AuthorizationStatus.ACCEPTED)

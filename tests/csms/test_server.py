@@ -8,9 +8,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from csms.backoffice import Admission, AuthorizeRequest, Refusal, RefusalReason
+from csms.backoffice import Admission, AuthorizeRequest, BootVerdict, Knock, Refusal, RefusalReason
 from csms.backoffice import Authorization as Verdict
 from csms.server import CentralSystem, Limits
+from csms.station import Booted
 from csms.tables import Station
 
 pytestmark = pytest.mark.anyio
@@ -101,8 +102,11 @@ async def test_malformed_credentials_are_refused(world) -> None:
 
 async def test_a_blocked_station_is_forbidden(build) -> None:
     class Blocking:
-        async def admit(self, station_id: str, password: str | None) -> Admission | Refusal:
+        async def admit(self, knock: Knock) -> Admission | Refusal:
             return Refusal(RefusalReason.BLOCKED)
+
+        async def booted(self, station_id: str, boot: Booted) -> BootVerdict:
+            raise NotImplementedError
 
         async def authorize(self, request: AuthorizeRequest) -> Verdict:
             raise NotImplementedError
@@ -112,8 +116,11 @@ async def test_a_blocked_station_is_forbidden(build) -> None:
 
 async def test_a_back_office_that_fails_turns_stations_away_for_now(build) -> None:
     class Failing:
-        async def admit(self, station_id: str, password: str | None) -> Admission | Refusal:
+        async def admit(self, knock: Knock) -> Admission | Refusal:
             raise RuntimeError("down")
+
+        async def booted(self, station_id: str, boot: Booted) -> BootVerdict:
+            raise NotImplementedError
 
         async def authorize(self, request: AuthorizeRequest) -> Verdict:
             raise NotImplementedError

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from csms.backoffice import Authorization, AuthorizationStatus
+from csms.limits import SessionLimits
 from csms.server import Limits
-from csms.session import SessionLimits
 from csms.station import (
     CommandStatus,
     RawCall,

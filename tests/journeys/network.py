@@ -153,6 +153,7 @@ def settings_for(tmp_path: Path, database_url: str, **changes: Any) -> Settings:
         "session_update_interval_s": 0.3,
         "authorize_deadline_s": 2.0,
         "command_timeout_s": 5.0,
+        "ocpp_settle_s": 0.02,
     }
     return Settings(**{**defaults, **changes})
 

@@ -443,8 +443,33 @@ def upgrade() -> None:
         sa.Column("party_id", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
         sa.Column("location_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
         sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("is_blocked", sa.Boolean(), nullable=False),
+        sa.Column("minimum_profile", sa.Integer(), nullable=False),
+        sa.Column("seen_profile", sa.Integer(), nullable=True),
+        sa.Column("next_password_digest", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("assume_protocol", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=True),
+        sa.Column("assume_upgrade", sa.Boolean(), nullable=False),
+        sa.Column("ping_interval_s", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_station")),
         sa.UniqueConstraint("folded_id", name=op.f("uq_station_folded_id")),
+    )
+    op.create_table(
+        "station_applicant",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
+        sa.Column("folded_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
+        sa.Column("password_digest", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("is_blocked", sa.Boolean(), nullable=False),
+        sa.Column("first_seen_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_station_applicant")),
+        sa.UniqueConstraint("folded_id", name=op.f("uq_station_applicant_folded_id")),
+    )
+    op.create_table(
+        "station_authority",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("certificate", sa.Text(), nullable=False),
+        sa.Column("sealed_key", sa.Text(), nullable=False),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_station_authority")),
     )
     op.create_table(
         "tariff",
@@ -648,6 +673,23 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_relayed_reservation_keep_until"), ["keep_until"], unique=False)
 
     op.create_table(
+        "station_certificate",
+        sa.Column("serial", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
+        sa.Column("is_ours", sa.Boolean(), nullable=False),
+        sa.Column("issued_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("expires_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("used_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("revoked_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("warned_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["station_id"], ["station.id"], name=op.f("fk_station_certificate_station_id")),
+        sa.PrimaryKeyConstraint("serial", name=op.f("pk_station_certificate")),
+    )
+    with op.batch_alter_table("station_certificate", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_station_certificate_expires_at"), ["expires_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_station_certificate_station_id"), ["station_id"], unique=False)
+
+    op.create_table(
         "station_evse",
         sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
         sa.Column("evse_id", sa.Integer(), nullable=False),
@@ -698,6 +740,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_station_evse_evse_uid"))
 
     op.drop_table("station_evse")
+    with op.batch_alter_table("station_certificate", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_station_certificate_station_id"))
+        batch_op.drop_index(batch_op.f("ix_station_certificate_expires_at"))
+
+    op.drop_table("station_certificate")
     with op.batch_alter_table("relayed_reservation", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_relayed_reservation_keep_until"))
 
@@ -742,6 +789,8 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_tariff_last_updated"))
 
     op.drop_table("tariff")
+    op.drop_table("station_authority")
+    op.drop_table("station_applicant")
     op.drop_table("station")
     with op.batch_alter_table("start", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_start_state"))

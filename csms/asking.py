@@ -1,0 +1,48 @@
+"""Questions to the back office that always have an answer, also when it fails or takes too long."""
+
+import asyncio
+from dataclasses import dataclass
+
+from csms.backoffice import (
+    Admission,
+    Authorization,
+    AuthorizationStatus,
+    AuthorizeRequest,
+    Backoffice,
+    BootVerdict,
+)
+from csms.station import Booted, BootStatus
+from kit.log import bind_correlation, get
+
+log = get("csms.asking")
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Asks for one station; no answer takes longer than `timeout_s`."""
+
+    backoffice: Backoffice
+    timeout_s: float
+
+    async def authorize(self, request: AuthorizeRequest, correlation_id: str) -> Authorization:
+        """The verdict on a token; it is not accepted when nobody can tell. The id ties what is asked to the frame."""
+        try:
+            with bind_correlation(correlation_id):
+                async with asyncio.timeout(self.timeout_s):
+                    return await self.backoffice.authorize(request)
+        except TimeoutError:
+            log.warning("csms authorization timed out", station_id=request.station_id)
+        except Exception:
+            log.exception("csms authorization failed", station_id=request.station_id)
+        return Authorization(AuthorizationStatus.INVALID)
+
+    async def booted(self, admission: Admission, boot: Booted) -> BootVerdict:
+        """The verdict on a boot. A station that was admitted goes to work when nobody can tell."""
+        if admission.is_quarantined:
+            return BootVerdict(BootStatus.PENDING)
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                return await self.backoffice.booted(admission.station_id, boot)
+        except Exception:
+            log.exception("csms boot not judged", station_id=admission.station_id)
+        return BootVerdict()

@@ -1,0 +1,19 @@
+"""What a session needs of a WebSocket."""
+
+from typing import Protocol
+
+
+class Socket(Protocol):
+    """What a session needs of a WebSocket. Reading and writing raise `ConnectionClosed`."""
+
+    async def recv(self, decode: bool | None = None) -> str | bytes:
+        """The next message."""
+        ...
+
+    async def send(self, message: bytes, *, text: bool | None = None) -> None:
+        """Send a message."""
+        ...
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close with a code and a reason."""
+        ...
