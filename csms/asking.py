@@ -11,7 +11,7 @@ from csms.backoffice import (
     Backoffice,
     BootVerdict,
 )
-from csms.station import Booted, BootStatus
+from csms.station import Booted, BootStatus, SigningAsked
 from kit.log import bind_correlation, get
 
 log = get("csms.asking")
@@ -46,3 +46,12 @@ class Asker:
         except Exception:
             log.exception("csms boot not judged", station_id=admission.station_id)
         return BootVerdict()
+
+    async def certify(self, station_id: str, asked: SigningAsked) -> bool:
+        """Whether the station will get a certificate; not when nobody can tell."""
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                return await self.backoffice.certify(station_id, asked)
+        except Exception:
+            log.exception("csms certificate not judged", station_id=station_id)
+        return False

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from csms.station import Booted, BootStatus, TokenType
+from csms.station import Booted, BootStatus, SigningAsked, TokenType
 
 
 class RefusalReason(StrEnum):
@@ -23,13 +23,10 @@ class RefusalReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PeerCertificate:
-    """A verified client certificate: the names in it (common name and alternatives, casefolded) and its serial number.
-
-    `serial` is hexadecimal, as `ssl` writes it.
-    """
+    """A verified client certificate: the names in it (common name and alternatives, casefolded), and its SHA-256."""
 
     names: frozenset[str]
-    serial: str
+    fingerprint: str
     expires_at: datetime
 
 
@@ -125,6 +122,10 @@ class Backoffice(Protocol):
         """May this station begin its work? Its boot is stored already."""
         ...
 
+    async def certify(self, station_id: str, asked: SigningAsked) -> bool:
+        """Will this station get the certificate that it asks for? It is sent to it later, with `CertificateSigned`."""
+        ...
+
     async def authorize(self, request: AuthorizeRequest) -> Authorization:
         """May this token charge?"""
         ...
@@ -143,6 +144,10 @@ class AcceptAll:
     async def booted(self, station_id: str, boot: Booted) -> BootVerdict:
         """Yes."""
         return BootVerdict()
+
+    async def certify(self, station_id: str, asked: SigningAsked) -> bool:
+        """No: there is no CA here."""
+        return False
 
     async def authorize(self, request: AuthorizeRequest) -> Authorization:
         """Yes."""

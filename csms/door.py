@@ -135,11 +135,12 @@ class Door:
 
     def _knock(self, connection: ServerConnection, station_id: str, credentials: tuple[str, str] | None) -> Knock:
         told = connection.transport.get_extra_info
+        tls = told("ssl_object")
         return Knock(
             station_id,
             credentials[1] if credentials else None,
-            is_encrypted=self._has_safe_way or told("sslcontext") is not None,
-            certificate=peer_certificate(told("peercert")),
+            is_encrypted=self._has_safe_way or tls is not None,
+            certificate=None if tls is None else peer_certificate(tls.getpeercert(), tls.getpeercert(True)),
         )
 
     def _prepare(self, connection: StationConnection, request: Request, admission: Admission) -> None:

@@ -6,6 +6,7 @@ import hmac
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -75,14 +76,16 @@ def is_same_identity(user: str, station_id: str) -> bool:
     return hmac.compare_digest(user.casefold().encode(), station_id.casefold().encode())
 
 
-def peer_certificate(told: Mapping[str, Any] | None) -> PeerCertificate | None:
-    """A verified client certificate, as `ssl` tells of it; None without one."""
-    if not told:
+def peer_certificate(told: Mapping[str, Any] | None, der: bytes | None) -> PeerCertificate | None:
+    """A verified client certificate, as `ssl` tells of it, and its bytes; None without one."""
+    if not told or der is None:
         return None
     subject = [value for part in told.get("subject", ()) for name, value in part if name == "commonName"]
     names = [value for kind, value in told.get("subjectAltName", ()) if kind in ("DNS", "URI")]
     expires_at = datetime.fromtimestamp(ssl.cert_time_to_seconds(told["notAfter"]), UTC)
-    return PeerCertificate(frozenset(name.casefold() for name in (*subject, *names)), told["serialNumber"], expires_at)
+    return PeerCertificate(
+        frozenset(name.casefold() for name in (*subject, *names)), sha256(der).hexdigest(), expires_at
+    )
 
 
 def offered_subprotocols(headers: Iterable[str]) -> list[str]:

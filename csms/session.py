@@ -36,6 +36,7 @@ from csms.station import (
     DataSent,
     FactKind,
     PlainlyAnswered,
+    SigningAsked,
     StationFact,
     StatusChanged,
     TokenType,
@@ -310,6 +311,9 @@ class Session:
             case DataSent():
                 await self._aside(self._answer_data(call, fact))
                 return None
+            case SigningAsked():
+                is_granted = await self._asker.certify(self.station_id, fact)
+                return {"status": "Accepted" if is_granted else "Rejected"}
             case PlainlyAnswered():
                 return dict(fact.answer)
 

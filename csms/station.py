@@ -174,7 +174,19 @@ class PlainlyAnswered:
     answer: Mapping[str, Any]
 
 
-StationFact = Booted | StatusChanged | AuthorizeAsked | TransactionFact | DataSent | PlainlyAnswered
+@dataclass(frozen=True, slots=True)
+class SigningAsked:
+    """The station has made a key pair and wants a certificate: `request` is its PKCS #10 request as PEM.
+
+    `purpose` is OCPP's certificate type, None where it says none; `request_id` goes back with the certificate.
+    """
+
+    request: str
+    purpose: str | None = None
+    request_id: int | None = None
+
+
+StationFact = Booted | StatusChanged | AuthorizeAsked | TransactionFact | SigningAsked | DataSent | PlainlyAnswered
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ from csms.words import (
     fact_key,
     optional_int,
     read_outcome,
+    signing_asked,
     small_int,
     utc_text,
     without_none,
@@ -83,7 +84,6 @@ _PLAIN: dict[str, Mapping[str, Any]] = {
     "LogStatusNotification": {},
     "SecurityEventNotification": {},
     "SignedFirmwareStatusNotification": {},
-    "SignCertificate": {"status": "Rejected"},
 }
 _WORDS = {
     "Accepted": CommandStatus.ACCEPTED,
@@ -123,6 +123,7 @@ class Ocpp16:
             "StopTransaction": _ended,
             "MeterValues": _metered,
             "DataTransfer": data_sent,
+            "SignCertificate": signing_asked,
         }
         self.understood = frozenset((*self._readers, *_PLAIN, "Heartbeat"))
 

@@ -52,6 +52,7 @@ from csms.words import (
     fact_key,
     optional_int,
     read_outcome,
+    signing_asked,
     small_int,
     utc_text,
     without_none,
@@ -102,7 +103,6 @@ _PLAIN: dict[str, Mapping[str, Any]] = {
     "ReportChargingProfiles": {},
     "ReservationStatusUpdate": {},
     "SecurityEventNotification": {},
-    "SignCertificate": {"status": "Rejected"},
 }
 _WORDS = {
     "Accepted": CommandStatus.ACCEPTED,
@@ -136,6 +136,7 @@ class Ocpp201:
             "TransactionEvent": _transaction,
             "MeterValues": _metered,
             "DataTransfer": data_sent,
+            "SignCertificate": signing_asked,
         }
         self.understood = frozenset((*self._readers, *self.plain, "Heartbeat"))
 

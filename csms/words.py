@@ -11,7 +11,16 @@ import orjson
 from csms.backoffice import AuthorizationStatus
 from csms.operations import CertificateHash, CertificateUse
 from csms.schemas import Fault, SchemaViolation
-from csms.station import BootStatus, Command, CommandOutcome, CommandStatus, DataSent, RawCall, TokenType
+from csms.station import (
+    BootStatus,
+    Command,
+    CommandOutcome,
+    CommandStatus,
+    DataSent,
+    RawCall,
+    SigningAsked,
+    TokenType,
+)
 
 LARGEST_INT32 = 2**31 - 1
 BOOT_WORD: Mapping[BootStatus, str] = {
@@ -134,3 +143,12 @@ def certificate_hash(certificate: CertificateHash) -> dict[str, str]:
         "issuerKeyHash": certificate.issuer_key_hash,
         "serialNumber": certificate.serial_number,
     }
+
+
+def signing_asked(payload: Mapping[str, Any]) -> SigningAsked:
+    """A SignCertificate, which is the same in all versions but for what newer ones add."""
+    return SigningAsked(
+        request=payload["csr"],
+        purpose=clean(payload.get("certificateType"), 64),
+        request_id=optional_int(payload.get("requestId")),
+    )

@@ -58,6 +58,8 @@ from hub.starts.ocpi import CommandHandlers
 from hub.starts.open_routing import OpenRouting
 from hub.starts.service import match_partner_session
 from hub.stations.admission import Policy
+from hub.stations.authority import OwnAuthority
+from hub.stations.certificates import Certificates
 from hub.stations.operations import Operations
 from hub.tariffs import service as tariffs
 from hub.tariffs.ocpi import TariffHandlers
@@ -106,6 +108,8 @@ class Hub:
     starter: Starter
     link: Link
     operations: Operations
+    authority: OwnAuthority
+    certificates: Certificates
     csms: CentralSystem
     worker: Worker
     deliverer: Deliverer
@@ -272,6 +276,15 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         command_timeout_s=settings.command_timeout_s,
     )
     operations = Operations(db, keys, link)
+    authority = OwnAuthority(db, keys, settings.operator_name, timedelta(days=settings.station_certificate_days))
+    certificates = Certificates(
+        db,
+        link,
+        authority,
+        warn_before=timedelta(days=settings.station_certificate_warn_days),
+        call_timeout_s=settings.command_timeout_s,
+    )
+    figures.watch_certificates(certificates.expiring)
     sources = ocpi_sources(settings)
     reactions.wire(
         facts,
@@ -279,6 +292,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         keys=keys,
         starter=starter,
         operations=operations,
+        certificates=certificates,
         directory=directory,
         clients=clients,
         send=temper.deliver,
@@ -292,16 +306,18 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         registrar=registrar,
         presence=presence,
         directory=directory,
+        certificates=certificates,
     )
     live_sessions = LiveSessions(db, clock, interval_s=settings.session_update_interval_s)
     csms = CentralSystem(
         db,
-        backoffice.HubBackoffice(db, keys, starter, admission_policy(settings)),
+        backoffice.HubBackoffice(db, keys, starter, admission_policy(settings), certificates),
         bus,
         clock=clock,
         host=settings.ocpp_host,
         port=settings.ocpp_port,
         limits=csms_limits(settings),
+        has_safe_way=settings.ocpp_behind_tls,
         on_metered=live_sessions.note,
         registry=stations_here,
         logbook=Logbook(frames, conformance),
@@ -350,6 +366,8 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         starter=starter,
         link=link,
         operations=operations,
+        authority=authority,
+        certificates=certificates,
         csms=csms,
         worker=Worker(db),
         deliverer=Deliverer(db, directory, sources, temper.deliver),

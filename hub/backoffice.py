@@ -11,10 +11,11 @@ from csms.backoffice import (
     Knock,
     Refusal,
 )
-from csms.station import Booted, TokenType
+from csms.station import Booted, SigningAsked, TokenType
 from hub.starts.flows import Starter
 from hub.stations import admission
 from hub.stations.admission import Policy
+from hub.stations.certificates import Certificates
 from hub.tokens.whitelist import Verdict
 from kit.crypto import KeyRing
 from kit.tx import Database
@@ -36,6 +37,7 @@ class HubBackoffice:
     keys: KeyRing
     starter: Starter
     policy: Policy
+    certificates: Certificates
 
     async def admit(self, knock: Knock) -> Admission | Refusal:
         """May this station connect?"""
@@ -55,6 +57,10 @@ class HubBackoffice:
     async def booted(self, station_id: str, boot: Booted) -> BootVerdict:
         """May this station begin its work?"""
         return BootVerdict()
+
+    async def certify(self, station_id: str, asked: SigningAsked) -> bool:
+        """Will this station get the certificate that it asks for?"""
+        return await self.certificates.asked(station_id, asked)
 
     async def authorize(self, request: AuthorizeRequest) -> Authorization:
         """May this token charge here? Whoever vouches for it is asked, within the deadline."""

@@ -18,7 +18,7 @@ from hub.parties.message_log_api import router as messages_router
 from hub.parties.message_log_replay import Replayer
 from hub.sessions import api as sessions_api
 from hub.starts import api as starts_api
-from hub.stations import admission_api, conformance_api, log_api, operations_api
+from hub.stations import admission_api, certificates_api, conformance_api, log_api, operations_api
 from hub.stations import api as stations_api
 from hub.tariffs import api as tariffs_api
 from hub.tokens import api as tokens_api
@@ -105,13 +105,19 @@ def json_app(hub: Hub, *, operator_api: bool = True) -> FastAPI:
 def add_operator_api(app: FastAPI, hub: Hub) -> None:
     """The operator API, room by room."""
     settings, db = hub.settings, hub.db
+    cpos = settings.cpo_parties
     ocpp_url = settings.public_ocpp_url or f"ws://{settings.ocpp_host}:{settings.ocpp_port}/ocpp/"
     for router in (
-        stations_api.router(db, hub.keys, hub.link, cpo_parties=settings.cpo_parties, ocpp_url=ocpp_url),
+        stations_api.router(
+            db, hub.keys, hub.link, cpo_parties=cpos, ocpp_url=ocpp_url, minimum_profile=settings.minimum_profile
+        ),
+        admission_api.router(
+            db, hub.keys, hub.link, cpo_parties=cpos, ocpp_url=ocpp_url, minimum_profile=settings.minimum_profile
+        ),
+        certificates_api.router(db, hub.link, hub.authority, hub.certificates),
         log_api.router(db, hub.keys, hub.masker, hub.frames),
         conformance_api.router(db, hub.conformance),
         operations_api.router(db, hub.operations, Idempotency(db, hub.keys)),
-        admission_api.router(db, hub.keys, hub.link, cpo_parties=settings.cpo_parties, ocpp_url=ocpp_url),
         locations_api.router(db, cpo_parties=settings.cpo_parties),
         tariffs_api.router(db, cpo_parties=settings.cpo_parties),
         tokens_api.router(db, hub.keys, emsp_parties=settings.emsp_parties, issuer=settings.operator_name),

@@ -1,6 +1,6 @@
 """What a running hub counts, for Prometheus and for the log."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 
@@ -11,7 +11,7 @@ from kit.crypto import KeyRing
 from kit.errors import Unauthenticated
 from kit.log import get
 from kit.metrics import Metrics
-from kit.tx import Database
+from kit.tx import Database, Tx
 from ocpi.call import Failure
 
 log = get(__name__)
@@ -45,6 +45,10 @@ class Figures:
         self._connected = self.metrics.gauge(
             "plugbridge_stations_connected", "Stations whose socket this process holds."
         )
+        self._expiring = self.metrics.gauge(
+            "plugbridge_station_certificates_expiring", "Certificates in use by stations that end soon."
+        )
+        self._count_expiring: Callable[[Tx], Awaitable[int]] | None = None
         self._jobs = self.metrics.gauge("plugbridge_jobs", "Durable jobs by state.", {"state": ["ready", "dead"]})
 
     def ocpi_failed(self, failure: Failure) -> None:
@@ -62,6 +66,10 @@ class Figures:
             exc_info=None if failure.expected else failure.error,
         )
 
+    def watch_certificates(self, count_expiring: Callable[[Tx], Awaitable[int]]) -> None:
+        """How certificates whose end is near are counted."""
+        self._count_expiring = count_expiring
+
     def messages_dropped(self, count: int) -> None:
         """Count messages that were not logged."""
         self._dropped.inc(count)
@@ -78,6 +86,8 @@ class Figures:
         async with self._db.read() as tx:
             await operator_of(tx, self._keys, key.strip())
             backlog = await jobs.backlog(tx)
+            if self._count_expiring is not None:
+                self._expiring.set(await self._count_expiring(tx))
         self._connected.set(len(self._stations))
         heartbeats = self.heartbeats()
         self._heartbeats.inc(heartbeats - self._heartbeats_told)

@@ -3,10 +3,12 @@
 TransactionChanged       → the session follows the charger's record; its CDR is issued when it has ended
 ConnectorStatusChanged   → the EVSE's status in its location, and so to the partners
 StationBooted            → what the station was asked in vain is asked again
+CertificateExpires       → the station is asked to request a new certificate
 StartRequested           → the charger, ours or a partner's, is told to start
 stations.operate         → an operation at a station whose time has come
 starts.post_result       → a partner learns what came of its command
 starts.command_for_partner → a partner's STOP_SESSION or UNLOCK_CONNECTOR reaches our charger
+stations.install_certificate → a station gets the certificate that it asked for
 parties.redeliver        → an object that a partner refused is offered again
 parties.read_hub         → whom a partner hub reaches is read from its list
 """
@@ -27,6 +29,8 @@ from hub.starts import service as starts
 from hub.starts.events import StartRequested
 from hub.starts.flows import COMMAND_FOR_PARTNER, Starter
 from hub.stations import service as stations
+from hub.stations.certificates import INSTALL, Certificates
+from hub.stations.events import CertificateExpires
 from hub.stations.operations import OPERATE, Operations
 from kit.crypto import KeyRing
 from kit.reactions import Reactions
@@ -56,6 +60,7 @@ def wire(
     keys: KeyRing,
     starter: Starter,
     operations: Operations,
+    certificates: Certificates,
     directory: Directory,
     clients: Clients,
     send: Sender,
@@ -75,6 +80,8 @@ def wire(
     reactions.job(OPERATE, operations.operate)
     reactions.job(starts.POST_RESULT, starter.post_result)
     reactions.job(COMMAND_FOR_PARTNER, starter.command_for_partner)
+    reactions.call(CertificateExpires, certificates.renew)
+    reactions.job(INSTALL, certificates.install)
     reactions.job(REDELIVER, redeliver(directory, sources, send))
     reactions.job(hub_reading.READ, hub_reading.reader(directory, clients))
 

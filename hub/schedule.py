@@ -9,6 +9,7 @@ every 60 s   idempotency keys past their time are forgotten
 every 5 min  messages past their time are deleted from the message log
 every 24 h   whom partner hubs reach is read from their lists
 every 5 min  frames past their time are deleted from the frame log
+every hour   certificates of stations whose end is near are told of, once
 every hour   reservations and charging profiles between partners that are long over are forgotten
 """
 
@@ -24,6 +25,7 @@ from hub.parties.presence import Presence
 from hub.parties.registration import Registrar
 from hub.settings import Settings
 from hub.starts.flows import Starter
+from hub.stations.certificates import Certificates
 from hub.stations.operations import Operations
 from hub.tokens import routes
 from kit.idempotency import forget_expired
@@ -40,6 +42,7 @@ def wire(
     registrar: Registrar,
     presence: Presence,
     directory: Directory,
+    certificates: Certificates,
 ) -> None:
     """Register every schedule."""
     reactions.every("parties.probe", timedelta(seconds=30), presence.probe)
@@ -52,6 +55,7 @@ def wire(
     messages, contents = timedelta(days=settings.message_log_days), timedelta(days=settings.message_content_days)
     reactions.every("messages.forget", timedelta(minutes=5), forgetter(messages, contents))
     reactions.every("frames.forget", timedelta(minutes=5), _frame_forgetter(settings))
+    reactions.every("stations.watch_certificates", timedelta(hours=1), certificates.watch)
     reactions.every("parties.forget", timedelta(hours=1), _forget_relayed)
 
 

@@ -11,6 +11,7 @@ import uvicorn
 from sqlalchemy.exc import IntegrityError
 from starlette.types import ASGIApp
 
+from csms.tls import Tls
 from hub import schema
 from hub.app import Hub, open_hub
 from hub.endpoints import http_app
@@ -63,7 +64,8 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
     workers: list[asyncio.Task[None]] = []
     try:
         if ServerRole.CSMS in roles:
-            await hub.csms.start()
+            tls = await station_tls(hub)
+            await hub.csms.start(tls=tls, tls_port=settings.ocpp_tls_port or 0)
             workers.append(asyncio.create_task(hub.live_sessions.run()))
         if ServerRole.WORKER in roles:
             workers += [asyncio.create_task(hub.worker.run()), asyncio.create_task(hub.deliverer.run())]
@@ -89,6 +91,17 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
         await asyncio.gather(*logging, return_exceptions=True)
         await hub.close()
         listener.close()
+
+
+async def station_tls(hub: Hub) -> Tls | None:
+    """TLS of the OCPP listener, where there is to be any; our own CA's stations are always known there."""
+    settings = hub.settings
+    if settings.ocpp_tls_port is None or settings.ocpp_tls_certificate is None or settings.ocpp_tls_key is None:
+        return None
+    authorities = [await hub.authority.certificate()]
+    if settings.ocpp_tls_station_cas is not None:
+        authorities.append(await asyncio.to_thread(settings.ocpp_tls_station_cas.read_text))
+    return Tls(settings.ocpp_tls_certificate, settings.ocpp_tls_key, authorities=authorities)
 
 
 def _http_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:

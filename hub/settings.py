@@ -4,10 +4,10 @@ from datetime import timedelta
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic.functional_validators import BeforeValidator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -156,6 +156,26 @@ class Settings(BaseSettings):
     session_update_interval_s: float = Field(30.0, gt=0, description="How often a running session is told to partners.")
     currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="Currency of sessions that no tariff prices.")
     heartbeat_interval_s: int = Field(300, ge=1, description="Heartbeat interval given to stations at boot.")
+    ocpp_tls_port: int | None = Field(
+        None, ge=0, le=65535, description="Port of the OCPP listener with TLS; none when absent."
+    )
+    ocpp_tls_certificate: Path | None = Field(
+        None, description="File with the certificate of that listener and its chain, as PEM; read again on change."
+    )
+    ocpp_tls_key: Path | None = Field(None, description="File with the key of that certificate, as PEM.")
+    ocpp_tls_station_cas: Path | None = Field(
+        None, description="File with CA certificates whose stations are let in beside those of our own CA, as PEM."
+    )
+    ocpp_behind_tls: bool = Field(False, description="A proxy ends TLS before the OCPP listener without it.")
+    minimum_profile: int = Field(
+        1, ge=1, le=3, description="OCPP security profile that newly registered stations need: 1, 2 with TLS, 3."
+    )
+    station_certificate_days: int = Field(
+        365, ge=1, le=3650, description="How long certificates that we issue to stations are good."
+    )
+    station_certificate_warn_days: int = Field(
+        30, ge=1, description="How long before its end a station's certificate is told of and renewed."
+    )
     ocpp_ping_interval_s: int = Field(
         45, ge=0, description="How often a station's connection is pinged; 0 for never, and each station may differ."
     )
@@ -186,6 +206,12 @@ class Settings(BaseSettings):
     live_page_max_viewers: int = Field(100, ge=0, description="Most who may watch the live page at a time.")
     log_level: str = Field("info", description="debug, info, warning or error.")
     log_json: bool = Field(False, description="Write log lines as JSON.")
+
+    @model_validator(mode="after")
+    def _tls_has_its_files(self) -> Self:
+        if self.ocpp_tls_port is not None and (self.ocpp_tls_certificate is None or self.ocpp_tls_key is None):
+            raise ValueError("ocpp_tls_port needs ocpp_tls_certificate and ocpp_tls_key")
+        return self
 
     def shown(self) -> dict[str, Any]:
         """Every setting as JSON, without secrets."""

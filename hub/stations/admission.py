@@ -11,8 +11,8 @@ from typing import Literal
 from sqlalchemy import func, select, update
 from sqlmodel import col
 
-from csms.backoffice import Admission, Knock, Refusal, RefusalReason
-from hub.stations.certificate_tables import is_revoked
+from csms.backoffice import Admission, Knock, PeerCertificate, Refusal, RefusalReason
+from hub.stations.certificate_tables import Certificate, by_fingerprint
 from hub.stations.service import PASSWORD_PURPOSE
 from hub.stations.tables import Applicant, Station, applicant_by_id, by_id
 from kit.crypto import KeyRing
@@ -37,12 +37,14 @@ class Entry:
 
     station: Station
     profile: int
-    with_next_password: bool
+    with_next_password: bool = False
+    new_certificate: PeerCertificate | None = None
 
     @property
     def has_news(self) -> bool:
         """Whether something is to be written down."""
-        return self.with_next_password or self.station.seen_profile != self.profile
+        is_new = self.with_next_password or self.new_certificate is not None
+        return is_new or self.station.seen_profile != self.profile
 
 
 async def judge(tx: Tx, ring: KeyRing, knock: Knock) -> Entry | Refusal | None:
@@ -52,19 +54,12 @@ async def judge(tx: Tx, ring: KeyRing, knock: Knock) -> Entry | Refusal | None:
         return None
     if station.is_blocked:
         return Refusal(RefusalReason.BLOCKED)
-    profile, with_next = 3, False
+    entry = _with_password(ring, station, knock)
     if knock.certificate is not None:
-        if station.folded_id not in knock.certificate.names or await is_revoked(tx, knock.certificate.serial):
-            return Refusal(RefusalReason.WRONG_PASSWORD)
-    else:
-        digests = [] if knock.password is None else ring.digests(PASSWORD_PURPOSE, knock.password)
-        with_next = station.next_password_digest in digests
-        if not with_next and station.password_digest not in digests:
-            return Refusal(RefusalReason.WRONG_PASSWORD)
-        profile = 2 if knock.is_encrypted else 1
-    if profile < station.minimum_profile:
-        return Refusal(RefusalReason.TOO_WEAK)
-    return Entry(station, profile, with_next)
+        entry = await _with_certificate(tx, station, knock.certificate)
+    if entry is None:
+        return Refusal(RefusalReason.WRONG_PASSWORD)
+    return Refusal(RefusalReason.TOO_WEAK) if entry.profile < station.minimum_profile else entry
 
 
 async def note(tx: Tx, entry: Entry) -> None:
@@ -73,6 +68,8 @@ async def note(tx: Tx, entry: Entry) -> None:
     if entry.with_next_password:
         values |= {"password_digest": entry.station.next_password_digest, "next_password_digest": None}
     await tx.execute(update(Station).where(col(Station.id) == entry.station.id).values(**values))
+    if entry.new_certificate is not None:
+        await _note_certificate(tx, entry.station.id, entry.new_certificate)
 
 
 def admission(policy: Policy, station: Station) -> Admission:
@@ -129,3 +126,38 @@ def _quarantined(policy: Policy, station_id: str) -> Admission:
         ping_interval_s=policy.ping_interval_s or None,
         is_quarantined=True,
     )
+
+
+def _with_password(ring: KeyRing, station: Station, knock: Knock) -> Entry | None:
+    digests = [] if knock.password is None else ring.digests(PASSWORD_PURPOSE, knock.password)
+    with_next = station.next_password_digest in digests
+    if not with_next and station.password_digest not in digests:
+        return None
+    return Entry(station, 2 if knock.is_encrypted else 1, with_next)
+
+
+async def _with_certificate(tx: Tx, station: Station, shown: PeerCertificate) -> Entry | None:
+    """A certificate that is shown has to be the station's own, whatever its password: it says who that is."""
+    if station.folded_id not in shown.names:
+        return None
+    known = await by_fingerprint(tx, shown.fingerprint)
+    if known is not None and known.revoked_at is not None:
+        return None
+    is_news = known is None or known.used_at is None
+    return Entry(station, 3, new_certificate=shown if is_news else None)
+
+
+async def _note_certificate(tx: Tx, station_id: str, shown: PeerCertificate) -> None:
+    of_station = (col(Certificate.station_id) == station_id, col(Certificate.used_at).is_not(None))
+    await tx.execute(update(Certificate).where(*of_station).values(replaced_at=tx.now))
+    row = await by_fingerprint(tx, shown.fingerprint)
+    if row is None:
+        row = Certificate(
+            fingerprint=shown.fingerprint,
+            station_id=station_id,
+            is_ours=False,
+            issued_at=tx.now,
+            expires_at=shown.expires_at,
+        )
+    row.used_at = tx.now
+    tx.add(row)

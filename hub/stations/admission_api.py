@@ -14,7 +14,9 @@ from kit.errors import Conflict, NotFound
 from kit.tx import Database, Tx
 
 
-def router(db: Database, keys: KeyRing, link: Link, *, cpo_parties: list[str], ocpp_url: str) -> APIRouter:
+def router(
+    db: Database, keys: KeyRing, link: Link, *, cpo_parties: list[str], ocpp_url: str, minimum_profile: int
+) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["stations"])
 
@@ -56,6 +58,7 @@ def router(db: Database, keys: KeyRing, link: Link, *, cpo_parties: list[str], o
                 evses=evses,
                 password=body.password,
                 password_digest=applicant.password_digest,
+                minimum_profile=minimum_profile,
             )
             await tx.delete(applicant)
         await link.send_away(applicant.id)

@@ -26,7 +26,9 @@ _FAILURES: dict[CommandStatus, type[Problem]] = {
 """Outcomes without an answer of the station."""
 
 
-def router(db: Database, keys: KeyRing, link: Link, *, cpo_parties: list[str], ocpp_url: str) -> APIRouter:
+def router(
+    db: Database, keys: KeyRing, link: Link, *, cpo_parties: list[str], ocpp_url: str, minimum_profile: int
+) -> APIRouter:
     """The routes of this room."""
     routes = APIRouter(tags=["stations"])
 
@@ -44,6 +46,7 @@ def router(db: Database, keys: KeyRing, link: Link, *, cpo_parties: list[str], o
                 location_id=body.location_id,
                 evses=evses,
                 password=body.password,
+                minimum_profile=minimum_profile,
             )
         location_id = body.location_id or body.id
         return StationCreated(id=body.id, location_id=location_id, password=password, ocpp_url=ocpp_url)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Text, select
+from sqlalchemy import Text, func, select
 from sqlmodel import Field, SQLModel, col
 
 import kit.db  # noqa: F401 - sets the naming convention before the first table
@@ -26,37 +26,31 @@ class Certificate(SQLModel, table=True):
 
     __tablename__ = "station_certificate"
 
-    serial: str = Field(primary_key=True, max_length=64)
-    """Hexadecimal, without leading zeros, in capitals."""
+    fingerprint: str = Field(primary_key=True, max_length=64)
+    """SHA-256 of the certificate, hexadecimal."""
     station_id: str = Field(max_length=48, foreign_key="station.id", index=True)
     is_ours: bool
     issued_at: datetime
     expires_at: datetime = Field(index=True)
     used_at: datetime | None = None
-    """When the station first came with it."""
+    """When the station last came in with it, as far as it is written down."""
+    replaced_at: datetime | None = None
+    """When the station first came in with a newer one."""
     revoked_at: datetime | None = None
     warned_at: datetime | None = None
 
 
-def serial_text(serial: str) -> str:
-    """A serial number as it is kept."""
-    return serial.upper().lstrip("0") or "0"
+async def by_fingerprint(tx: Tx, fingerprint: str) -> Certificate | None:
+    """A certificate."""
+    return await tx.get(Certificate, fingerprint)
 
 
-async def by_serial(tx: Tx, serial: str) -> Certificate | None:
-    """A certificate by its serial number."""
-    return await tx.get(Certificate, serial_text(serial))
-
-
-async def is_revoked(tx: Tx, serial: str) -> bool:
-    """Whether a certificate was taken back."""
-    found = await by_serial(tx, serial)
-    return found is not None and found.revoked_at is not None
-
-
-async def certificates(tx: Tx, *, expiring_before: datetime | None = None, limit: int = 1000) -> list[Certificate]:
-    """What is not revoked, the next to expire first."""
-    statement = select(Certificate).where(col(Certificate.revoked_at).is_(None))
-    if expiring_before is not None:
-        statement = statement.where(col(Certificate.expires_at) < expiring_before)
-    return list(await tx.all(statement.order_by(col(Certificate.expires_at)).limit(limit)))
+async def certificates(
+    tx: Tx, *, expiring_before: datetime | None, offset: int, limit: int
+) -> tuple[list[Certificate], int]:
+    """A page of the certificates, the next to expire first, and how many there are."""
+    where = [col(Certificate.expires_at) < expiring_before] if expiring_before is not None else []
+    order = (col(Certificate.expires_at), col(Certificate.fingerprint))
+    rows = await tx.all(select(Certificate).where(*where).order_by(*order).offset(offset).limit(limit))
+    total = (await tx.execute(select(func.count()).select_from(Certificate).where(*where))).scalar_one()
+    return list(rows), int(total)

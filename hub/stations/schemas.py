@@ -100,6 +100,25 @@ class StationDoorOut(BaseModel):
     ping_interval_s: int | None
 
 
+class CertificateOut(BaseModel):
+    """A certificate of a station."""
+
+    fingerprint: str = Field(description="SHA-256, hexadecimal.")
+    station_id: str
+    is_ours: bool = Field(description="Issued by our own CA.")
+    issued_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+    replaced_at: datetime | None = Field(description="Since then the station uses a newer one.")
+    revoked_at: datetime | None
+
+
+class AuthorityOut(BaseModel):
+    """Our own CA for stations."""
+
+    certificate: str = Field(description="PEM. What checks certificates of stations has to trust it.")
+
+
 class ConnectorOut(BaseModel):
     """One connector as the station last described it."""
 

@@ -6,11 +6,14 @@ from typing import Any, Protocol
 from kit.clock import Clock
 from simulators.station import configuration
 from simulators.station.evse import Evse
+from simulators.station.identity import Identity
 from simulators.station.rpc import Answered
 from simulators.station.upkeep import Upkeep
+from simulators.station.versions import VERSIONS, actions
 from simulators.station.words import Json, StopReason
 
-TRIGGERS = frozenset({"BootNotification", "Heartbeat", "MeterValues", "StatusNotification", "TransactionEvent"})
+SIGNING = frozenset({"SignChargePointCertificate", "SignChargingStationCertificate"})
+TRIGGERS = SIGNING | {"BootNotification", "Heartbeat", "MeterValues", "StatusNotification", "TransactionEvent"}
 
 
 class Charger(Protocol):
@@ -18,6 +21,7 @@ class Charger(Protocol):
 
     clock: Clock
     evses: dict[int, Evse]
+    identity: Identity | None
     configuration: dict[str, str]
     upkeep: Upkeep
 
@@ -38,7 +42,18 @@ class Charger(Protocol):
     async def send_triggered(self, message: str, evse: Evse) -> None: ...
 
 
-async def obey(charger: Charger, action: str, payload: Json) -> Answered | None:
+async def answer(charger: Charger, protocol: str, action: str, payload: Json) -> Answered:
+    """The answer to a call, in the words of the version that is spoken."""
+    version = VERSIONS[protocol]
+    known = action in actions(version.folder)
+    try:
+        answered = await _obey(charger, action, payload) if known else None
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return Answered(error=version.malformed)
+    return answered or Answered(error="NotSupported" if known else "NotImplemented")
+
+
+async def _obey(charger: Charger, action: str, payload: Json) -> Answered | None:
     """The answer to a call; None for an action that this station does not do.
 
     Raises KeyError, TypeError or ValueError for a payload that cannot be understood.
@@ -54,12 +69,16 @@ async def obey(charger: Charger, action: str, payload: Json) -> Answered | None:
             return _stop(charger, payload["transactionId"])
         case "Reset":
             return _reset(charger, payload["type"])
-        case "TriggerMessage":
+        case "TriggerMessage" | "ExtendedTriggerMessage":
             return _trigger(charger, payload)
         case "UnlockConnector":
             return _unlock(charger, payload)
         case "ChangeAvailability":
             return _availability(charger, payload)
+        case "CertificateSigned":
+            chain, identity = payload["certificateChain"], charger.identity
+            is_installed = identity is not None and identity.install(chain)
+            return Answered({"status": "Accepted" if is_installed else "Rejected"})
         case "ClearCache":
             return Answered({"status": "Accepted"})
         case _:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from websockets.exceptions import WebSocketException
 
 from kit.clock import Clock
+from simulators.station.identity import Identity
 from simulators.station.rpc import Answering, CallRefused, Offline, Rpc
 from simulators.station.words import Json, Words
 
@@ -23,12 +24,13 @@ CONNECTION_FAILURES = (OSError, TimeoutError, WebSocketException, Offline, CallR
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a station connects to, and as whom. `protocol` is the WebSocket subprotocol."""
+    """Where a station connects to, and as whom. `protocol` is the WebSocket subprotocol, `identity` for `wss` URLs."""
 
     url: str
     station_id: str
     password: str
     protocol: str
+    identity: Identity | None = None
 
 
 @dataclass(slots=True)
@@ -108,6 +110,11 @@ class Presence:
             self.boot_reason = "PowerUp"
             await self.on_accepted()
 
+    async def request_certificate(self) -> None:
+        """Make a new key pair and ask for a certificate. Raises as `call` does."""
+        if self.address.identity is not None:
+            await self.call("SignCertificate", {"csr": self.address.identity.request(self.address.station_id)})
+
     async def run(self) -> None:
         """Stay connected until cancelled, with ever more patience after each failure."""
         self.running, self.last_failure = True, None
@@ -135,6 +142,7 @@ class Presence:
             self.running = False
 
     async def _open(self, *, boot: bool) -> None:
+        identity = self.address.identity
         self._rpc = await Rpc.open(
             self.address.url,
             protocol=self.address.protocol,
@@ -142,6 +150,7 @@ class Presence:
             password=self.address.password,
             answer=self.answer,
             clock=self.clock,
+            tls=None if identity is None else identity.context(),
         )
         if not self._wanted.is_set():
             await self.drop(hard=False)

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -63,9 +64,17 @@ class Rpc:
 
     @classmethod
     async def open(
-        cls, url: str, *, protocol: str, station_id: str, password: str, answer: Answering, clock: Clock
+        cls,
+        url: str,
+        *,
+        protocol: str,
+        station_id: str,
+        password: str,
+        answer: Answering,
+        clock: Clock,
+        tls: ssl.SSLContext | None = None,
     ) -> "Rpc":
-        """Connect to `{url}/{station_id}`, with HTTP Basic when there is a password.
+        """Connect to `{url}/{station_id}`, with HTTP Basic when there is a password; `tls` is for `wss` URLs.
 
         Raises `OSError`, `TimeoutError`, or a `WebSocketException` when the handshake is refused.
         """
@@ -80,6 +89,7 @@ class Rpc:
             compression=None,
             open_timeout=OPEN_TIMEOUT_S,
             proxy=None,
+            ssl=tls,
         )
         return cls(socket, answer, clock)
 

@@ -9,12 +9,13 @@ from kit.clock import Clock, SystemClock
 from kit.ids import uuid7
 from simulators.station import configuration
 from simulators.station.evse import Evse, Vehicle
-from simulators.station.orders import obey
+from simulators.station.identity import Identity
+from simulators.station.orders import SIGNING, answer
 from simulators.station.presence import CONNECTION_FAILURES, Address, Presence
 from simulators.station.rpc import Answered, CallRefused, Offline
 from simulators.station.tells import Queued, Telling, TransactionQueue
 from simulators.station.upkeep import Upkeep
-from simulators.station.versions import VERSIONS, actions
+from simulators.station.versions import VERSIONS
 from simulators.station.words import Charging, Json, Message, NeutralAnswer, StopReason, Words
 
 RFID = "ISO14443"
@@ -22,7 +23,7 @@ RFID = "ISO14443"
 
 @dataclass(slots=True)
 class SimulatedStation:
-    """A station with one or more EVSEs of `power_w` each. `url` is what its id is appended to.
+    """A station with one or more EVSEs of `power_w` each. `url` is what its id is appended to, `identity` is for `wss`.
 
     `finished` keeps what it counted itself, to be compared with what the central system made of it.
     """
@@ -39,6 +40,7 @@ class SimulatedStation:
     speed: float = 600.0
     """Seconds of charging that pass in one second of the clock."""
 
+    identity: Identity | None = None
     evses: dict[int, Evse] = field(init=False)
     configuration: dict[str, str] = field(init=False)
     upkeep: Upkeep = field(init=False)
@@ -62,7 +64,7 @@ class SimulatedStation:
         sampling_s = max(1, round(self.meter_interval_s * self.speed))
         self.configuration = configuration.initial(connectors=self.evse_count, meter_interval_s=sampling_s)
         self.upkeep = Upkeep(self.evses, self.soon, self.call, self.status, is_2x=self.protocol != "ocpp1.6")
-        address = Address(self.url, self.station_id, self.password, self.protocol)
+        address = Address(self.url, self.station_id, self.password, self.protocol, self.identity)
         self._presence = Presence(address, self.words, self.clock, self._answer, self._introduce, self.configuration)
         self._queue = TransactionQueue(self._call_when_admitted, self.words, self.clock, self._told)
 
@@ -290,6 +292,8 @@ class SimulatedStation:
             await self._presence.boot()
         elif message == "Heartbeat":
             await self.heartbeat()
+        elif message in SIGNING:
+            await self._presence.request_certificate()
         elif message == "StatusNotification":
             self._shown.pop(evse.id, None)
             await self.status(evse.id, evse.status)
@@ -382,13 +386,7 @@ class SimulatedStation:
             await self.clock.sleep(self.delays_s[action])
         if action in self.answers:
             return Answered(self.answers[action])
-        version = VERSIONS[self.protocol]
-        known = action in actions(version.folder)
-        try:
-            answered = await obey(self, action, payload) if known else None
-        except (KeyError, TypeError, ValueError, AttributeError):
-            return Answered(error=version.malformed)
-        return answered or Answered(error="NotSupported" if known else "NotImplemented")
+        return await answer(self, self.protocol, action, payload)
 
 
 async def _unless_offline(work: Coroutine[Any, Any, Any]) -> None:

@@ -36,9 +36,10 @@ from csms.frame_log import FrameLog
 from csms.logbook import Logbook
 from csms.record import TransactionRecord
 from csms.server import CentralSystem, Limits
-from csms.station import Booted
+from csms.station import Booted, SigningAsked
 from csms.store import read_record
 from csms.tables import Transaction, TransactionMessage
+from csms.tls import Tls
 from csms.vendors import VendorHandler
 from kit.bus import Bus
 from kit.bus import connect as connect_bus
@@ -107,6 +108,7 @@ class Desk:
     def __init__(self) -> None:
         self.passwords: dict[str, str] = {}
         self.boot: BootVerdict | None = BootVerdict()
+        self.signing: list[SigningAsked] = []
         self.knocks: list[Knock] = []
         self.unknown: set[str] = set()
         self.verdicts: dict[str, Authorization] = {}
@@ -126,6 +128,10 @@ class Desk:
         if self.boot is None:
             raise RuntimeError("down")
         return self.boot
+
+    async def certify(self, station_id: str, asked: SigningAsked) -> bool:
+        self.signing.append(asked)
+        return asked.request == "good"
 
     async def authorize(self, request: AuthorizeRequest) -> Authorization:
         self.asked.append(request)
@@ -258,6 +264,7 @@ async def build(db: Database, bus: Bus) -> AsyncIterator[Build]:
             vendors: Mapping[str, VendorHandler] | None = None,
             frames: FrameLog | None = None,
             conformance: Conformance | None = None,
+            tls: Tls | None = None,
         ) -> World:
             desk, metered = Desk(), list[int]()
             system = CentralSystem(
@@ -271,7 +278,7 @@ async def build(db: Database, bus: Bus) -> AsyncIterator[Build]:
                 vendors=vendors,
                 logbook=Logbook(frames, conformance),
             )
-            await system.start()
+            await system.start(tls=tls)
             stack.push_async_callback(system.stop)
             return World(system, desk, db, metered, stack)
 

@@ -11,7 +11,7 @@ from websockets.typing import Subprotocol
 from csms.backoffice import Admission, AuthorizeRequest, BootVerdict, Knock, Refusal, RefusalReason
 from csms.backoffice import Authorization as Verdict
 from csms.server import CentralSystem, Limits
-from csms.station import Booted
+from csms.station import Booted, SigningAsked
 from csms.tables import Station
 
 pytestmark = pytest.mark.anyio
@@ -108,6 +108,9 @@ async def test_a_blocked_station_is_forbidden(build) -> None:
         async def booted(self, station_id: str, boot: Booted) -> BootVerdict:
             raise NotImplementedError
 
+        async def certify(self, station_id: str, asked: SigningAsked) -> bool:
+            raise NotImplementedError
+
         async def authorize(self, request: AuthorizeRequest) -> Verdict:
             raise NotImplementedError
 
@@ -120,6 +123,9 @@ async def test_a_back_office_that_fails_turns_stations_away_for_now(build) -> No
             raise RuntimeError("down")
 
         async def booted(self, station_id: str, boot: Booted) -> BootVerdict:
+            raise NotImplementedError
+
+        async def certify(self, station_id: str, asked: SigningAsked) -> bool:
             raise NotImplementedError
 
         async def authorize(self, request: AuthorizeRequest) -> Verdict:

@@ -674,16 +674,17 @@ def upgrade() -> None:
 
     op.create_table(
         "station_certificate",
-        sa.Column("serial", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("fingerprint", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
         sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
         sa.Column("is_ours", sa.Boolean(), nullable=False),
         sa.Column("issued_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("expires_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("used_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("replaced_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("revoked_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("warned_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.ForeignKeyConstraint(["station_id"], ["station.id"], name=op.f("fk_station_certificate_station_id")),
-        sa.PrimaryKeyConstraint("serial", name=op.f("pk_station_certificate")),
+        sa.PrimaryKeyConstraint("fingerprint", name=op.f("pk_station_certificate")),
     )
     with op.batch_alter_table("station_certificate", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_station_certificate_expires_at"), ["expires_at"], unique=False)
