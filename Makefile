@@ -8,6 +8,9 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
+# What tells databases apart: `make test` runs it on PostgreSQL, too. `make test-slow` does so with everything else.
+BOTH := tests/kit tests/csms tests/hub $(addprefix tests/journeys/,test_own_charger.py test_roaming.py \
+	test_two_processes.py test_kill.py test_kill_handshake.py)
 INSTALLED := .venv/.installed
 PIP_OPTIONS := --quiet --disable-pip-version-check --no-input --no-warn-script-location --no-compile
 
@@ -26,11 +29,13 @@ demo: $(INSTALLED) ## charge, roam and bill in one process with simulated charge
 serve: $(INSTALLED) ## run the hub; ARGS="--roles api,ocpi" for a part of it
 	@$(BIN)/plugbridge serve $(ARGS)
 
-test: lint ## lint, then the tests on SQLite, then those that use a database on PostgreSQL
+test: lint ## lint, then the tests on SQLite, then those that tell databases apart on PostgreSQL
 	$(BIN)/python -m pytest -q -n auto $(ARGS)
-	$(BIN)/python -m pytest -q -n auto --db=postgresql -m "database and not slow" $(ARGS)
+	$(BIN)/python -m pytest -q -n auto --db=postgresql -m "database and not slow" $(BOTH) $(ARGS)
 
-test-slow: $(INSTALLED) ## kill tests, fuzz, browser and foreign clients
+test-slow: $(INSTALLED) ## all others on PostgreSQL, properties with many examples; kills, fuzz, browser, foreign clients
+	$(BIN)/python -m pytest -q -n auto --db=postgresql -m "database and not slow" $(BOTH:%=--ignore=%) $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 -m "hypothesis and not slow" --hypothesis-profile=thorough -o faulthandler_timeout=900 $(ARGS)
 	$(BIN)/python -m pytest -q -n 2 -m slow -o faulthandler_timeout=1500 $(ARGS)
 
 lint: $(INSTALLED) ## style, format and types

@@ -31,9 +31,10 @@ from kit import migrate
 
 SERVER_URL = "PLUGBRIDGE_TEST_DATABASE_URL"
 
-# How long an example takes is no finding: the machine may be busy.
-settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("calm")
+# How long an example takes is no finding: the machine may be busy. `make test-slow` takes the thorough profile.
+for name, examples in {"quick": 25, "thorough": 400}.items():
+    settings.register_profile(name, max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("quick")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

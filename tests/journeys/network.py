@@ -1,25 +1,19 @@
 """A whole hub on real sockets, stations that connect to it and partners that register with it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol
 
 import httpx
-from sqlalchemy import delete, true
-from sqlmodel import SQLModel
 from typing_extensions import TypeVar
 
 from auth.keys import create_key
 from auth.subjects import OperatorRole
-from auth.tables import ApiKey
-from hub.parties.directory import DOORBELL as PARTIES
-from hub.parties.tables import PartyRow
 from hub.serve import Running
 from hub.settings import Settings
-from kit.reactions import JobRow
 from simulators.partner.partner import Partner
 from simulators.partner.server import running_partner
 from simulators.station import SimulatedStation
@@ -95,6 +89,8 @@ class Network(Generic[UpT]):
     up: UpT
     api: httpx.AsyncClient
     stack: AsyncExitStack
+    partners: dict[tuple[str, str], Partner] = field(default_factory=dict)
+    """Those that are there already, by role and `CC*PID`."""
 
     async def get(self, path: str, **params: Any) -> Any:
         answer = await self.api.get(path, params=params)
@@ -121,10 +117,14 @@ class Network(Generic[UpT]):
         await station.connect()
         return station
 
-    async def partner(self, role: str, party: str, **options: Any) -> Partner:
-        """A partner with a server of its own that has accepted our invitation."""
+    async def partner(self, role: str, party: str, *, charging_s: float = 1.0, **options: Any) -> Partner:
+        """A partner with a server of its own that has accepted our invitation, if it is not there already."""
+        if (role, party) in self.partners:
+            known = self.partners[role, party]
+            known.charging_s = charging_s
+            return known
         partner = await self.stack.enter_async_context(
-            running_partner(role=role, party=party, name=f"Partner {role}", **options)
+            running_partner(role=role, party=party, name=f"Partner {role}", charging_s=charging_s, **options)
         )
         body = {"name": f"Partner {role}", "roles": [{"role": role, "party": party}]}
         invitation = await self.send("POST", "/partners/invitations", body, expect=201)
@@ -166,17 +166,6 @@ def http_client(**options: Any) -> httpx.AsyncClient:
 def operator_api(http_url: str, key: str) -> httpx.AsyncClient:
     """Requests to the operator API of a hub."""
     return http_client(base_url=f"{http_url}/api/operator/v1", headers={"Authorization": f"Bearer {key}"})
-
-
-async def tidy_up(network: Network, *, keep: Collection[str] = ()) -> None:
-    """Delete what a test has left in the database of a hub that goes on: all but keys, jobs, our parties and `keep`."""
-    kept = {ApiKey.__tablename__, JobRow.__tablename__, *keep}
-    async with network.up.hub.db.tx() as tx:
-        for table in reversed(SQLModel.metadata.sorted_tables):
-            if table.name not in kept:
-                others = table.c.platform_id.is_not(None) if table.name == PartyRow.__tablename__ else true()
-                await tx.execute(delete(table).where(others))
-        tx.ring(PARTIES)
 
 
 async def operator_key(up: Running) -> str:

@@ -115,6 +115,13 @@ class Stranger:
         response = Response(status_code=404) if path is None else self.replies[path](seen)
         await response(scope, receive, send)
 
+    def forget(self) -> None:
+        """Answer at once, and nothing but which version it speaks; it was asked nothing."""
+        self.replies = {path: self.replies[path] for path in ("/versions", "/details") if path in self.replies}
+        self.delay_s = 0.0
+        self.seen.clear()
+        self.pulled.clear()
+
     def speaks(self, endpoints: Mapping[str, str], *, version: str = "2.2.1") -> str:
         """Offer a version with these endpoints (`"RECEIVER/locations"` to URL); returns the versions URL."""
         listed = [

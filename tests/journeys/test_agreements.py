@@ -1,17 +1,18 @@
 """Who has no agreement sees, hears and commands nothing of the other."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from simulators.partner.partner import Partner
 from simulators.station.words import NeutralAnswer
 from tests.journeys.network import PARTNER_TOKEN, TARIFF, Json, Network, eventually
-from tests.journeys.peers import STAMP, Ocpi, addressed, hub_with, stamped_location
+from tests.journeys.peers import STAMP, Ocpi, addressed, stamped_location
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.hub(partners=["CPO:BE*CPO", "EMSP:DE*EMS", "EMSP:AT*EMS"], agreement_default="deny"),
+]
 
 TOKEN: Json = {**PARTNER_TOKEN, "country_code": "DE", "party_id": "EMS"}
 OWNED: Json = {"country_code": "BE", "party_id": "CPO"}
@@ -43,19 +44,18 @@ class Cast:
 
 
 @pytest.fixture
-async def cast(tmp_path: Path, migrated_database_url: str) -> AsyncIterator[Cast]:
-    async with hub_with(tmp_path, migrated_database_url, agreement_default="deny") as network:
-        makers = [("CPO", "BE*CPO"), ("EMSP", "DE*EMS"), ("EMSP", "AT*EMS")]
-        partners = {party: await network.partner(role, party) for role, party in makers}
-        ocpi = {party: Ocpi.of(network, partner) for party, partner in partners.items()}
-        for name in ("L1", "L2"):
-            body = stamped_location(id=name, **OWNED)
-            assert await ocpi["BE*CPO"].code("PUT", f"receiver/locations/BE/CPO/{name}", body) == (201, 1000)
-        tariff = {**TARIFF, **OWNED, "id": "T1", "last_updated": STAMP}
-        assert await ocpi["BE*CPO"].code("PUT", "receiver/tariffs/BE/CPO/T1", tariff) == (201, 1000)
-        assert await ocpi["DE*EMS"].code("PUT", f"receiver/tokens/DE/EMS/{TOKEN['uid']}", TOKEN) == (201, 1000)
-        await network.publish()
-        yield Cast(network, partners, ocpi)
+async def cast(network: Network) -> Cast:
+    makers = [("CPO", "BE*CPO"), ("EMSP", "DE*EMS"), ("EMSP", "AT*EMS")]
+    partners = {party: await network.partner(role, party) for role, party in makers}
+    ocpi = {party: Ocpi.of(network, partner) for party, partner in partners.items()}
+    for name in ("L1", "L2"):
+        body = stamped_location(id=name, **OWNED)
+        assert await ocpi["BE*CPO"].code("PUT", f"receiver/locations/BE/CPO/{name}", body) == (201, 1000)
+    tariff = {**TARIFF, **OWNED, "id": "T1", "last_updated": STAMP}
+    assert await ocpi["BE*CPO"].code("PUT", "receiver/tariffs/BE/CPO/T1", tariff) == (201, 1000)
+    assert await ocpi["DE*EMS"].code("PUT", f"receiver/tokens/DE/EMS/{TOKEN['uid']}", TOKEN) == (201, 1000)
+    await network.publish()
+    return Cast(network, partners, ocpi)
 
 
 async def test_nobody_sees_anything_without_an_agreement_and_what_is_granted_is_told(cast: Cast) -> None:

@@ -6,7 +6,7 @@ from tests.journeys.network import Json
 from tests.journeys.peers import STAMP, addressed, cdr_of, session_of
 from tests.journeys.writes import OWNED, ROOTS, TARIFF_BODY, TOKEN, WRITES, Two, module_of
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.hub(partners=["CPO:BE*CPO", "EMSP:DE*EMS"])]
 
 LATER, EARLIER = "2026-01-02T00:00:00Z", "2025-12-31T00:00:00Z"
 

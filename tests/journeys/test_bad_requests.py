@@ -13,11 +13,12 @@ from tests.journeys.network import Network, eventually
 from tests.journeys.peers import Ocpi
 from tests.journeys.writes import OWNED, TOKEN, WRITES, Two, module_of
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.hub(partners=["CPO:BE*CPO", "EMSP:DE*EMS"])]
 
 
 # The hub draws its jitter from `random` meanwhile, on the other thread.
 @pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
+@pytest.mark.hypothesis
 async def test_no_json_makes_the_hub_fail(two: Two) -> None:
     """Whatever JSON stands in a field: an answer of OCPI that is no server error, and never an HTTP 5xx."""
     loop = asyncio.get_running_loop()
@@ -27,7 +28,7 @@ async def test_no_json_makes_the_hub_fail(two: Two) -> None:
         max_leaves=6,
     )
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(suppress_health_check=list(HealthCheck))
     @given(st.data())
     def storm(data: st.DataObject) -> None:
         name = data.draw(st.sampled_from([name for name in WRITES if name != "credentials"]))

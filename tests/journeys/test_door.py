@@ -11,7 +11,7 @@ from ocpi.headers import authorization
 from tests.journeys.network import Network
 from tests.journeys.peers import Ocpi, addressed, credentials, hub_with, stranger
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.hub(partners=["CPO:BE*CPO"])]
 
 WHERE = "receiver/locations/BE/CPO/L1"
 

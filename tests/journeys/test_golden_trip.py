@@ -2,18 +2,19 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from hub.serve import running
-from tests.journeys.network import Json, operator_key, settings_for
+from tests.journeys.network import Json, Network, http_client
 from tests.journeys.peers import Ocpi, credentials, stranger
+from tests.journeys.sharing import Shared
 from tests.ocpi.test_golden_221 import FAULTY, FOLDER, FRAGMENTS, INDEX, comparable, load
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.hub(hub_party="XX*HUB", cpo_parties=["XX*CPO"], emsp_parties=["XX*EMS"]),
+]
 
 KINDS = {each["file"]: each["object"] for each in INDEX}
 NOT_SENT = {
@@ -69,24 +70,24 @@ def path_of(kind: str, body: Json) -> str:
     return f"receiver/{kind}s/{body['country_code']}/{body['party_id']}/{body['id']}"
 
 
-@pytest.fixture
-async def owner(tmp_path: Path, migrated_database_url: str) -> AsyncIterator[Ocpi]:
-    """A platform on which every party of the examples lives, as CPO and as eMSP."""
+@pytest.fixture(scope="module")
+async def module_owner(shared_hub: Shared) -> AsyncIterator[Ocpi]:
     parties = sorted({f"{body['country_code']}*{body['party_id']}" for _, _, body in EXAMPLES})
-    settings = settings_for(
-        tmp_path, migrated_database_url, hub_party="XX*HUB", cpo_parties=["XX*CPO"], emsp_parties=["XX*EMS"]
-    )
-    async with running(settings) as up, stranger() as server, httpx.AsyncClient(trust_env=False) as http:
-        headers = {"Authorization": f"Bearer {await operator_key(up)}"}
-        api_url = f"{up.http_url}/api/operator/v1/partners/invitations"
-        invitation = (await http.post(api_url, json={"name": "all"}, headers=headers)).json()
-        base = f"{up.http_url}/ocpi/2.2.1"
-        roles = [f"{role}:{party}" for party in parties for role in ("CPO", "EMSP")]
-        joined = await Ocpi(base, http, invitation["token"]).send(
-            "POST", "credentials", credentials(server.speaks({}), *roles)
-        )
+    roles = [f"{role}:{party}" for party in parties for role in ("CPO", "EMSP")]
+    network = shared_hub.network
+    async with stranger() as server, http_client() as http:
+        invitation = await network.send("POST", "/partners/invitations", {"name": "all"}, expect=201)
+        invitee = Ocpi.with_token(network, http, invitation["token"])
+        joined = await invitee.send("POST", "credentials", credentials(server.speaks({}), *roles))
         assert joined.json()["status_code"] == 1000, joined.text
-        yield Ocpi(base, http, joined.json()["data"]["token"])
+        await shared_hub.remember()
+        yield Ocpi.with_token(network, http, joined.json()["data"]["token"])
+
+
+@pytest.fixture
+def owner(module_owner: Ocpi, network: Network) -> Ocpi:
+    """A platform on which every party of the examples lives, as CPO and as eMSP."""
+    return module_owner
 
 
 async def sent_and_read(owner: Ocpi, kind: str, body: Json) -> Json:

@@ -21,12 +21,6 @@ from tests.journeys.registering import FUNCTIONAL, invited, registered, renewed,
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def network(tidy_network: Network) -> Network:
-    """These tests share a hub."""
-    return tidy_network
-
-
 LINE_FEED = b"\n"
 
 

@@ -13,12 +13,6 @@ from tests.journeys.registering import invited, registered, status_of, stored
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def network(tidy_network: Network) -> Network:
-    """These tests share a hub."""
-    return tidy_network
-
-
 @pytest.mark.parametrize(
     "roles",
     [

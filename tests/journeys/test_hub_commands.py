@@ -13,7 +13,7 @@ from tests.journeys.between import CPO, UID, Three, publish, result_of, three
 from tests.journeys.network import LOCATION, Json, Network, eventually
 from tests.journeys.peers import addressed, hub_with
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.hub(partners=["CPO:BE*CPO", "EMSP:DE*EMS", "EMSP:AT*RIV"])]
 
 SOON = "2099-01-01T00:00:00Z"
 

@@ -13,7 +13,7 @@ from tests.journeys.between import CPO, EMSP, UID, Three, result_of, three
 from tests.journeys.network import PARTNER_TOKEN, Json, Network, eventually
 from tests.journeys.peers import STAMP, Ocpi, addressed, hub_with, session_of
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.hub(partners=["CPO:BE*CPO", "EMSP:DE*EMS", "EMSP:AT*RIV"])]
 
 PROFILE: Json = {
     "charging_rate_unit": "W",

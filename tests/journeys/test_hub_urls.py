@@ -1,7 +1,7 @@
 """URLs that lead from one partner to another through the hub: the next page, a CDR's Location; attempts to get in."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from hub.parties.callbacks import Callback, sign
 from kit.clock import ManualClock
 from kit.crypto import KeyRing
 from ocpi.headers import Party, authorization
-from tests.journeys.network import PARTNER_TOKEN, Json, Network
+from tests.journeys.network import PARTNER_TOKEN, Json, Network, http_client
 from tests.journeys.peers import Ocpi, Seen, Stranger, addressed, cdr_of, credentials, hub_with, stranger, success, trap
+from tests.journeys.sharing import Shared
 
 pytestmark = pytest.mark.anyio
 
@@ -73,15 +74,19 @@ async def pair_on(network: Network, http: httpx.AsyncClient) -> Pair:
     )
 
 
-@pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
-        yield client
+@pytest.fixture(scope="module")
+async def module_pair(shared_hub: Shared) -> AsyncIterator[Pair]:
+    async with http_client() as http:
+        made = await pair_on(shared_hub.network, http)
+        await shared_hub.remember()
+        yield made
 
 
 @pytest.fixture
-async def pair(network: Network, http: httpx.AsyncClient) -> Pair:
-    return await pair_on(network, http)
+async def pair(module_pair: Pair, network: Network) -> Pair:
+    module_pair.cpo_server.forget()
+    module_pair.emsp_server.forget()
+    return replace(module_pair, network=network)
 
 
 # Pages

@@ -14,7 +14,7 @@ from hub.parties.message_log_tables import Message, MessageContent
 from tests.journeys.network import PARTNER_TOKEN, Json, Network, eventually
 from tests.journeys.peers import Ocpi, addressed, cdr_token, hub_with, session_of, stamped_location
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.hub(partners=["CPO:BE*CPO", "EMSP:DE*EMS"])]
 
 CARD, OWN = "CAFE0042BABE77", "F00D0042F00D77"
 CONTRACT = "DE-EMS-C0FFEE011"
@@ -40,17 +40,17 @@ async def everything(network: Network) -> list[Message]:
         return list(await tx.all(select(Message).order_by(Message.id)))  # type: ignore[arg-type]
 
 
-async def test_the_searchable_log_of_a_roaming_journey_tells_no_card_and_no_token(network: Network) -> None:
-    await network.publish()
-    emsp = await network.partner("EMSP", "DE*EMS")
-    cpo = await network.partner("CPO", "BE*CPO", charging_s=0.1)
+async def test_the_searchable_log_of_a_roaming_journey_tells_no_card_and_no_token(own_network: Network) -> None:
+    await own_network.publish()
+    emsp = await own_network.partner("EMSP", "DE*EMS")
+    cpo = await own_network.partner("CPO", "BE*CPO", charging_s=0.1)
     await cpo.push("locations", stamped_location(id="BE-1"))
     emsp.state.tokens[CARD] = TOKEN
-    await network.send("POST", "/tokens", {"uid": OWN}, expect=201)
-    station = await network.station()
+    await own_network.send("POST", "/tokens", {"uid": OWN}, expect=201)
+    station = await own_network.station()
     await station.tap(CARD, seconds=0.2)
     await station.authorize(f"{CARD}X")
-    raw, raw_cpo = Ocpi.of(network, emsp), Ocpi.of(network, cpo)
+    raw, raw_cpo = Ocpi.of(own_network, emsp), Ocpi.of(own_network, cpo)
     await raw.send("PUT", f"receiver/tokens/DE/EMS/{CARD}", TOKEN)
     await raw.send("PUT", f"receiver/tokens/DE/EMS/{CARD}", {**TOKEN, "valid": CARD, "note": f"card {CARD.lower()}"})
     await raw.send("PUT", f"receiver/tokens/DE/EMS/{CARD}", raw=f'{{"uid": "{CARD}", broken'.encode())
@@ -64,13 +64,13 @@ async def test_the_searchable_log_of_a_roaming_journey_tells_no_card_and_no_toke
     await cpo.tap(OWN)
     session = session_of("BE*CPO", "S9", "DE*EMS", kwh=CARD, cdr_token=cdr_token("DE*EMS", CARD))
     await raw_cpo.send("PUT", "receiver/sessions/BE/CPO/S9", session)
-    await network.api.post("/starts", json={"token_uid": OWN, "cpo": "BE*CPO", "location_id": "BE-1"})
+    await own_network.api.post("/starts", json={"token_uid": OWN, "cpo": "BE*CPO", "location_id": "BE-1"})
 
     async def billed() -> bool:
-        return bool(emsp.state.cdrs) and bool((await network.get("/cdrs"))["total"])
+        return bool(emsp.state.cdrs) and bool((await own_network.get("/cdrs"))["total"])
 
     await eventually(billed)
-    rows = await everything(network)
+    rows = await everything(own_network)
 
     seen = {(row.direction, row.module) for row in rows}
     assert {("IN", "credentials"), ("OUT", "versions"), ("IN", "commands"), ("OUT", "tokens")} <= seen
@@ -83,7 +83,7 @@ async def test_the_searchable_log_of_a_roaming_journey_tells_no_card_and_no_toke
     for row in rows:
         told = " ".join(str(value) for value in row.model_dump().values()).casefold()
         assert [secret for secret in secrets if secret.casefold() in told] == [], row
-    async with network.up.hub.db.read() as tx:
+    async with own_network.up.hub.db.read() as tx:
         sealed = " ".join(row.sealed for row in await tx.all(select(MessageContent))).casefold()
     assert [secret for secret in secrets if secret.casefold() in sealed] == []
 
@@ -129,13 +129,12 @@ async def test_a_forwarded_message_has_two_legs_in_order(network: Network) -> No
 
 
 async def test_a_handshake_is_in_the_log_with_its_platform(network: Network) -> None:
-    await network.partner("EMSP", "DE*EMS")
-    [platform] = await network.get("/partners")
+    await network.partner("EMSP", "AT*EMS")
+    platform = next(each for each in await network.get("/partners") if each["parties"][0]["party"] == "AT*EMS")
     told = await messages(network, partner=platform["id"])
     post = next(each for each in told if (each["direction"], each["module"]) == ("IN", "credentials"))
-    legs = await messages(network, correlation_id=post["correlation_id"])
+    legs = await messages(network, correlation_id=post["correlation_id"], partner=platform["id"])
     assert [leg["direction"] for leg in legs] == ["IN", "OUT", "OUT"]
-    assert {leg["platform_id"] for leg in legs} == {platform["id"]}
 
 
 async def test_the_log_is_filtered_and_paged_by_key(network: Network) -> None:
@@ -203,8 +202,8 @@ async def test_what_came_in_is_taken_in_again_and_changes_nothing_twice(network:
     assert (await cpo.send("GET", "receiver/locations/BE/CPO/L1")).json()["data"] == before
     [access] = (await network.get("/messages/accesses"))["items"]
     assert access["action"] == "replay"
-    legs = await messages(network, correlation_id=message["correlation_id"])
-    assert [leg["direction"] for leg in legs] == ["IN", "IN"]
+    legs = await messages(network, correlation_id=message["correlation_id"], direction="IN")
+    assert len(legs) == 2
 
 
 async def test_what_went_out_is_sent_again(network: Network) -> None:
@@ -232,6 +231,7 @@ async def test_commands_authorizations_credentials_and_accepted_cdrs_are_never_r
     await station.tap(CARD, seconds=0.2)
     command = {"response_url": f"{emsp.public_url}/r", "token": TOKEN, "location_id": "LOC1"}
     await Ocpi.of(network, emsp).send("POST", "receiver/commands/START_SESSION", command)
+    await network.partner("CPO", "FR*CPO")  # a handshake
 
     async def billed() -> bool:
         return bool(emsp.state.cdrs) and bool(await messages(network, module="cdrs"))

@@ -11,7 +11,7 @@ from simulators.partner.partner import Partner
 from tests.journeys.network import LOCATION, PARTNER_TOKEN, TARIFF, Json, Network, eventually
 from tests.journeys.peers import STAMP, Ocpi, cdr_of, session_of, stamped_location
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.hub(partners=["CPO:BE*CPO", "EMSP:DE*EMS"])]
 
 OWNED: Json = {"country_code": "BE", "party_id": "CPO"}
 LATER, LATEST = "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"
@@ -210,6 +210,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
 
 # The hub draws its jitter from `random` meanwhile, on the other thread.
 @pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
+@pytest.mark.hypothesis
 async def test_a_patch_after_a_put_is_the_put_of_both(network: Network) -> None:
     cpo, _, _ = await two(network)
     loop, number = asyncio.get_running_loop(), iter(range(10_000))
@@ -225,7 +226,7 @@ async def test_a_patch_after_a_put_is_the_put_of_both(network: Network) -> None:
         patched, merged = await read(cpo, path), await read(cpo, f"{path}-M")
         assert {**patched, "id": ""} == {**merged, "id": ""}
 
-    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(suppress_health_check=list(HealthCheck))
     @given(st.fixed_dictionaries({}, optional=FIELDS), st.fixed_dictionaries({}, optional=FIELDS))
     def check(put: Json, patch: Json) -> None:
         asyncio.run_coroutine_threadsafe(compare(put, patch), loop).result(30)

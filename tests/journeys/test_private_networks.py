@@ -1,8 +1,5 @@
 """No URL that a partner gives leads into our own network: straight, from a list of endpoints, or by a redirect."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from sqlmodel import col, select
 from starlette.responses import RedirectResponse, Response
@@ -13,28 +10,25 @@ from ocpi.client import PartnerClient
 from ocpi.endpoint import Interface
 from simulators.partner.partner import Partner
 from tests.journeys.network import PARTNER_TOKEN, Json, Network, eventually, http_client
-from tests.journeys.peers import Ocpi, addressed, credentials, hub_with, stamped_location, stranger, success, trap
+from tests.journeys.peers import Ocpi, addressed, credentials, stamped_location, stranger, success, trap
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.hub(partners=["CPO:BE*CPO", "EMSP:DE*EMS"], egress_private_networks=["127.0.0.1/32"]),
+]
 
 TOKEN: Json = {**PARTNER_TOKEN, "country_code": "DE", "party_id": "EMS"}
+THEIRS: Json = {**PARTNER_TOKEN, "country_code": "AT", "party_id": "EMS"}
 # The partner is on 127.0.0.1, which is allowed here; 127.0.0.2 stands for our own network.
-
-
-@pytest.fixture
-async def guarded(tmp_path: Path, migrated_database_url: str) -> AsyncIterator[Network]:
-    only = ["127.0.0.1/32"]
-    async with hub_with(tmp_path, migrated_database_url, egress_private_networks=only) as network:
-        yield network
 
 
 @pytest.mark.parametrize("way", ["straight", "by a redirect"])
 @pytest.mark.parametrize("command", ["START_SESSION", "STOP_SESSION", "UNLOCK_CONNECTOR"])
-async def test_no_response_url_leads_into_a_private_network(guarded: Network, command: str, way: str) -> None:
-    await guarded.publish()
-    partner = await guarded.partner("EMSP", "DE*EMS")
+async def test_no_response_url_leads_into_a_private_network(network: Network, command: str, way: str) -> None:
+    await network.publish()
+    partner = await network.partner("EMSP", "DE*EMS")
     partner.state.tokens[TOKEN["uid"]] = TOKEN
-    station = await guarded.station()
+    station = await network.station()
     body: Json = {"token": TOKEN, "location_id": "LOC1", "evse_uid": "EVSE-1", "connector_id": "1"}
     if command == "STOP_SESSION":
         body["session_id"] = await running_session(partner)
@@ -43,12 +37,12 @@ async def test_no_response_url_leads_into_a_private_network(guarded: Network, co
         hop.replies["/"] = lambda _: RedirectResponse(f"{inside}/", 307)
         body["response_url"] = inside if way == "straight" else f"{hop.url}/r"
 
-        answer = await Ocpi.of(guarded, partner).send("POST", f"receiver/commands/{command}", body)
+        answer = await Ocpi.of(network, partner).send("POST", f"receiver/commands/{command}", body)
 
         assert answer.json()["data"]["result"] == "ACCEPTED"
 
         async def tried() -> bool:
-            return bool(hop.seen) if way == "by a redirect" else await waits_for_retry(guarded)
+            return bool(hop.seen) if way == "by a redirect" else await waits_for_retry(network)
 
         await eventually(tried)
         assert caught == []
@@ -56,15 +50,15 @@ async def test_no_response_url_leads_into_a_private_network(guarded: Network, co
 
 
 @pytest.mark.parametrize("url", ["http://a..b/", "http://127.0.0.1:99999/", "http://xn--/", "x", "http://[::1"])
-async def test_a_response_url_that_is_none_is_given_up(guarded: Network, url: str) -> None:
-    await guarded.publish()
-    partner = await guarded.partner("EMSP", "DE*EMS")
-    await guarded.station()
+async def test_a_response_url_that_is_none_is_given_up(network: Network, url: str) -> None:
+    await network.publish()
+    partner = await network.partner("EMSP", "DE*EMS")
+    await network.station()
     body = {"response_url": url, "location_id": "LOC1", "evse_uid": "EVSE-1", "connector_id": "1"}
-    await Ocpi.of(guarded, partner).send("POST", "receiver/commands/UNLOCK_CONNECTOR", body)
+    await Ocpi.of(network, partner).send("POST", "receiver/commands/UNLOCK_CONNECTOR", body)
 
     async def tried() -> bool:
-        return await waits_for_retry(guarded)
+        return await waits_for_retry(network)
 
     await eventually(tried)
 
@@ -86,7 +80,7 @@ async def waits_for_retry(network: Network) -> bool:
     return any(job.last_error for job in jobs)
 
 
-async def test_no_endpoint_of_a_partner_leads_into_a_private_network(guarded: Network) -> None:
+async def test_no_endpoint_of_a_partner_leads_into_a_private_network(network: Network) -> None:
     async with (
         trap("127.0.0.2") as (port, caught),
         stranger() as other,
@@ -97,22 +91,22 @@ async def test_no_endpoint_of_a_partner_leads_into_a_private_network(guarded: Ne
             {"RECEIVER/locations": inside, "RECEIVER/tariffs": f"{other.url}/hop", "SENDER/tokens": inside}
         )
         other.replies["/hop"] = lambda _: RedirectResponse(f"http://127.0.0.2:{port}/hop/", 308)
-        invitation = await guarded.send("POST", "/partners/invitations", {"name": "Partner"}, expect=201)
-        invitee = Ocpi.with_token(guarded, http, invitation["token"])
-        answer = await invitee.send("POST", "credentials", credentials(versions, "EMSP:DE*EMS"))
-        emsp = Ocpi.with_token(guarded, http, answer.json()["data"]["token"])
-        await guarded.publish()
-        station = await guarded.station()
+        invitation = await network.send("POST", "/partners/invitations", {"name": "Partner"}, expect=201)
+        invitee = Ocpi.with_token(network, http, invitation["token"])
+        answer = await invitee.send("POST", "credentials", credentials(versions, "EMSP:AT*EMS"))
+        emsp = Ocpi.with_token(network, http, answer.json()["data"]["token"])
+        await network.publish()
+        station = await network.station()
 
         assert await station.authorize("04NOBODY") == "Invalid"
-        cpo = Ocpi.of(guarded, await guarded.partner("CPO", "BE*CPO"))
+        cpo = Ocpi.of(network, await network.partner("CPO", "BE*CPO"))
         location = stamped_location(id="L1", country_code="BE", party_id="CPO")
-        to = addressed(to="DE*EMS")
+        to = addressed(to="AT*EMS")
         forwarded = await cpo.code("PUT", "receiver/locations/BE/CPO/L1", location, headers=to)
         assert forwarded == (200, 4003)
 
         async def tried() -> bool:
-            rows = (await guarded.get("/deliveries"))["partners"]
+            rows = (await network.get("/deliveries"))["partners"]
             return {row["module"] for row in rows if row["last_error"]} >= {"locations"} and any(
                 seen.path == "/hop/NL/PLB/STANDARD" for seen in other.seen
             )
@@ -122,7 +116,7 @@ async def test_no_endpoint_of_a_partner_leads_into_a_private_network(guarded: Ne
         assert await emsp.code("GET", "sender/locations") == (200, 1000)
 
 
-async def test_neither_a_receipt_nor_a_page_of_a_partner_leads_into_a_private_network(guarded: Network) -> None:
+async def test_neither_a_receipt_nor_a_page_of_a_partner_leads_into_a_private_network(network: Network) -> None:
     """The `Location` of a CDR is kept as a text; the `Link` of a page counts at the partner's own origin alone."""
     async with (
         trap("127.0.0.2") as (port, caught),
@@ -131,25 +125,25 @@ async def test_neither_a_receipt_nor_a_page_of_a_partner_leads_into_a_private_ne
     ):
         inside = f"http://127.0.0.2:{port}/x"
         versions = other.speaks({"RECEIVER/cdrs": f"{other.url}/cdrs", "SENDER/tokens": f"{other.url}/tokens"})
-        allowed = {"allowed": "ALLOWED", "token": TOKEN, "authorization_reference": "R1"}
+        allowed = {"allowed": "ALLOWED", "token": THEIRS, "authorization_reference": "R1"}
         other.replies["/tokens"] = lambda _: success(allowed)
         other.replies["/cdrs"] = lambda _: with_headers(success(), Location=inside)
-        invitation = await guarded.send("POST", "/partners/invitations", {"name": "Partner"}, expect=201)
-        invitee = Ocpi.with_token(guarded, http, invitation["token"])
-        await invitee.send("POST", "credentials", credentials(versions, "EMSP:DE*EMS"))
-        await guarded.publish()
-        station = await guarded.station()
-        assert await station.tap(TOKEN["uid"], seconds=0.3) is not None
+        invitation = await network.send("POST", "/partners/invitations", {"name": "Partner"}, expect=201)
+        invitee = Ocpi.with_token(network, http, invitation["token"])
+        await invitee.send("POST", "credentials", credentials(versions, "EMSP:AT*EMS"))
+        await network.publish()
+        station = await network.station()
+        assert await station.tap(THEIRS["uid"], seconds=0.3) is not None
 
         async def receipt() -> Json | None:
-            return next(iter((await guarded.get("/deliveries"))["receipts"]), None)
+            return next(iter((await network.get("/deliveries"))["receipts"]), None)
 
         assert (await eventually(receipt))["location"] == inside
         elsewhere = f'<{inside}>; rel="next"'
-        other.replies["/tokens"] = lambda asked: with_headers(success([] if asked.query else [TOKEN]), Link=elsewhere)
+        other.replies["/tokens"] = lambda asked: with_headers(success([] if asked.query else [THEIRS]), Link=elsewhere)
         endpoints = {("tokens", Interface.SENDER): f"{other.url}/tokens"}
-        client = PartnerClient(guarded.up.hub.http, endpoints, "T", now=guarded.up.hub.clock.now)
-        assert [item["uid"] async for item in client.items("tokens")] == [TOKEN["uid"]]
+        client = PartnerClient(network.up.hub.http, endpoints, "T", now=network.up.hub.clock.now)
+        assert [item["uid"] async for item in client.items("tokens")] == [THEIRS["uid"]]
         assert caught == []
 
 

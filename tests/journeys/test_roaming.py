@@ -7,7 +7,7 @@ import pytest
 
 from tests.journeys.network import LOCATION, PARTNER_TOKEN, TARIFF, Network, eventually
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.hub(partners=["CPO:BE*CPO", "EMSP:DE*EMS"])]
 
 Json = dict[str, Any]
 

@@ -27,13 +27,7 @@ from tests.journeys.peers import (
     success,
 )
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def network(tidy_network: Network) -> Network:
-    """These tests share a hub."""
-    return tidy_network
+pytestmark = [pytest.mark.anyio, pytest.mark.hub(partners=["CPO:BE*CPO"])]
 
 
 LOCATION = stamped_location(id="L1", country_code="BE", party_id="CPO")

@@ -16,12 +16,6 @@ ENDPOINTS = registry.ENDPOINTS["2.2.1"]
 FILLED = {"country_code": "BE", "party_id": "CPO", "command": "START_SESSION"}
 
 
-@pytest.fixture
-def network(tidy_network: Network) -> Network:
-    """These tests share a hub."""
-    return tidy_network
-
-
 def path_of(endpoint: Endpoint) -> str:
     """A URL of an endpoint below the version."""
     module = endpoint.module.identifier

@@ -199,12 +199,15 @@ async def test_work_that_was_overtaken_ends_in_an_error(
 async def test_a_cancelled_attempt_keeps_the_key_until_its_lease_is_over(
     idempotency: Idempotency, clock: ManualClock
 ) -> None:
+    begun = asyncio.Event()
+
     async def stuck(_: Claim) -> StoredAnswer:
+        begun.set()
         await asyncio.Event().wait()
         return ANSWER
 
     attempt = asyncio.create_task(idempotency.run(**REQUEST, work=stuck))
-    await asyncio.sleep(0.05)
+    await begun.wait()
     attempt.cancel()
     with pytest.raises(asyncio.CancelledError):
         await attempt

@@ -123,9 +123,7 @@ STEPS = st.lists(
     ),
     max_size=60,
 )
-PROPERTY = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+PROPERTY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 async def run(db: Database, steps: list[tuple[str, str, int, str | None]], at_once: int, since: int = 0) -> None:

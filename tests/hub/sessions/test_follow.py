@@ -144,6 +144,7 @@ async def test_only_what_is_held_can_be_released(db: Database, facts: Facts, cou
         await release()
 
 
+@pytest.mark.hypothesis
 async def test_in_whatever_order_news_come_there_is_one_cdr_at_most_and_it_is_right(
     db: Database, facts: Facts, course: CourseOf, clock: ManualClock
 ) -> None:
@@ -165,7 +166,7 @@ async def test_in_whatever_order_news_come_there_is_one_cdr_at_most_and_it_is_ri
         session = next(row for row in sessions if row.transaction_id == number)
         return session, [cdr for cdr in cdrs if cdr.session_id == one.session_id]
 
-    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(suppress_health_check=list(HealthCheck))
     @given(st.lists(st.sampled_from(news), min_size=1, max_size=8))
     def orders(order: list[tuple[Any, str | None]]) -> None:
         session, cdrs = asyncio.run_coroutine_threadsafe(play(order), loop).result(30)

@@ -2,20 +2,24 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.hub.tokens.emsps import DEADLINE_S, Emsps
-from tests.journeys.peers import hub_with
+from tests.journeys.network import http_client
+from tests.journeys.sharing import Shared, sharing
+
+
+@pytest.fixture(scope="module")
+async def shared_hub(tmp_path_factory: pytest.TempPathFactory, module_database_url: str) -> AsyncIterator[Shared]:
+    """One hub for the tests of a module."""
+    directory = tmp_path_factory.mktemp("hub")
+    async with sharing(directory, module_database_url, authorize_deadline_s=DEADLINE_S) as shared:
+        yield shared
 
 
 @pytest.fixture
-async def emsps(tmp_path: Path, migrated_database_url: str) -> AsyncIterator[Emsps]:
-    async with (
-        httpx.AsyncClient(trust_env=False) as http,
-        hub_with(tmp_path, migrated_database_url, authorize_deadline_s=DEADLINE_S) as network,
-        AsyncExitStack() as stack,
-    ):
+async def emsps(shared_hub: Shared) -> AsyncIterator[Emsps]:
+    """The module's hub, with which nobody has registered."""
+    async with shared_hub.lent() as network, http_client() as http, AsyncExitStack() as stack:
         yield Emsps(network, stack, http)

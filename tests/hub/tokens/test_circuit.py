@@ -47,5 +47,5 @@ class Life(RuleBasedStateMachine):
         assert self.circuit.way(self.now_s + PAUSE_S) is not Way.SKIP
 
 
-Life.TestCase.settings = settings(max_examples=50, stateful_step_count=20)
+Life.TestCase.settings = settings(stateful_step_count=20)
 TestLife = Life.TestCase

@@ -1,8 +1,6 @@
 """Who is asked about a card, how long, and what counts as an answer: with eMSPs on real sockets."""
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 
 import orjson
 import pytest
@@ -10,24 +8,9 @@ from starlette.responses import Response
 
 from hub.tokens.whitelist import Verdict
 from tests.hub.tokens.emsps import DEADLINE_S, PLACE, UID, Emsps, says, token
-from tests.journeys.network import Network, http_client, tidy_up
-from tests.journeys.peers import hub_with, success
+from tests.journeys.peers import success
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-async def hub(tmp_path_factory: pytest.TempPathFactory, module_database_url: str) -> AsyncIterator[Network]:
-    directory = tmp_path_factory.mktemp("hub")
-    async with hub_with(directory, module_database_url, authorize_deadline_s=DEADLINE_S) as network:
-        yield network
-
-
-@pytest.fixture
-async def emsps(hub: Network) -> AsyncIterator[Emsps]:
-    async with http_client() as http, AsyncExitStack() as stack:
-        yield Emsps(hub, stack, http)
-    await tidy_up(hub)
 
 
 ROWS = [
