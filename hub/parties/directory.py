@@ -4,6 +4,7 @@ The snapshot is read again when the `parties` doorbell rings (here or in another
 `REREAD_S`, should a ring have been lost.
 """
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -145,18 +146,26 @@ class Directory:
         self._agreements = Agreements(default=agreed_by_default)
         self._snapshot: Snapshot | None = None
         self._rings = 0
+        self._reading = asyncio.Lock()
         self._seen: tuple[Snapshot | None, dict[str, KnownToken]] = None, {}
         """Tokens of this snapshot that were presented, so that each is digested once."""
         db.doorbells.listen(DOORBELL, self._forget)
 
     async def snapshot(self) -> Snapshot:
         """Everybody, at most `REREAD_S` old and never older than the last ring."""
-        known = self._snapshot
-        if known is None or self._db.clock.monotonic() - known.read_at_s > REREAD_S:
-            rings, known = self._rings, await self._read()
-            # A ring during the reading may be about something that the reading missed.
-            self._snapshot = known if rings == self._rings else None
+        known = self._fresh()
+        if known is None:
+            async with self._reading:  # a hundred who find it stale at the same moment read it once
+                known = self._fresh()
+                if known is None:
+                    rings, known = self._rings, await self._read()
+                    # A ring during the reading may be about something that the reading missed.
+                    self._snapshot = known if rings == self._rings else None
         return known
+
+    def _fresh(self) -> Snapshot | None:
+        known = self._snapshot
+        return None if known is None or self._db.clock.monotonic() - known.read_at_s > REREAD_S else known
 
     async def token(self, candidates: Sequence[str]) -> KnownToken | None:
         """What the first candidate that is known and still valid stands for."""
@@ -208,8 +217,16 @@ def peers_of(
     platforms: Iterable[Platform], rows: Iterable[PartyRow], behind: Sequence[PartyEntry] = ()
 ) -> dict[str, Peer]:
     """Partners by id, from their rows and the parties that they reach for us."""
-    parties = tuple(_entry(row) for row in rows)
-    return {platform.id: _peer(platform, parties, behind) for platform in platforms}
+    at_home = _by_platform(_entry(row) for row in rows)
+    further = _by_platform(behind)
+    return {each.id: _peer(each, at_home.get(each.id, ()), further.get(each.id, ())) for each in platforms}
+
+
+def _by_platform(parties: Iterable[PartyEntry]) -> dict[str | None, tuple[PartyEntry, ...]]:
+    found: dict[str | None, list[PartyEntry]] = {}
+    for party in parties:
+        found.setdefault(party.platform_id, []).append(party)
+    return {platform_id: tuple(entries) for platform_id, entries in found.items()}
 
 
 def _entry(row: PartyRow) -> PartyEntry:
@@ -220,7 +237,7 @@ def _entry_behind(row: PartyBehind) -> PartyEntry:
     return PartyEntry(row.country_code, row.party_id, row.role, row.platform_id, "", row.last_updated)
 
 
-def _peer(platform: Platform, parties: Sequence[PartyEntry], behind: Sequence[PartyEntry]) -> Peer:
+def _peer(platform: Platform, parties: tuple[PartyEntry, ...], behind: tuple[PartyEntry, ...]) -> Peer:
     return Peer(
         id=platform.id,
         name=platform.name,
@@ -228,9 +245,9 @@ def _peer(platform: Platform, parties: Sequence[PartyEntry], behind: Sequence[Pa
         version=platform.version,
         versions_url=platform.versions_url,
         endpoints=orjson.loads(platform.endpoints),
-        parties=tuple(party for party in parties if party.platform_id == platform.id),
+        parties=parties,
         credentials_token=platform.credentials_token,
         quirks=Quirks.of_json(orjson.loads(platform.quirks)),
-        behind=tuple(party for party in behind if party.platform_id == platform.id),
+        behind=behind,
         last_seen_at=platform.last_seen_at,
     )

@@ -19,7 +19,7 @@ from hub.parties.directory import DOORBELL, Directory, Peer
 from hub.parties.notices import Notices
 from hub.parties.outbox import Refused
 from hub.parties.quirks import Quirks
-from hub.parties.reachability import note_reached, note_unreachable
+from hub.parties.reachability import note_all_reached, note_reached, note_unreachable
 from hub.parties.tables import Platform
 from kit.log import get
 from kit.tx import Database
@@ -54,10 +54,14 @@ class Presence:
     async def flush(self) -> None:
         """Write down who was heard of and what was learned since the last time."""
         heard, learned = self._notices.take()
-        for platform_id in heard:
+        # Each probe is heard of, so a longer silence means that we ourselves were away.
+        away_after, news = 3 * self._silence, []
+        if heard:
             async with self._db.tx() as tx:
-                # Each probe is heard of, so a longer silence means that we ourselves were away.
-                await note_reached(tx, platform_id, we_were_away_after=3 * self._silence)
+                news = await note_all_reached(tx, heard, we_were_away_after=away_after)
+        for platform_id in news:
+            async with self._db.tx() as tx:
+                await note_reached(tx, platform_id, we_were_away_after=away_after)
         for platform_id, findings in learned.items():
             await self._learn(platform_id, findings)
 

@@ -1,5 +1,6 @@
 """Whether a partner is there: what it means that it answers, and that it does not."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 import orjson
@@ -35,6 +36,24 @@ async def note_reached(tx: Tx, platform_id: str, *, we_were_away_after: timedelt
         if hub_reading.LIST in orjson.loads(platform.endpoints):
             hub_reading.ask(tx, platform_id)
         tx.ring(DOORBELL)
+
+
+async def note_all_reached(tx: Tx, platform_ids: Collection[str], *, we_were_away_after: timedelta) -> list[str]:
+    """`note_reached` for many, in two statements; returns those for whom it means more than that they were seen."""
+    rows = await tx.execute(
+        select(col(Platform.id), col(Platform.status), col(Platform.last_seen_at), col(Platform.created_at))
+        .where(col(Platform.id).in_(platform_ids), col(Platform.status).in_((CONNECTED, OFFLINE)))
+        .order_by(col(Platform.id))
+        .with_for_update()
+    )
+    as_ever: list[str] = []
+    news: list[str] = []
+    for platform_id, status, last_seen_at, created_at in rows.tuples():
+        is_back = status == OFFLINE or tx.now - (last_seen_at or created_at) > we_were_away_after
+        (news if is_back else as_ever).append(platform_id)
+    if as_ever:
+        await tx.execute(update(Platform).where(col(Platform.id).in_(as_ever)).values(last_seen_at=tx.now))
+    return news
 
 
 async def note_unreachable(tx: Tx, platform_id: str) -> None:

@@ -1,5 +1,6 @@
 """The directory in memory: never older than the last ring, and re-read when a ring was lost."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -59,6 +60,14 @@ async def test_what_is_committed_is_seen_at_once(db: Database, keys: KeyRing) ->
         tx.ring(DOORBELL)
     assert await directory.token(["TOKEN-1"]) is None
     assert not (await directory.snapshot()).peers[platform_id].is_registered
+
+
+async def test_all_who_ask_at_once_share_one_reading(db: Database, keys: KeyRing, clock: ManualClock) -> None:
+    directory = Directory(db, keys)
+    for _ in range(2):
+        snapshots = await asyncio.gather(*(directory.snapshot() for _ in range(20)))
+        assert len({id(snapshot) for snapshot in snapshots}) == 1
+        clock.advance(REREAD_S + 1)
 
 
 async def test_what_is_rolled_back_is_never_seen(db: Database, keys: KeyRing) -> None:

@@ -138,6 +138,26 @@ async def test_being_heard_is_written_now_and_then_and_not_for_each_request(read
     assert row.last_seen_at == NOW + timedelta(seconds=60)
 
 
+async def test_of_many_that_were_heard_only_those_that_were_away_are_news(reader: Reader, other: Stranger) -> None:
+    shelf(other, 0)
+    peer = await reader.partner(other)
+    await reader.settle()
+    async with reader.db.tx() as tx:
+        there, away = (Platform(name=name, status=CONNECTED, created_at=tx.now) for name in ("there", "away"))
+        tx.add(there)
+        tx.add(away)
+        await tx.flush()
+        await note_unreachable(tx, away.id)
+    reader.clock.advance(60)
+    for platform_id in (peer.id, there.id, away.id, "gone"):
+        reader.notices.heard(platform_id)
+    await reader.presence.flush()
+    async with reader.db.read() as tx:
+        rows = await tx.all(select(Platform))
+    assert {(row.status, row.last_seen_at) for row in rows} == {(CONNECTED, NOW + timedelta(seconds=60))}
+    assert (await reader.state(peer.id)).wanted is None
+
+
 async def test_what_is_gone_from_a_whole_list_is_removed_and_can_come_back(reader: Reader, other: Stranger) -> None:
     list_of = shelf(other, 3)
     peer = await reader.partner(other)
