@@ -48,9 +48,9 @@ async def note_all_reached(tx: Tx, platform_ids: Collection[str], *, we_were_awa
     )
     as_ever: list[str] = []
     news: list[str] = []
-    for platform_id, status, last_seen_at, created_at in rows.tuples():
-        is_back = status == OFFLINE or tx.now - (last_seen_at or created_at) > we_were_away_after
-        (news if is_back else as_ever).append(platform_id)
+    for row in rows:
+        is_back = row.status == OFFLINE or tx.now - (row.last_seen_at or row.created_at) > we_were_away_after
+        (news if is_back else as_ever).append(row.id)
     if as_ever:
         await tx.execute(update(Platform).where(col(Platform.id).in_(as_ever)).values(last_seen_at=tx.now))
     return news
