@@ -74,11 +74,14 @@ class _Present:
         self._tx = tx
         self._sources = sources
         self._known: dict[int | None, Outgoing | None] = {}
+        self.once = False
+        """Whether there are any that go out once: which of them are left is another matter for each partner."""
 
     async def of(self, change: Change) -> Outgoing | None:
         if change.seq not in self._known:
             source = self._sources[change.module]
-            self._known[change.seq] = await source(self._tx, key_of(change), removed=change.removed)
+            outgoing = self._known[change.seq] = await source(self._tx, key_of(change), removed=change.removed)
+            self.once = self.once or (outgoing is not None and outgoing.once)
         return self._known[change.seq]
 
 
@@ -98,10 +101,15 @@ async def _portions(
         limit=limit,
     )
     end = place_of(found[-1]) if len(found) == limit else head
-    return {
-        lane: await _portion(tx, present, lane, [each for each in found if ear.may_hear(each)], end)
-        for lane, ear in ears.items()
-    }
+    portions: dict[Lane, Portion] = {}
+    shared: dict[tuple[int | None, ...], Portion] = {}
+    for lane, ear in ears.items():
+        heard = [change for change in found if ear.may_hear(change)]
+        seqs = tuple(change.seq for change in heard)
+        portions[lane] = shared.get(seqs) or await _portion(tx, present, lane, heard, end)
+        if not present.once:
+            shared[seqs] = portions[lane]
+    return portions
 
 
 async def _portion(tx: Tx, present: _Present, lane: Lane, found: Sequence[Change], end: Position) -> Portion:
