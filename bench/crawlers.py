@@ -6,8 +6,9 @@ import sqlite3
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-import httpx
+import aiohttp
 import orjson
 import psutil
 import uvloop
@@ -22,37 +23,56 @@ from hub.parties.directory import Directory
 from hub.parties.notices import Notices
 from hub.parties.presented import SECRET_PURPOSE, Presented
 from hub.parties.pull import Pace, Puller
+from hub.parties.pull_turn import STORED_AT_ONCE
 from hub.parties.tables import CONNECTED, PartyRow, Platform
+from hub.parties.transport import FastTransport
+from hub.serve import spare_collector
 from hub.sessions.tables import Session
 from kit.clock import SystemClock
 from kit.crypto import KeyRing
+from kit.db import SQLITE_PRAGMAS
+from kit.http import Egress
 from kit.tx import Database, Tx
 from ocpi.paging import next_link
 
+_TABLE = """
+CREATE TABLE location (
+    id INTEGER PRIMARY KEY, country_code TEXT NOT NULL, party_id TEXT NOT NULL, object_id TEXT NOT NULL,
+    last_updated TEXT NOT NULL, doc BLOB NOT NULL, UNIQUE (country_code, party_id, object_id)
+)
+"""
+_UPSERT = """
+INSERT INTO location (country_code, party_id, object_id, last_updated, doc) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (country_code, party_id, object_id) DO UPDATE SET last_updated = excluded.last_updated, doc = excluded.doc
+"""
+
 
 async def bare(url: str, path: Path, count: int) -> None:
-    """Fetch a page, parse it, store its objects as bytes by one commit, go on."""
-    database = sqlite3.connect(path)
-    database.execute("PRAGMA journal_mode=WAL")
-    database.execute(
-        "CREATE TABLE location (id INTEGER PRIMARY KEY, country_code TEXT, party_id TEXT, object_id TEXT,"
-        " last_updated TEXT, doc BLOB, UNIQUE (country_code, party_id, object_id))"
-    )
-    async with httpx.AsyncClient(trust_env=False) as http:
-        following: str | None = f"{url}?limit=100"
+    """Fetch pages, parse them, store their objects as bytes by one commit for as many as ours, go on.
+
+    The table is the least that is of use: found by its key, listed by `last_updated`, and read again another day. The
+    file has our settings, and the HTTP client is ours too.
+    """
+    database = sqlite3.connect(path, isolation_level=None)
+    for pragma in SQLITE_PRAGMAS:
+        database.execute(f"PRAGMA {pragma}")
+    database.execute(_TABLE)
+    database.execute("CREATE INDEX ix_location_last_updated ON location (last_updated)")
+    rows: list[tuple[Any, ...]] = []
+    following: str | None = f"{url}?limit=100"
+    async with aiohttp.ClientSession() as http:
         while following is not None:
-            answer = await http.get(following)
-            items = orjson.loads(answer.content)["data"]
-            rows = [
+            async with http.get(following) as answer:
+                items, following = orjson.loads(await answer.read())["data"], next_link(answer.headers.get("link"))
+            rows += [
                 (item["country_code"], item["party_id"], item["id"], item["last_updated"], orjson.dumps(item))
                 for item in items
             ]
-            database.executemany(
-                "INSERT INTO location (country_code, party_id, object_id, last_updated, doc) VALUES (?, ?, ?, ?, ?)",
-                rows,
-            )
-            database.commit()
-            following = next_link(answer.headers.get("link"))
+            if len(rows) >= STORED_AT_ONCE or following is None:
+                database.execute("BEGIN IMMEDIATE")
+                database.executemany(_UPSERT, rows)
+                database.execute("COMMIT")
+                rows = []
     database.close()
 
 
@@ -77,8 +97,9 @@ async def ours(url: str, path: Path, count: int) -> float:
         return None
 
     directory, half = Directory(db, keys), 0
-    async with httpx.AsyncClient(trust_env=False) as http:
-        clients = Clients(http, Presented(keys), clock, "NL*PLH", 30.0, notices)
+    transport = FastTransport(Egress(["127.0.0.0/8"]))
+    try:
+        clients = Clients(transport, Presented(keys), clock, "NL*PLH", 30.0, notices)
         pace = Pace(overlap=timedelta(minutes=5), full_every=timedelta(days=7))
         puller = Puller(db, directory, clients, notices, ocpi_intakes(keys, on_session), pace)
         settling = asyncio.create_task(puller.settle())
@@ -90,7 +111,9 @@ async def ours(url: str, path: Path, count: int) -> float:
                 if states[0].position >= count // 2:
                     half = psutil.Process().memory_info().rss
         await settling
-    await db.close()
+    finally:
+        await transport.close()
+        await db.close()
     grown: int = psutil.Process().memory_info().rss - half
     return grown / 2**20
 
@@ -107,6 +130,7 @@ async def _main(kind: str, url: str, folder: str, count: int) -> None:
     path = Path(folder) / "crawl.db"
     if kind == "ours":
         await schema.upgrade(f"sqlite:///{path}")
+    spare_collector()
     before = psutil.Process().cpu_times()
     grown_mb = 0.0
     if kind == "bare":

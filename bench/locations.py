@@ -14,8 +14,6 @@ from typing import Any
 
 import httpx
 import orjson
-from sqlalchemy import insert
-from sqlmodel import col
 
 from bench.harness import Measured, Server, compare, server
 from bench.http_load import get_often, get_once_each
@@ -87,22 +85,23 @@ def _evse(number: int, place: int) -> dict[str, Any]:
 async def _store(database_url: str) -> None:
     """Store the locations in large transactions that count them, as `hub.parties.objects.keep` would one by one."""
     await schema.upgrade(database_url)
-    db = Database(database_url, clock=SystemClock())
+    db, table = Database(database_url, clock=SystemClock()), Location.__table__  # type: ignore[attr-defined]
     try:
         for start in range(0, STORED, _STORED_AT_ONCE):
-            rows = [
-                {
-                    **_OWNER,
-                    "object_id": f"loc{number}",
-                    "last_updated": _MOMENT,
-                    "doc": orjson.dumps(_location(number)),
-                }
-                for number in range(start, start + _STORED_AT_ONCE)
-            ]
             async with db.tx() as tx:
-                stored = await tx.execute(insert(Location).returning(col(Location.id)), rows)
-                for (object_id,) in stored.all():
-                    counts.put(tx, counts.Counted(Location.module, object_id, *_OWNER.values()), None)
+                ids = await tx.reserve_ids(table, _STORED_AT_ONCE)
+                rows = [
+                    {
+                        **_OWNER,
+                        "id": row_id,
+                        "object_id": f"loc{number}",
+                        "last_updated": _MOMENT,
+                        "doc": orjson.dumps(_location(number)),
+                    }
+                    for number, row_id in enumerate(ids, start)
+                ]
+                await tx.insert(table, rows)
+                counts.put_many(tx, Location.module, [("NL", "PLB", None, row_id) for row_id in ids])
     finally:
         await db.close()
 

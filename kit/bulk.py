@@ -7,10 +7,26 @@ Types and SQL remain SQLAlchemy's: only the way to the driver is shorter.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Dialect
+from sqlalchemy import Dialect, Insert, Table, insert, or_
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kit.db import DialectName
+
 Row = Mapping[str, Any]
+
+
+def inserting(table: Table, columns: Sequence[str], dialect: DialectName, *, replace: bool) -> Insert:
+    """An INSERT; `replace` gives a row that there is already, by its primary key, the new values that differ."""
+    if not replace:
+        return insert(table)
+    statement = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    given = {name: statement.excluded[name] for name in columns if not table.c[name].primary_key}
+    differs = or_(*(table.c[name].is_distinct_from(value) for name, value in given.items()))
+    replacing: Insert = statement.on_conflict_do_update(
+        index_elements=list(table.primary_key), set_=given, where=differs
+    )
+    return replacing
 
 
 class Bulk:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Dialect,
     Integer,
     String,
+    TableValuedAlias,
     any_,
     event,
     func,
@@ -80,12 +81,18 @@ class DecimalText(TypeDecorator[Decimal]):
         return None if value is None else Decimal(value)
 
 
+def each_of(texts: Sequence[str], dialect: DialectName) -> TableValuedAlias:
+    """Texts as a table with one column, `value`, in their order: one parameter, and one statement for all numbers."""
+    if dialect == "postgresql":
+        return func.unnest(literal(list(texts), ARRAY(String))).table_valued("value")
+    return func.json_each(literal(orjson.dumps(list(texts)).decode(), String)).table_valued("value")
+
+
 def among(column: Any, texts: Sequence[str], dialect: DialectName) -> ColumnElement[bool]:
-    """Whether a text column has one of these values, however many: one parameter, and one statement for all numbers."""
+    """Whether a text column has one of these values, however many."""
     if dialect == "postgresql":
         return column == any_(literal(list(texts), ARRAY(String)))  # type: ignore[no-any-return]
-    listed = func.json_each(literal(orjson.dumps(list(texts)).decode(), String)).table_valued("value")
-    return column.in_(select(listed.c.value))  # type: ignore[no-any-return]
+    return column.in_(select(each_of(texts, dialect).c.value))  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -127,8 +134,8 @@ def open_engines(url: str, *, pool_size: int = 10) -> Engines:
         return Engines(writer=engine, reader=engine, dialect="postgresql")
     writer = create_async_engine(driver_url, module=Driver(), pool_size=1, max_overflow=0, **hidden)
     reader = create_async_engine(driver_url, module=Driver(), pool_size=4, max_overflow=4, **hidden)
-    _prepare_sqlite(writer, begin="BEGIN IMMEDIATE", pragmas=_SQLITE_PRAGMAS)
-    _prepare_sqlite(reader, begin="BEGIN", pragmas=(*_SQLITE_PRAGMAS, "query_only=ON"))
+    _prepare_sqlite(writer, begin="BEGIN IMMEDIATE", pragmas=SQLITE_PRAGMAS)
+    _prepare_sqlite(reader, begin="BEGIN", pragmas=(*SQLITE_PRAGMAS, "query_only=ON"))
     return Engines(writer=writer, reader=reader, dialect="sqlite")
 
 
@@ -141,13 +148,13 @@ def open_migration_engine(url: str) -> AsyncEngine:
     driver_url = async_url(url)
     engine = create_async_engine(driver_url, hide_parameters=True)
     if driver_url.startswith("sqlite"):
-        _prepare_sqlite(engine, begin="BEGIN IMMEDIATE", pragmas=(*_SQLITE_PRAGMAS, "foreign_keys=OFF"))
+        _prepare_sqlite(engine, begin="BEGIN IMMEDIATE", pragmas=(*SQLITE_PRAGMAS, "foreign_keys=OFF"))
     return engine
 
 
 # FULL: a commit that was acknowledged to a charger has to outlive a power cut, not only a crash of the process.
 # A new file gets pages of 8 KiB, which hold several OCPI objects each; of one that exists this changes nothing.
-_SQLITE_PRAGMAS = ("page_size=8192", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000")
+SQLITE_PRAGMAS = ("page_size=8192", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000")
 
 
 def _prepare_sqlite(engine: AsyncEngine, *, begin: str, pragmas: tuple[str, ...]) -> None:

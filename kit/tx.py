@@ -15,11 +15,11 @@ from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Column, Executable, Select, Table, insert
+from sqlalchemy import Column, Executable, Select, Table, func, select
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from kit.bulk import Bulk, execute_bulk
+from kit.bulk import Bulk, execute_bulk, inserting
 from kit.clock import Clock
 from kit.db import DialectName, open_engines
 from kit.doorbells import Doorbells
@@ -89,15 +89,31 @@ class Tx:
         result: Any = await self.session.execute(statement, parameters)
         return result  # type: ignore[no-any-return]
 
-    async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert rows, all with the same columns, in as few trips as the driver allows."""
+    async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]], *, replace: bool = False) -> None:
+        """Insert rows, all with the same columns, in as few trips as the driver allows.
+
+        `replace` gives a row that there is already, by its primary key, the new values.
+        """
         if not rows:
             return
         if self.db.dialect == "postgresql":
-            await self.session.execute(insert(table), rows)
+            await self.session.execute(inserting(table, tuple(rows[0]), "postgresql", replace=replace), rows)
             return
         await self.session.flush()
-        await execute_bulk(await self.session.connection(), self.db._inserting(table, tuple(rows[0])), rows)
+        bulk = self.db._inserting(table, tuple(rows[0]), replace=replace)
+        await execute_bulk(await self.session.connection(), bulk, rows)
+
+    async def reserve_ids(self, table: Table, count: int) -> Sequence[int]:
+        """Ids for rows that this transaction inserts into a table whose `id` the database gives otherwise."""
+        if self.db.dialect == "postgresql":
+            sequence = func.pg_get_serial_sequence(table.name, "id")
+            found = await self.session.execute(
+                select(func.nextval(sequence)).select_from(func.generate_series(1, count))
+            )
+            return list(found.scalars())
+        # Nobody else writes before we commit, so the ids that SQLite would give are ours to give.
+        last = (await self.session.execute(select(func.max(table.c.id)))).scalar_one() or 0
+        return range(last + 1, last + 1 + count)
 
     def emit(self, event: Event) -> None:
         """Record a fact: each subscriber in the reactions gets one job row, written by this commit."""
@@ -148,7 +164,7 @@ class Database:
         self.reactions = reactions or Reactions()
         self._engines = open_engines(url, pool_size=pool_size)
         self._writing = asyncio.Lock() if self._engines.dialect == "sqlite" else nullcontext()
-        self._inserts: dict[tuple[str, tuple[str, ...]], Bulk] = {}
+        self._inserts: dict[tuple[str, tuple[str, ...], bool], Bulk] = {}
         self.doorbells = Doorbells()
         self.reader: Reader = open_reader(self._engines.reader, pool_size=pool_size)
         """For single statements that are asked very often; `read()` for everything else."""
@@ -158,10 +174,12 @@ class Database:
         """Which database this is, for the few statements that differ."""
         return self._engines.dialect
 
-    def _inserting(self, table: Table, columns: tuple[str, ...]) -> Bulk:
-        known = self._inserts.get((table.name, columns))
+    def _inserting(self, table: Table, columns: tuple[str, ...], *, replace: bool) -> Bulk:
+        key = (table.name, columns, replace)
+        known = self._inserts.get(key)
         if known is None:
-            known = self._inserts[table.name, columns] = Bulk(insert(table), columns, self._engines.writer.dialect)
+            statement = inserting(table, columns, "sqlite", replace=replace)
+            known = self._inserts[key] = Bulk(statement, columns, self._engines.writer.dialect)
         return known
 
     async def close(self) -> None:

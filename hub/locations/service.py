@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from hub.locations import tree
-from hub.locations.tables import Location, add_evses, location_of_evse, locations_of_evses, move_evse
+from hub.locations.tables import EvseKey, Location, location_of_evse, locations_of_evses, place_evses
 from hub.parties.intake import Intake, Taken
 from hub.parties.objects import Keeping, KeptOne, ObjectKey, find, give_up, keep_many
 from kit.tx import Tx
@@ -91,16 +91,16 @@ def _later(now: datetime, row: Location) -> str:
 
 
 async def _index_evses(tx: Tx, changed: Sequence[KeptOne]) -> None:
-    where = {
-        (each.keeping.key.country_code, each.keeping.key.party_id, str(evse["uid"]).casefold()): each.row_id
-        for each in changed
-        for evse in each.keeping.body.get("evses") or []
-    }
-    known = await locations_of_evses(tx, list(where))
-    for key, location_id in where.items():
-        if known.get(key, location_id) != location_id:
-            await move_evse(tx, key, location_id)
-    await add_evses(tx, {key: location_id for key, location_id in where.items() if key not in known})
+    """Say of their EVSEs where they are; mostly they are where they were, unless the location is new."""
+    where, stayed = dict[EvseKey, int](), list[EvseKey]()
+    for (key, body, *_), row_id, is_new, *_ in changed:
+        for evse in body.get("evses") or ():
+            evse_key = key.country_code, key.party_id, evse["uid"].casefold()
+            where[evse_key] = row_id
+            if not is_new:
+                stayed.append(evse_key)
+    known = await locations_of_evses(tx, stayed)
+    await place_evses(tx, {key: location_id for key, location_id in where.items() if known.get(key) != location_id})
 
 
 async def with_id(tx: Tx, location_id: str) -> list[Location]:

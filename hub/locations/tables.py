@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from sqlalchemy import Index, select
+from sqlalchemy import select
 from sqlmodel import Field, SQLModel, col
 
 from hub.parties.changes import by_owner
@@ -15,10 +15,7 @@ from kit.tx import Tx
 class Location(OcpiObject, table=True):
     """A location; its EVSEs and connectors live inside `doc`, as they travel."""
 
-    __table_args__ = (
-        *object_indexes("location"),
-        Index("ix_location_object_id", "object_id"),  # commands name a location without its owner
-    )
+    __table_args__ = object_indexes("location")
     module: ClassVar[str] = "locations"
 
 
@@ -26,12 +23,13 @@ class LocationEvse(SQLModel, table=True):
     """Where an EVSE is: a status change comes with the EVSE's uid alone."""
 
     __tablename__ = "location_evse"
+    __table_args__ = {"sqlite_with_rowid": False}
 
     country_code: str = Field(primary_key=True, max_length=2)
     party_id: str = Field(primary_key=True, max_length=3)
     evse_uid: str = Field(primary_key=True, max_length=36)
     """Casefolded."""
-    location_id: int = Field(sa_type=BigInt, foreign_key="location.id", index=True)
+    location_id: int = Field(sa_type=BigInt, foreign_key="location.id")
 
 
 async def location_of_evse(tx: Tx, country_code: str, party_id: str, evse_uid: str) -> Location | None:
@@ -57,17 +55,10 @@ async def locations_of_evses(tx: Tx, keys: Sequence[EvseKey]) -> dict[EvseKey, i
     return found
 
 
-async def move_evse(tx: Tx, key: EvseKey, location_id: int) -> None:
-    """The EVSE belongs to another location now."""
-    row = await tx.get(LocationEvse, key)
-    if row is not None:
-        row.location_id = location_id
-
-
-async def add_evses(tx: Tx, where: Mapping[EvseKey, int]) -> None:
-    """EVSEs that were nowhere before, and their locations."""
+async def place_evses(tx: Tx, where: Mapping[EvseKey, int]) -> None:
+    """EVSEs belong to these locations now, wherever they were before."""
     rows = [
         {"country_code": key[0], "party_id": key[1], "evse_uid": key[2], "location_id": location_id}
-        for key, location_id in where.items()
+        for key, location_id in sorted(where.items())  # one order for all, or two could wait for each other
     ]
-    await tx.insert(LocationEvse.__table__, rows)  # type: ignore[attr-defined]
+    await tx.insert(LocationEvse.__table__, rows, replace=True)  # type: ignore[attr-defined]

@@ -12,12 +12,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Index, bindparam, delete, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Index,
+    String,
+    bindparam,
+    delete,
+    insert,
+    literal,
+    literal_column,
+    select,
+    tuple_,
+)
 from sqlmodel import Field, SQLModel, col
 
-from kit.db import BigInt, DialectName, among
+from kit.db import BigInt, DialectName, among, each_of
 from kit.log import correlation_id
 from kit.reader import text_of
 from kit.tx import Database, Tx
@@ -67,20 +78,21 @@ class Cursor(SQLModel, table=True):
     delivered: int = Field(default=0, sa_type=BigInt)
 
 
+_TABLE: Any = Change.__table__  # type: ignore[attr-defined]
+_XID: ColumnElement[int] = literal_column("pg_current_xact_id()::text::bigint")
 _SETTLED = "change.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """What is written to the log."""
+class Marked(NamedTuple):
+    """What is written to the log: one row for each of these objects, which differ in their ids alone."""
 
     module: str
     country_code: str
     party_id: str
-    object_id: str
+    object_ids: Sequence[str]
     origin: str | None
-    audience: str | None
-    removed: bool
+    audience: str | None = None
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -91,32 +103,33 @@ class Position:
     seq: int
 
 
-async def mark(tx: Tx, change: Marked) -> None:
-    """Write the change with the open transaction, in place of the object's earlier one; wakes the senders after it."""
-    await mark_many(tx, [change])
+async def mark(tx: Tx, change: Marked, *, are_new: bool = False) -> None:
+    """Write the change with the open transaction, in place of the objects' earlier ones; wakes the senders after it.
 
-
-async def mark_many(tx: Tx, many: Sequence[Marked], *, are_new: bool = False) -> None:
-    """`mark` for many objects of one module; `are_new` when none of them can have an earlier change."""
-    if not many:
-        return
-    table: Any = Change.__table__  # type: ignore[attr-defined]
+    `are_new` when none of the objects can have an earlier one. The database makes the rows: their ids are all it needs.
+    """
     if not are_new:
-        keys = ((change.country_code, change.party_id, change.object_id) for change in many)
-        for (country_code, party_id), ids in by_owner(keys):
-            await tx.execute(
-                delete(table).where(
-                    table.c.module == many[0].module,
-                    table.c.country_code == country_code,
-                    table.c.party_id == party_id,
-                    among(table.c.object_id, ids, tx.db.dialect),
-                )
+        await tx.execute(
+            delete(_TABLE).where(
+                _TABLE.c.module == change.module,
+                _TABLE.c.country_code == change.country_code,
+                _TABLE.c.party_id == change.party_id,
+                among(_TABLE.c.object_id, change.object_ids, tx.db.dialect),
             )
-    xid = 0
-    if tx.db.dialect == "postgresql":
-        xid = (await tx.execute(text("SELECT pg_current_xact_id()::text::bigint"))).scalar_one()
-    shared = {"xid": xid, "correlation_id": correlation_id.get(), "at": tx.now}
-    await tx.insert(table, [{**_columns(change), **shared} for change in many])
+        )
+    values: dict[str, Any] = {
+        "xid": _XID if tx.db.dialect == "postgresql" else literal(0),
+        "module": literal(change.module),
+        "country_code": literal(change.country_code),
+        "party_id": literal(change.party_id),
+        "origin": literal(change.origin, String),
+        "audience": literal(change.audience, String),
+        "removed": literal(change.removed),
+        "correlation_id": literal(correlation_id.get(), String),
+        "at": literal(tx.now, _TABLE.c.at.type),
+    }
+    rows = select(*values.values(), each_of(change.object_ids, tx.db.dialect).c.value)
+    await tx.execute(insert(_TABLE).from_select([*values, "object_id"], rows))
     tx.ring("changes")
 
 
@@ -126,18 +139,6 @@ def by_owner(keys: Iterable[tuple[str, str, str]]) -> Iterable[tuple[tuple[str, 
     for country_code, party_id, object_id in keys:
         found.setdefault((country_code, party_id), []).append(object_id)
     return found.items()
-
-
-def _columns(change: Marked) -> dict[str, Any]:
-    return {
-        "module": change.module,
-        "country_code": change.country_code,
-        "party_id": change.party_id,
-        "object_id": change.object_id,
-        "origin": change.origin,
-        "audience": change.audience,
-        "removed": change.removed,
-    }
 
 
 async def heads(db: Database, modules: Sequence[str]) -> dict[str, Position]:

@@ -59,14 +59,10 @@ async def tell(tx: Tx, platform_id: str, *, gone: bool = False) -> None:
     await tx.flush()
     await tx.execute(update(PartyRow).where(of_platform).values(last_updated=tx.now))
     rows = await tx.all(select(PartyRow).where(of_platform).execution_options(populate_existing=True))
-    await changes.mark_many(
-        tx,
-        [
-            changes.Marked(MODULE, row.country_code, row.party_id, row.role.casefold(), platform_id, None, gone)
-            for row in rows
-            if row.role != "HUB"
-        ],
-    )
+    for row in rows:
+        if row.role != "HUB":
+            told = (row.country_code, row.party_id, [row.role.casefold()])
+            await changes.mark(tx, changes.Marked(MODULE, *told, platform_id, removed=gone))
 
 
 def source() -> Source:

@@ -7,7 +7,7 @@ module's versions is the same, its counts are.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,7 +21,6 @@ BLOCK = 64
 """Ids in a block: a page skips at most so many rows, and a hundred thousand objects have some 1,600 blocks."""
 COUNTS = "counts"
 """`MODULE/counts` rings when objects came, went, or changed their audience; `MODULE/BLOCK` when one changed itself."""
-_ROWS_AT_ONCE = 1_000
 
 
 class ShelfCount(SQLModel, table=True):
@@ -61,6 +60,10 @@ class Counted(NamedTuple):
     party_id: str
 
 
+Placed = tuple[str, str, str | None, int]
+"""A stored object of a module that is known: country code and party id of its owner, audience, id."""
+
+
 class Tally:
     """What a transaction adds and takes away; see `Tx.companion`."""
 
@@ -70,6 +73,11 @@ class Tally:
     def add(self, row: Counted, audience: str | None) -> None:
         """An object with this audience is there from now on."""
         self._blocks[row.module, row.country_code, row.party_id, audience or "", block_of(row.id)] += 1
+
+    def add_many(self, module: str, rows: Iterable[Placed]) -> None:
+        """`add` for many objects."""
+        # One pass without a call for each: lists of a hundred thousand come through here.
+        self._blocks.update((module, code, party, audience or "", at // BLOCK) for code, party, audience, at in rows)
 
     def take(self, row: Counted, audience: str | None) -> None:
         """An object is not there any more, or not for this audience."""
@@ -101,9 +109,9 @@ def block_of(object_id: int) -> int:
     return object_id // BLOCK
 
 
-def put(tx: Tx, row: Counted, audience: str | None) -> None:
-    """A new object was stored by this transaction."""
-    tx.companion(Tally).add(row, audience)
+def put_many(tx: Tx, module: str, rows: Iterable[Placed]) -> None:
+    """New objects of a module were stored by this transaction."""
+    tx.companion(Tally).add_many(module, rows)
 
 
 def move(tx: Tx, row: Counted, before: str | None, after: str | None) -> None:
@@ -121,15 +129,13 @@ def remove(tx: Tx, row: Counted, audience: str | None) -> None:
 async def _add(
     tx: Tx, model: type[ShelfCount | BlockCount], rows: Sequence[dict[str, Any]], key: Sequence[str]
 ) -> None:
-    for some in _chunks(rows):
-        # Rows are locked in the order in which they are listed here.
-        statement = (postgresql.insert if tx.db.dialect == "postgresql" else sqlite.insert)(model).values(some)
-        raised = {"total": col(model.total) + statement.excluded.total}
-        if model is ShelfCount:
-            raised["version"] = col(ShelfCount.version) + 1
-        await tx.execute(statement.on_conflict_do_update(index_elements=list(key), set_=raised))
-
-
-def _chunks(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        yield list(rows[start : start + _ROWS_AT_ONCE])
+    """Add to the sums. One statement for each row, so that it is the same whatever their number: compiling one for all
+    would cost more. Rows are locked in the order in which they are listed here."""
+    if not rows:
+        return
+    insert = postgresql.insert if tx.db.dialect == "postgresql" else sqlite.insert
+    statement = insert(model.__table__)  # type: ignore[union-attr]
+    raised = {"total": col(model.total) + statement.excluded.total}
+    if model is ShelfCount:
+        raised["version"] = col(ShelfCount.version) + 1
+    await tx.execute(statement.on_conflict_do_update(index_elements=list(key), set_=raised), rows)

@@ -3,16 +3,16 @@
 Pure but for the type of a transaction: what is checked here is what the router checks of a pushed object.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-import orjson
 from pydantic import ValidationError
 
 from hub.parties.directory import Peer
 from hub.parties.objects import KeptOne, ObjectKey, OcpiObject
 from hub.parties.pulls import OWNERS
+from hub.parties.quick_check import quick_check
 from kit.tx import Tx
 from ocpi.types import JsonValue, OcpiModel
 from ocpi.validation import findings, joined
@@ -53,56 +53,37 @@ class Intake:
     remove: Callable[[Tx, Sequence[ObjectKey], str], Awaitable[None]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sorted:
-    """A page's items: those that can be stored, what is wrong with the others, and whether any could not be named."""
+class Sorted(NamedTuple):
+    """A page's items: those that can be stored, and what is wrong with the others."""
 
     good: list[Json]
     faults: list[str]
 
 
-def named(item: JsonValue) -> ObjectKey | None:
-    """The key that an item says it has; None when it has none that could be stored."""
-    if not isinstance(item, dict):
-        return None
-    country_code, party_id, object_id = item.get("country_code"), item.get("party_id"), item.get("id")
-    if not (isinstance(country_code, str) and isinstance(party_id, str) and isinstance(object_id, str)):
-        return None
-    is_printable = country_code.isprintable() and party_id.isprintable() and object_id.isprintable()
-    return ObjectKey.of(country_code, party_id, object_id) if is_printable else None
-
-
-def sort_page(
-    items: Sequence[JsonValue], peer: Peer, module: str, wire: type[OcpiModel], known: Mapping[ObjectKey, bytes]
-) -> Sorted:
-    """Tell the objects of a page that a push would be accepted with from those that it would not be.
-
-    `known` is the JSON of those that were accepted before: the same again is as good.
-    """
-    good: list[Json] = []
-    faults: list[str] = []
+def sort_page(items: Sequence[JsonValue], peer: Peer, module: str, wire: type[OcpiModel]) -> Sorted:
+    """Tell the objects of a page that a push would be accepted with from those that it would not be."""
+    found, is_certainly_valid = Sorted([], []), quick_check(wire).passes
+    at_home: dict[tuple[str, str], bool] = {}
     for item in items:
-        key = named(item) if known else None
-        is_known = key is not None and known.get(key) == orjson.dumps(item)
-        fault = _foreign(item, peer, module) if is_known else _fault(item, peer, module, wire)
-        if fault is None and isinstance(item, dict):
-            good.append(item)
+        fault = None if is_certainly_valid(item) else _fault(item, wire)
+        if fault is None:
+            assert isinstance(item, dict)  # noqa: S101 - it has a valid form
+            owner: Any = item["country_code"], item["party_id"]
+            if owner not in at_home:
+                at_home[owner] = peer.speaks_as("*".join(owner).upper(), OWNERS[module])
+            fault = None if at_home[owner] else "its owner does not live on this platform"
+        if fault is None:
+            found.good.append(item)  # type: ignore[arg-type]
         else:
-            faults.append(fault or "no object")
-    return Sorted(good, faults)
+            found.faults.append(fault)
+    return found
 
 
-def _fault(item: JsonValue, peer: Peer, module: str, wire: type[OcpiModel]) -> str | None:
+def _fault(item: JsonValue, wire: type[OcpiModel]) -> str | None:
     if not isinstance(item, dict):
         return "no object"
     try:
         wire.model_validate(item)
     except ValidationError as error:
         return joined(list(findings(error)))
-    return _foreign(item, peer, module)
-
-
-def _foreign(item: JsonValue, peer: Peer, module: str) -> str | None:
-    assert isinstance(item, dict)  # noqa: S101 - it has a valid form
-    owner = f"{item['country_code']}*{item['party_id']}".upper()
-    return None if peer.speaks_as(owner, OWNERS[module]) else "its owner does not live on this platform"
+    return None

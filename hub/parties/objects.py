@@ -5,12 +5,13 @@ tongue. A change is marked in the change log by the same transaction, so no room
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import orjson
-from sqlalchemy import Index, LargeBinary, Select, UniqueConstraint, bindparam, func, select, update
+from sqlalchemy import Index, LargeBinary, Select, Table, UniqueConstraint, bindparam, func, select, update
 from sqlmodel import Field, SQLModel, col
 
 from hub.parties import changes, counts
@@ -59,7 +60,8 @@ ObjectT = TypeVar("ObjectT", bound=OcpiObject)
 def object_indexes(table: str) -> tuple[UniqueConstraint, Index]:
     """The indexes that each table of OCPI objects has."""
     return (
-        UniqueConstraint("country_code", "party_id", "object_id"),
+        # The id first: commands and sessions name a location, and messages a session, without its owner.
+        UniqueConstraint("object_id", "country_code", "party_id"),
         # A shelf (`hub.parties.visibility`) in the order of its ids: what lists are read by for those who see little.
         Index(f"ix_{table}_shelf", "country_code", "party_id", "audience", "id"),
     )
@@ -124,18 +126,16 @@ class Kept(Generic[ObjectT]):
     is_changed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Keeping:
+class Keeping(NamedTuple):
     """An object to be kept: its key and whole new state, the one party that may see it, and its promoted columns."""
 
     key: ObjectKey
     body: Json
     audience: str | None = None
-    columns: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class KeptOne:
+class KeptOne(NamedTuple):
     """What became of one object of many: the id of its row, and what was found about it.
 
     `is_bumped` when nothing but a `last_updated` is other than it was, `is_stale` when the content is other and
@@ -183,20 +183,16 @@ async def keep_many(
     wanted = {keeping.key: keeping for keeping in many}
     await tx.flush()
     known = await _stored(tx, model, list(wanted))
-    news = [_judged(keeping, known.get(key)) for key, keeping in wanted.items()]
-    await _write(tx, model, news, platform_id=platform_id)
-    unwritten = [known[each.key].row_id for each in news if not each.is_new and not each.row_id]
-    if unwritten and platform_id is not None:
-        await tx.execute(update(model).where(col(model.id).in_(unwritten)).values(seen_at=tx.now))
-    placed = await _ids(tx, model, [each.key for each in news if each.is_new])
-    placed |= {key: stored.row_id for key, stored in known.items()}
-    _count(tx, model, news, known, placed)
-    changed = [each for each in news if each.is_changed]
-    marks = [_marked(model, each.key, platform_id, each.keeping.audience) for each in changed]
-    await changes.mark_many(tx, marks, are_new=all(each.is_new for each in changed))
-    for block in {counts.block_of(placed[each.key]) for each in news if each.row_id}:
-        tx.ring(f"{model.module}/{block}")
-    return [each.told(placed[each.key]) for each in news]
+    fresh = await _insert(tx, model, [each for key, each in wanted.items() if key not in known], platform_id)
+    judged = [_judged(wanted[key], stored) for key, stored in known.items()]
+    await _update(tx, model, [each for each in judged if each.is_changed or each.is_bumped], known, platform_id)
+    seen = [each.row_id for each in judged if not (each.is_changed or each.is_bumped)]
+    if seen and platform_id is not None:
+        await tx.execute(update(model).where(col(model.id).in_(seen)).values(seen_at=tx.now))
+    changed = [each for each in judged if each.is_changed]
+    await _mark(tx, model, fresh, platform_id, are_new=True)
+    await _mark(tx, model, changed, platform_id)
+    return [*fresh, *judged]
 
 
 async def give_up(tx: Tx, model: type[OcpiObject], many: Sequence[Keeping], *, platform_id: str) -> None:
@@ -214,43 +210,9 @@ class _Stored(NamedTuple):
     doc: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _News:
-    keeping: Keeping
-    doc: bytes
-    changed_at: datetime
-    is_new: bool = False
-    is_changed: bool = False
-    is_bumped: bool = False
-    is_stale: bool = False
-    row_id: int = 0
-
-    @property
-    def key(self) -> ObjectKey:
-        return self.keeping.key
-
-    def told(self, row_id: int) -> KeptOne:
-        return KeptOne(self.keeping, row_id, self.is_new, self.is_changed, self.is_bumped, self.is_stale)
-
-
 async def _stored(tx: Tx, model: type[OcpiObject], keys: Sequence[ObjectKey]) -> dict[ObjectKey, _Stored]:
-    told = (col(model.id), col(model.last_updated), col(model.seen_at), col(model.audience), col(model.doc))
-    return {key: _Stored(*rest) for key, rest in await _told(tx, model, keys, told)}
-
-
-async def _ids(tx: Tx, model: type[OcpiObject], keys: Sequence[ObjectKey]) -> dict[ObjectKey, int]:
-    return {key: row_id for key, (row_id,) in await _told(tx, model, keys, (col(model.id),))}
-
-
-async def docs_of(tx: Tx, model: type[OcpiObject], keys: Sequence[ObjectKey]) -> dict[ObjectKey, bytes]:
-    """The stored JSON of those of these objects that there are."""
-    return {key: doc for key, (doc,) in await _told(tx, model, keys, (col(model.doc),))}
-
-
-async def _told(
-    tx: Tx, model: type[OcpiObject], keys: Sequence[ObjectKey], columns: Sequence[Any]
-) -> list[tuple[ObjectKey, Sequence[Any]]]:
-    found: list[tuple[ObjectKey, Sequence[Any]]] = []
+    columns = (col(model.id), col(model.last_updated), col(model.seen_at), col(model.audience), col(model.doc))
+    found: dict[ObjectKey, _Stored] = {}
     for (country_code, party_id), ids in by_owner(keys):
         rows: Any = await tx.execute(
             select(col(model.object_id), *columns).where(
@@ -259,39 +221,23 @@ async def _told(
                 among(col(model.object_id), ids, tx.db.dialect),
             )
         )
-        found += [(ObjectKey(country_code, party_id, row[0]), row[1:]) for row in rows]
+        found |= {ObjectKey(country_code, party_id, row[0]): _Stored(*row[1:]) for row in rows}
     return found
 
 
-def _count(
-    tx: Tx,
-    model: type[OcpiObject],
-    news: Sequence[_News],
-    known: Mapping[ObjectKey, _Stored],
-    placed: Mapping[ObjectKey, int],
-) -> None:
-    for each in news:
-        row = counts.Counted(model.module, placed[each.key], each.key.country_code, each.key.party_id)
-        if each.is_new:
-            counts.put(tx, row, each.keeping.audience)
-        elif each.row_id:
-            counts.move(tx, row, known[each.key].audience, each.keeping.audience)
-
-
-def _judged(keeping: Keeping, stored: _Stored | None) -> _News:
-    changed_at, doc = parse_datetime(keeping.body["last_updated"]), orjson.dumps(keeping.body)
-    if stored is None:
-        return _News(keeping, doc, changed_at, is_new=True, is_changed=True)
+def _judged(keeping: Keeping, stored: _Stored) -> KeptOne:
+    """What the new state of a stored object is: the same as before, unless it is changed or bumped."""
     row_id, last_updated, seen_at, audience, stored_doc = stored
+    changed_at, doc = parse_datetime(keeping.body["last_updated"]), orjson.dumps(keeping.body)
     is_late = changed_at < last_updated and seen_at is not None  # what we held for gone comes back with any time
     if is_late or stored_doc == doc:
-        return _News(keeping, doc, changed_at)
+        return KeptOne(keeping, row_id)
     before, after = orjson.loads(stored_doc), orjson.loads(doc)
     if before == after:
-        return _News(keeping, doc, changed_at)
+        return KeptOne(keeping, row_id)
     if audience == keeping.audience and is_same_content(before, after):
-        return _News(keeping, doc, changed_at, is_bumped=True, row_id=row_id)
-    return _News(keeping, doc, changed_at, is_changed=True, is_stale=changed_at == last_updated, row_id=row_id)
+        return KeptOne(keeping, row_id, is_bumped=True)
+    return KeptOne(keeping, row_id, is_changed=True, is_stale=changed_at == last_updated)
 
 
 def is_same_content(one: Json, other: Json) -> bool:
@@ -306,33 +252,78 @@ def _undated(value: Any) -> Any:
     return [_undated(each) for each in value] if isinstance(value, list) else value
 
 
-async def _write(tx: Tx, model: type[OcpiObject], news: Sequence[_News], *, platform_id: str | None) -> None:
-    """The one place where rows of objects are inserted and updated."""
-    table: Any = model.__table__  # type: ignore[attr-defined]
-    fresh = [_row(each, platform_id, tx.now) for each in news if each.is_new]
-    await tx.insert(table, fresh)
+async def _insert(tx: Tx, model: type[OcpiObject], fresh: Sequence[Keeping], platform_id: str | None) -> list[KeptOne]:
+    """Insert and count the rows of objects that are new."""
+    if not fresh:
+        return []
+    ids = await tx.reserve_ids(_table(model), len(fresh))
+    await tx.insert(
+        _table(model), [_row(each, platform_id, tx.now, row_id) for each, row_id in zip(fresh, ids, strict=True)]
+    )
+    counts.put_many(
+        tx, model.module, ((*each.key[:2], each.audience, row_id) for each, row_id in zip(fresh, ids, strict=True))
+    )
+    return [KeptOne(each, row_id, is_new=True, is_changed=True) for each, row_id in zip(fresh, ids, strict=True)]
+
+
+async def _update(
+    tx: Tx,
+    model: type[OcpiObject],
+    changed: Sequence[KeptOne],
+    known: Mapping[ObjectKey, _Stored],
+    platform_id: str | None,
+) -> None:
+    """Bring the rows of stored objects up to date."""
+    table = _table(model)
     by_columns: dict[tuple[str, ...], list[Json]] = {}
-    for each in news:
-        if each.row_id:
-            row = _row(each, platform_id, tx.now)
-            by_columns.setdefault(tuple(row), []).append({**row, "row_id": each.row_id})
+    for each in changed:
+        row = _row(each.keeping, platform_id, tx.now, each.row_id)
+        row["row_id"] = row.pop("id")
+        by_columns.setdefault(tuple(row), []).append(row)
     for names, rows in by_columns.items():
-        values: Any = {name: bindparam(name) for name in names if name not in ("country_code", "party_id", "object_id")}
+        values: Any = {name: bindparam(name) for name in names if name not in _FIXED}
         await tx.execute(update(table).where(table.c.id == bindparam("row_id")).values(values), rows)
+    for each in changed:
+        key = each.keeping.key
+        row_of = counts.Counted(model.module, each.row_id, key.country_code, key.party_id)
+        counts.move(tx, row_of, known[key].audience, each.keeping.audience)
+    for block in {counts.block_of(each.row_id) for each in changed}:
+        tx.ring(f"{model.module}/{block}")
 
 
-def _row(each: _News, platform_id: str | None, now: datetime) -> Json:
-    key = each.key
+_FIXED = frozenset({"row_id", "country_code", "party_id", "object_id"})
+
+
+def _table(model: type[OcpiObject]) -> Table:
+    table: Table = model.__table__  # type: ignore[attr-defined]
+    return table
+
+
+async def _mark(
+    tx: Tx, model: type[OcpiObject], changed: Sequence[KeptOne], platform_id: str | None, *, are_new: bool = False
+) -> None:
+    """Tell the partners of objects that are new or changed."""
+    alike: dict[tuple[str, str, str | None], list[str]] = {}
+    for (key, _, audience, _), *_ in changed:
+        alike.setdefault((key.country_code, key.party_id, audience), []).append(key.object_id)
+    for (country_code, party_id, audience), ids in alike.items():
+        marked = changes.Marked(model.module, country_code, party_id, ids, platform_id, audience)
+        await changes.mark(tx, marked, are_new=are_new)
+
+
+def _row(keeping: Keeping, platform_id: str | None, now: datetime, row_id: int) -> Json:
+    key, body, audience, columns = keeping
     return {
+        "id": row_id,
         "country_code": key.country_code,
         "party_id": key.party_id,
         "object_id": key.object_id,
         "platform_id": platform_id,
-        "audience": each.keeping.audience,
-        "last_updated": each.changed_at,
+        "audience": audience,
+        "last_updated": parse_datetime(body["last_updated"]),
         "seen_at": now,
-        "doc": each.doc,
-        **each.keeping.columns,
+        "doc": orjson.dumps(body),
+        **columns,
     }
 
 
@@ -344,11 +335,6 @@ async def forget(tx: Tx, model: type[OcpiObject], key: ObjectKey, *, platform_id
     await tx.delete(row)
     assert row.id is not None  # noqa: S101 - it is stored
     counts.remove(tx, counts.Counted(model.module, row.id, key.country_code, key.party_id), row.audience)
-    await changes.mark(tx, _marked(model, key, platform_id, None, removed=True))
+    gone = changes.Marked(model.module, key.country_code, key.party_id, [key.object_id], platform_id, removed=True)
+    await changes.mark(tx, gone)
     return True
-
-
-def _marked(
-    model: type[OcpiObject], key: ObjectKey, origin: str | None, audience: str | None, *, removed: bool = False
-) -> changes.Marked:
-    return changes.Marked(model.module, key.country_code, key.party_id, key.object_id, origin, audience, removed)

@@ -15,9 +15,9 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from hub.parties.directory import Peer
-from hub.parties.intake import Intake, Sorted, Taken, named, sort_page
+from hub.parties.intake import Intake, Taken, sort_page
 from hub.parties.notices import Notices
-from hub.parties.objects import ObjectKey, docs_of
+from hub.parties.objects import ObjectKey
 from hub.parties.outbox import Refused
 from hub.parties.pull_lane import Lane
 from hub.parties.pulls import FULL
@@ -35,7 +35,7 @@ log = get(__name__)
 
 TURN_S = 10.0
 TURN_PAGES = 100
-STORED_AT_ONCE = 1_000
+STORED_AT_ONCE = 2_000
 STORED_AT_ONCE_BYTES = 8 * 2**20
 LONGEST_UNSTORED_S = 2.0
 REMOVED_AT_ONCE = 200
@@ -166,7 +166,7 @@ class Turn:
         if not self._unstored_pages:
             return
         state = self._lane.state
-        found = await self._sorted()
+        found = sort_page(self._unstored, self._peer, self._module, self._intake.wire)
         async with self._db.tx() as tx:
             taken = await self._intake.store(tx, found.good, self._peer.id) if found.good else Taken()
             faults = [*found.faults, *taken.refused]
@@ -183,12 +183,6 @@ class Turn:
             self._notices.learned(self._peer.id, "stale_last_updated", True)
         if taken.is_bumped:
             self._notices.learned(self._peer.id, "bumps_last_updated", True)
-
-    async def _sorted(self) -> Sorted:
-        """What can be stored of what was read; what is stored already, byte for byte, was found valid before."""
-        async with self._db.read() as tx:
-            known = await docs_of(tx, self._intake.model, list(filter(None, map(named, self._unstored))))
-        return sort_page(self._unstored, self._peer, self._module, self._intake.wire, known)
 
     async def _finish(self) -> None:
         state, walk = self._lane.state, self._walk

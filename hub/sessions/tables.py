@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
-from sqlalchemy import Index, LargeBinary, select
+from sqlalchemy import LargeBinary, select
 from sqlmodel import Field, SQLModel, col
 
 from hub.parties.objects import OcpiObject, object_indexes
@@ -16,10 +16,7 @@ from kit.tx import Tx
 class Session(OcpiObject, table=True):
     """A charging session, ours or a partner's. At our own chargers it follows the CSMS's transaction record."""
 
-    __table_args__ = (
-        *object_indexes("session"),
-        Index("ix_session_object_id", "object_id"),  # messages about a session name nobody but it
-    )
+    __table_args__ = object_indexes("session")
     module: ClassVar[str] = "sessions"
 
     status: str = Field(max_length=16)

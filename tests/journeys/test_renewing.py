@@ -17,12 +17,6 @@ from tests.journeys.registering import FUNCTIONAL, invited, registered, status_o
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def network(tidy_network: Network) -> Network:
-    """These tests share a hub."""
-    return tidy_network
-
-
 async def id_of(network: Network) -> str:
     [partner] = await network.get("/partners")
     return str(partner["id"])

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
-from kit.db import among
+from kit.db import among, each_of
 from kit.reactions import JobRow
 from kit.tx import Database
 
@@ -58,3 +58,33 @@ async def test_any_number_of_texts_is_looked_for_at_once(db: Database) -> None:
         for wanted in (KINDS[1:5], [], ["nobody"], [*KINDS, *(f"other {n}" for n in range(40_000))]):
             found = await tx.all(select(col(JobRow.kind)).where(among(col(JobRow.kind), wanted, db.dialect)))
             assert sorted(found) == sorted(set(wanted) & set(KINDS))
+
+
+async def test_rows_that_are_there_already_get_the_new_values(db: Database) -> None:
+    table = JobRow.__table__  # type: ignore[attr-defined]
+    async with db.tx() as tx:
+        await tx.insert(table, [{"id": number, **job(number, "old")} for number in (1, 2, 3)])
+        await tx.insert(table, [{"id": number, **job(number, "new")} for number in (2, 4)], replace=True)
+    async with db.read() as tx:
+        stored = await tx.all(select(JobRow).order_by(col(JobRow.id)))
+    assert [(row.id, row.kind) for row in stored] == [(1, "old"), (2, "new"), (3, "old"), (4, "new")]
+
+
+async def test_reserved_ids_are_nobody_elses(db: Database) -> None:
+    table = JobRow.__table__  # type: ignore[attr-defined]
+    async with db.tx() as tx:
+        await tx.insert(table, [job(0, "before")])
+        reserved = await tx.reserve_ids(table, 3)
+        await tx.insert(table, [{"id": row_id, **job(row_id, "reserved")} for row_id in reserved])
+        await tx.insert(table, [job(0, "after")])
+    async with db.read() as tx:
+        stored = await tx.all(select(JobRow).order_by(col(JobRow.id)))
+    assert [row.kind for row in stored] == ["before", "reserved", "reserved", "reserved", "after"]
+    assert [row.id for row in stored[1:4]] == list(reserved)
+
+
+async def test_texts_become_a_table_in_their_order(db: Database) -> None:
+    async with db.read() as tx:
+        for wanted in (KINDS, [], ["b", "a", "b"]):
+            found = await tx.execute(select(each_of(wanted, db.dialect).c.value))
+            assert [value for (value,) in found] == wanted

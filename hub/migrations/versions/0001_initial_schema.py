@@ -53,7 +53,7 @@ def upgrade() -> None:
         sa.Column("priced_cost", kit.db.DecimalText(length=64), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cdr")),
         sa.UniqueConstraint(
-            "country_code", "party_id", "object_id", name=op.f("uq_cdr_country_code_party_id_object_id")
+            "object_id", "country_code", "party_id", name=op.f("uq_cdr_object_id_country_code_party_id")
         ),
     )
     with op.batch_alter_table("cdr", schema=None) as batch_op:
@@ -263,12 +263,11 @@ def upgrade() -> None:
         sa.Column("doc", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_location")),
         sa.UniqueConstraint(
-            "country_code", "party_id", "object_id", name=op.f("uq_location_country_code_party_id_object_id")
+            "object_id", "country_code", "party_id", name=op.f("uq_location_object_id_country_code_party_id")
         ),
     )
     with op.batch_alter_table("location", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_location_last_updated"), ["last_updated"], unique=False)
-        batch_op.create_index("ix_location_object_id", ["object_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_location_platform_id"), ["platform_id"], unique=False)
         batch_op.create_index("ix_location_shelf", ["country_code", "party_id", "audience", "id"], unique=False)
 
@@ -391,13 +390,12 @@ def upgrade() -> None:
         sa.Column("review", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_session")),
         sa.UniqueConstraint(
-            "country_code", "party_id", "object_id", name=op.f("uq_session_country_code_party_id_object_id")
+            "object_id", "country_code", "party_id", name=op.f("uq_session_object_id_country_code_party_id")
         ),
         sa.UniqueConstraint("transaction_id", name=op.f("uq_session_transaction_id")),
     )
     with op.batch_alter_table("session", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_session_last_updated"), ["last_updated"], unique=False)
-        batch_op.create_index("ix_session_object_id", ["object_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_session_platform_id"), ["platform_id"], unique=False)
         batch_op.create_index("ix_session_shelf", ["country_code", "party_id", "audience", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_session_start_id"), ["start_id"], unique=False)
@@ -485,7 +483,7 @@ def upgrade() -> None:
         sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tariff")),
         sa.UniqueConstraint(
-            "country_code", "party_id", "object_id", name=op.f("uq_tariff_country_code_party_id_object_id")
+            "object_id", "country_code", "party_id", name=op.f("uq_tariff_object_id_country_code_party_id")
         ),
     )
     with op.batch_alter_table("tariff", schema=None) as batch_op:
@@ -507,7 +505,7 @@ def upgrade() -> None:
         sa.Column("uid_digest", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_token")),
         sa.UniqueConstraint(
-            "country_code", "party_id", "object_id", name=op.f("uq_token_country_code_party_id_object_id")
+            "object_id", "country_code", "party_id", name=op.f("uq_token_object_id_country_code_party_id")
         ),
     )
     with op.batch_alter_table("token", schema=None) as batch_op:
@@ -578,10 +576,8 @@ def upgrade() -> None:
         sa.Column("location_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.ForeignKeyConstraint(["location_id"], ["location.id"], name=op.f("fk_location_evse_location_id")),
         sa.PrimaryKeyConstraint("country_code", "party_id", "evse_uid", name=op.f("pk_location_evse")),
+        sqlite_with_rowid=False,
     )
-    with op.batch_alter_table("location_evse", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_location_evse_location_id"), ["location_id"], unique=False)
-
     op.create_table(
         "party",
         sa.Column("country_code", sqlmodel.sql.sqltypes.AutoString(length=2), nullable=False),
@@ -763,9 +759,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_party_platform_id"))
 
     op.drop_table("party")
-    with op.batch_alter_table("location_evse", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_location_evse_location_id"))
-
     op.drop_table("location_evse")
     op.drop_table("delivery_receipt")
     op.drop_table("delivery_cursor")
@@ -802,7 +795,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_session_start_id"))
         batch_op.drop_index("ix_session_shelf")
         batch_op.drop_index(batch_op.f("ix_session_platform_id"))
-        batch_op.drop_index("ix_session_object_id")
         batch_op.drop_index(batch_op.f("ix_session_last_updated"))
 
     op.drop_table("session")
@@ -826,7 +818,6 @@ def downgrade() -> None:
     with op.batch_alter_table("location", schema=None) as batch_op:
         batch_op.drop_index("ix_location_shelf")
         batch_op.drop_index(batch_op.f("ix_location_platform_id"))
-        batch_op.drop_index("ix_location_object_id")
         batch_op.drop_index(batch_op.f("ix_location_last_updated"))
 
     op.drop_table("location")
