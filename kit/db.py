@@ -84,7 +84,7 @@ class DecimalText(TypeDecorator[Decimal]):
 def each_of(texts: Sequence[str], dialect: DialectName) -> TableValuedAlias:
     """Texts as a table with one column, `value`, in their order: one parameter, and one statement for all numbers."""
     if dialect == "postgresql":
-        return func.unnest(literal(list(texts), ARRAY(String))).table_valued("value")
+        return func.unnest(literal(list(texts), ARRAY(String))).table_valued("value").render_derived()
     return func.json_each(literal(orjson.dumps(list(texts)).decode(), String)).table_valued("value")
 
 
