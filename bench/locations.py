@@ -30,7 +30,7 @@ STORED = 100_000
 PAGE = 50
 EVSES = 4
 CONNECTIONS = 32
-AGAIN, ONCE = 200, 20
+AGAIN, ONCE = 400, 100
 """Requests of each connection in a round."""
 ROUNDS = 3
 TARGET_AGAIN, TARGET_FIRST, TARGET_DEEP = 0.35, 0.12, 0.8

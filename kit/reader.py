@@ -113,44 +113,40 @@ def _connected(path: str, *, wait_ms: int) -> sqlite3.Connection:
     return connection
 
 
-class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
-    """A connection that single statements leave as they found it: there is nothing to reset."""
-
-    def get_reset_query(self) -> str:
-        return ""
-
-
 class PostgresqlReader:
-    """A small pool of connections of its own."""
+    """A few connections of its own, each for one statement at a time.
+
+    asyncpg's pool makes a task and two timers for each statement, which cost as much as reading a page of a list does.
+    """
 
     def __init__(self, options: dict[str, Any], pool_size: int) -> None:
         self._options = options
-        self._pool_size = pool_size
-        self._opening = asyncio.Lock()
-        self._pool: Any = None
+        self._free = asyncio.Semaphore(pool_size)
+        self._idle: list[Any] = []
 
     async def all(self, statement: str, *parameters: Any) -> Sequence[Sequence[Any]]:
         """Every row."""
-        if self._pool is None:
-            await self._open()
-        async with self._pool.acquire() as connection:
-            rows: Sequence[Sequence[Any]] = await connection.fetch(_numbered(statement), *parameters)
+        async with self._free:
+            connection = await self._taken()
+            try:
+                rows: Sequence[Sequence[Any]] = await connection.fetch(_numbered(statement), *parameters)
+            finally:  # given up in the middle of it, the connection itself sees to the end before it does anything else
+                self._idle.append(connection)
         return rows
 
     quick = all
 
     async def close(self) -> None:
-        """Close the connections."""
-        if self._pool is not None:
-            await self._pool.close()
-            self._pool = None
+        """Close the connections that are not at work."""
+        while self._idle:
+            await self._idle.pop().close()
 
-    async def _open(self) -> None:
-        async with self._opening:
-            if self._pool is None:
-                self._pool = await asyncpg.create_pool(
-                    **self._options, min_size=0, max_size=self._pool_size, connection_class=_Connection
-                )
+    async def _taken(self) -> Any:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():  # the server may have gone and come back
+                return connection
+        return await asyncpg.connect(**self._options)
 
 
 @lru_cache(maxsize=1024)

@@ -99,10 +99,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ListAnswer:
-    """One page of a list: `items` as ready JSON each, or `body` as the whole ready JSON array.
+    """One page of a list: `items` as ready JSON each, or `joined` as all of them with commas between.
 
     `total` counts what matches the filters and this caller may see; `limit` is the most that we return at once,
-    whatever was asked for; `count` is the number of objects in `body`, where it differs from a full page.
+    whatever was asked for; `count` is the number of objects in `joined`, where it differs from a full page.
     `more` says whether another page follows, where `total` does not tell; `cursor` goes into the link to it and comes
     back in `PageQuery.cursor`.
     """
@@ -110,7 +110,7 @@ class ListAnswer:
     total: int
     limit: int
     items: Sequence[bytes] = ()
-    body: bytes | None = None
+    joined: bytes | memoryview | None = None
     count: int | None = None
     more: bool | None = None
     cursor: str | None = None

@@ -52,6 +52,5 @@ def normal_datetime(moment: datetime) -> datetime:
 def format_datetime(moment: datetime) -> str:
     """Write an aware datetime as OCPI wants it, with `Z` and at most milliseconds."""
     moment = moment.astimezone(UTC)
-    text = f"{moment.year:04}-{moment.month:02}-{moment.day:02}T{moment.hour:02}:{moment.minute:02}:{moment.second:02}"
-    milliseconds = moment.microsecond // 1000
-    return f"{text}.{milliseconds:03}Z" if milliseconds else f"{text}Z"
+    finest = "milliseconds" if moment.microsecond >= 1000 else "seconds"  # cuts, never rounds
+    return f"{moment.isoformat(timespec=finest)[:-6]}Z"

@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from ocpi.call import Answer, Line, ListAnswer, Rendered, lines
 from ocpi.endpoint import HandlerKey, Parameter
-from ocpi.envelope import SUCCESS, envelope, json_list
+from ocpi.envelope import envelope, list_envelope
 from ocpi.errors import InvalidParameters, OcpiError
 from ocpi.headers import MessageHeaders, Party, header_values, read_ids
 from ocpi.paging import PageQuery, page_headers, parse_page_query
@@ -150,14 +150,15 @@ def render(
         return Rendered(answer.http_status, [_CONTENT_TYPE, *lines({**headers, **_safe(answer.headers)})], body)
     page = page or PageQuery()
     page_limit = page.capped(answer.limit)
-    if answer.body is None:
-        data, count = json_list(answer.items), len(answer.items)
+    items: Sequence[bytes | memoryview]
+    if answer.joined is None:
+        items, count = answer.items, len(answer.items)
     else:
-        data = answer.body
         count = answer.count if answer.count is not None else max(0, min(page_limit, answer.total - page.offset))
+        items = (answer.joined,) if count else ()
     url = exchange.url(public_url)
     paging = _page_lines(url, answer.total, answer.limit, page_limit, page.offset, count, answer.more, answer.cursor)
-    return Rendered(200, [_CONTENT_TYPE, *lines(headers), *paging], envelope(data, status_code=SUCCESS, now=now))
+    return Rendered(200, [_CONTENT_TYPE, *lines(headers), *paging], list_envelope(items, now=now))
 
 
 def render_error(exchange: Exchange, error: OcpiError, *, http_status: int, now: datetime) -> Rendered:

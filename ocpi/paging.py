@@ -22,6 +22,7 @@ ItemT = TypeVar("ItemT")
 
 _MAX_DIGITS = 15
 _URL_CHARACTERS = "%/:?#[]@!$&'()*+,;="
+_READY_URL = re.compile(rf"[A-Za-z0-9_.~{re.escape(_URL_CHARACTERS)}-]*")
 _LINK_VALUE = re.compile(r'<([^<>]*)>((?:\s*;\s*[^\s=;,"]+\s*(?:=\s*(?:"[^"]*"|[^\s;,"]*))?)*)')
 _REL_NEXT = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?=\s|;|$))', re.IGNORECASE)
 
@@ -110,7 +111,9 @@ def _link(url: str, offset: int, limit: int, cursor: str | None) -> str:
     following: dict[str, int | str] = {"offset": offset, "limit": limit}
     if cursor is not None:
         following["cursor"] = cursor
-    return f'<{quote(with_query(url, **following), safe=_URL_CHARACTERS)}>; rel="next"'
+    target = with_query(url, **following)
+    # Nearly every URL is one already, and quoting costs more than all else in a page's headers.
+    return f'<{target if _READY_URL.fullmatch(target) else quote(target, safe=_URL_CHARACTERS)}>; rel="next"'
 
 
 def with_query(url: str, **parameters: int | str) -> str:

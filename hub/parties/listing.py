@@ -46,7 +46,7 @@ class Asked:
 class Slice:
     """Some documents, joined by commas, and the number of all that match; `following` is the id of the next one."""
 
-    docs: bytes
+    docs: bytes | memoryview
     count: int
     total: int
     following: int | None
@@ -194,4 +194,4 @@ def _slice(
     if count <= limit:
         return Slice(docs, count, total, None, blocks)
     one_more = int(text_of(sizes).rpartition(",")[2])
-    return Slice(docs[: -one_more - 1], count - 1, total, high, blocks)
+    return Slice(memoryview(docs)[: -one_more - 1], count - 1, total, high, blocks)

@@ -106,7 +106,7 @@ def _answer(found: Slice, query: PageQuery, cap: int) -> ListAnswer:
     return ListAnswer(
         total=found.total,
         limit=cap,
-        body=b"[" + found.docs + b"]",
+        joined=found.docs,
         count=found.count,
         more=more,
         cursor=f"{query.offset + found.count}-{found.following}" if more else None,

@@ -7,7 +7,9 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import asyncpg
 import pytest
+from sqlalchemy import text
 
 from kit.reactions import JobRow
 from kit.reader import SqliteReader
@@ -93,3 +95,22 @@ async def test_a_statement_that_is_wrong_is_not_tried_again(locked: tuple[Sqlite
 async def test_a_new_file_has_pages_that_hold_several_objects(db: Database) -> None:
     if db.dialect == "sqlite":
         assert await db.reader.quick("PRAGMA page_size") == [(8192,)]
+
+
+async def test_a_statement_that_was_given_up_or_cut_off_spoils_none_that_follows(db: Database) -> None:
+    if db.dialect != "postgresql":  # SQLite has nobody who could hang up
+        return
+    given_up = asyncio.create_task(db.reader.all("SELECT pg_sleep(60)::text"))
+    await asyncio.sleep(0.05)
+    given_up.cancel()
+    await asyncio.gather(given_up, return_exceptions=True)
+    with pytest.raises(asyncpg.PostgresError):
+        await db.reader.all("SELECT pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(asyncpg.PostgresError):
+        await db.reader.all("SELECT no_such_column")
+    [[mine]] = await db.reader.all("SELECT pg_backend_pid()")
+    async with db.tx() as tx:  # gone while it was idle, as when the server starts anew
+        await tx.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": mine})
+    await asyncio.sleep(0.05)
+    [[other]] = await db.reader.all("SELECT pg_backend_pid()")
+    assert other != mine

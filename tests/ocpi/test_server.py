@@ -158,7 +158,7 @@ async def test_a_page_has_its_headers(
 async def test_a_ready_page_goes_out_as_it_is(
     serve: Serve, router: Callable[..., list[BaseRoute]], http: httpx.AsyncClient
 ) -> None:
-    handler = Recorder(ListAnswer(total=5, limit=2, body=b'[{"id":"1"},{"id":"2"}]'))
+    handler = Recorder(ListAnswer(total=5, limit=2, joined=b'{"id":"1"},{"id":"2"}'))
     async with serve(router({("tokens", SENDER, Verb.GET, "list"): handler})) as url:
         response = await http.get(f"{url}/ocpi/2.2.1/sender/tokens?offset=1", headers=AUTH)
     assert response.json()["data"] == [{"id": "1"}, {"id": "2"}]

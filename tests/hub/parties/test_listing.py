@@ -73,8 +73,8 @@ async def shown_by_the_table(db: Database, visibility: Visibility) -> list[tuple
     return seen
 
 
-def named(docs: bytes) -> list[tuple[str, str]]:
-    return [(each["owner"], each["id"]) for each in orjson.loads(b"[" + docs + b"]")]
+def named(docs: bytes | memoryview) -> list[tuple[str, str]]:
+    return [(each["owner"], each["id"]) for each in orjson.loads(b"[%b]" % docs)]
 
 
 async def crawled(listing: Listing, visibility: Visibility, limit: int, **filters: Any) -> list[tuple[str, str]]:
