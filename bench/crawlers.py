@@ -1,14 +1,17 @@
-"""The two crawlers that `bench_ocpi_crawl` compares: ours, and a bare loop. Prints what one took, as JSON."""
+"""The crawlers that `bench_ocpi_crawl` compares: ours, and a bare loop. Prints what one took, as JSON."""
 
 import asyncio
 import json
 import sqlite3
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import httpx
 import orjson
 import psutil
 import uvloop
@@ -47,11 +50,39 @@ ON CONFLICT (country_code, party_id, object_id) DO UPDATE SET last_updated = exc
 """
 
 
-async def bare(url: str, path: Path, count: int) -> None:
+Fetch = Callable[[str], Awaitable[tuple[bytes, str | None]]]
+"""Gives the body and the `Link` of a page."""
+
+
+@asynccontextmanager
+async def over_httpx() -> AsyncIterator[Fetch]:
+    """The client that such a loop is mostly written with."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+
+        async def fetch(url: str) -> tuple[bytes, str | None]:
+            answer = await http.get(url)
+            return answer.content, answer.headers.get("link")
+
+        yield fetch
+
+
+@asynccontextmanager
+async def over_aiohttp() -> AsyncIterator[Fetch]:
+    """The client that the hub's own requests go through."""
+    async with aiohttp.ClientSession() as http:
+
+        async def fetch(url: str) -> tuple[bytes, str | None]:
+            async with http.get(url) as answer:
+                return await answer.read(), answer.headers.get("link")
+
+        yield fetch
+
+
+async def bare(url: str, path: Path, fetch: Fetch) -> None:
     """Fetch pages, parse them, store their objects as bytes by one commit for as many as ours, go on.
 
-    The table is the least that is of use: found by its key, listed by `last_updated`, and read again another day. The
-    file has our settings, and the HTTP client is ours too.
+    The table is the least that is of use: found by its key, listed by `last_updated`, and read again another day; the
+    file has our settings.
     """
     database = sqlite3.connect(path, isolation_level=None)
     for pragma in SQLITE_PRAGMAS:
@@ -60,19 +91,18 @@ async def bare(url: str, path: Path, count: int) -> None:
     database.execute("CREATE INDEX ix_location_last_updated ON location (last_updated)")
     rows: list[tuple[Any, ...]] = []
     following: str | None = f"{url}?limit=100"
-    async with aiohttp.ClientSession() as http:
-        while following is not None:
-            async with http.get(following) as answer:
-                items, following = orjson.loads(await answer.read())["data"], next_link(answer.headers.get("link"))
-            rows += [
-                (item["country_code"], item["party_id"], item["id"], item["last_updated"], orjson.dumps(item))
-                for item in items
-            ]
-            if len(rows) >= STORED_AT_ONCE or following is None:
-                database.execute("BEGIN IMMEDIATE")
-                database.executemany(_UPSERT, rows)
-                database.execute("COMMIT")
-                rows = []
+    while following is not None:
+        body, link = await fetch(following)
+        following = next_link(link)
+        rows += [
+            (item["country_code"], item["party_id"], item["id"], item["last_updated"], orjson.dumps(item))
+            for item in orjson.loads(body)["data"]
+        ]
+        if len(rows) >= STORED_AT_ONCE or following is None:
+            database.execute("BEGIN IMMEDIATE")
+            database.executemany(_UPSERT, rows)
+            database.execute("COMMIT")
+            rows = []
     database.close()
 
 
@@ -133,10 +163,11 @@ async def _main(kind: str, url: str, folder: str, count: int) -> None:
     spare_collector()
     before = psutil.Process().cpu_times()
     grown_mb = 0.0
-    if kind == "bare":
-        await bare(url, path, count)
-    else:
+    if kind == "ours":
         grown_mb = await ours(url, path, count)
+    else:
+        async with over_aiohttp() if kind == "bare_aiohttp" else over_httpx() as fetch:
+            await bare(url, path, fetch)
     after = psutil.Process().cpu_times()
     cpu_s = after.user + after.system - before.user - before.system
     print(json.dumps({"cpu_s": cpu_s, "grown_mb": grown_mb, "objects": await _stored(path)}))
