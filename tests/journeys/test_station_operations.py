@@ -203,8 +203,7 @@ async def test_capabilities_come_from_the_model(network: Network) -> None:
         ("GET", "/stations/CS-1/capabilities"),
     ],
 )
-async def test_nobody_else_gets_in(tidy_network: Network, method: str, path: str) -> None:
-    network = tidy_network
+async def test_nobody_else_gets_in(network: Network, method: str, path: str) -> None:
     body = {"operation": "unlock"} if method == "POST" else None
     async with operator_api(network.up.http_url, "plb_wrong") as stranger:
         assert (await stranger.request(method, path, json=body)).status_code == 401
