@@ -32,6 +32,8 @@ from csms.words import VERDICT_16, certificate_hash, tenths, utc_text, without_n
 
 Request = tuple[str, dict[str, Any]]
 
+LONGEST_TAG = 20
+"""A longer token cannot be said in 1.6, nor presented."""
 COST_VENDOR = "org.openchargealliance.costmsg"
 """OCA, "OCPP & California Pricing Requirements", for 1.6."""
 
@@ -80,7 +82,9 @@ def request16(operation: Operation, reference: str | None) -> Request:
             return "SendLocalList", {
                 "listVersion": operation.version,
                 "updateType": "Full" if operation.full else "Differential",
-                "localAuthorizationList": [_entry(entry) for entry in operation.entries],
+                "localAuthorizationList": [
+                    _entry(entry) for entry in operation.entries if len(entry.token) <= LONGEST_TAG
+                ],
             }
         case SetProfile():
             return "SetChargingProfile", {

@@ -275,7 +275,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         response_base=f"{public_url}{OCPI}/{VERSION}/sender/commands",
         command_timeout_s=settings.command_timeout_s,
     )
-    operations = Operations(db, keys, link)
+    operations = Operations(db, keys, link, tokens.charge_unasked)
     authority = OwnAuthority(db, keys, settings.operator_name, timedelta(days=settings.station_certificate_days))
     certificates = Certificates(
         db,

@@ -7,7 +7,7 @@ CertificateExpires       → the station is asked to request a new certificate
 StartRequested           → the charger, ours or a partner's, is told to start
 stations.operate         → an operation at a station whose time has come
 starts.post_result       → a partner learns what came of its command
-starts.command_for_partner → a partner's STOP_SESSION or UNLOCK_CONNECTOR reaches our charger
+starts.command_for_partner → a partner's command reaches our charger
 stations.install_certificate → a station gets the certificate that it asked for
 parties.redeliver        → an object that a partner refused is offered again
 parties.read_hub         → whom a partner hub reaches is read from its list

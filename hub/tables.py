@@ -17,7 +17,9 @@ import hub.parties.tables
 import hub.sessions.tables
 import hub.starts.tables
 import hub.stations.certificate_tables
+import hub.stations.local_lists
 import hub.stations.operation_tables
+import hub.stations.reservations
 import hub.stations.tables
 import hub.tariffs.tables
 import hub.tokens.tables

@@ -29,7 +29,9 @@ from hub.starts.events import StartRequested
 from hub.starts.lifecycle import Happening, StartMethod, StartState
 from hub.starts.service import Asked
 from hub.starts.tables import Start, locked, overdue
+from hub.stations import reservations
 from hub.stations import service as stations
+from hub.stations.reservations import ReservationState, StationReservation
 from hub.stations.service import Place
 from hub.tokens.flows import Authorization, Authorizer, Question
 from hub.tokens.whitelist import Verdict
@@ -52,6 +54,20 @@ _RESULTS = {
     CommandStatus.OFFLINE: "EVSE_INOPERATIVE",
 }
 """A station's outcome as OCPI's CommandResultType; whatever is not here is FAILED."""
+
+
+_RESERVED = {"Occupied": "EVSE_OCCUPIED", "Faulted": "EVSE_INOPERATIVE", "Unavailable": "EVSE_INOPERATIVE"}
+"""Why a station keeps no place, by the word that every version of OCPP has for it."""
+
+
+def _result(payload: Mapping[str, Any], outcome: CommandOutcome) -> str:
+    """A station's outcome as OCPI's CommandResultType."""
+    if outcome.status is CommandStatus.REJECTED:
+        if "cancel" in payload:
+            return "UNKNOWN_RESERVATION"
+        if "reserve" in payload:
+            return _RESERVED.get(outcome.reason.split(" ")[0], "REJECTED")
+    return _RESULTS.get(outcome.status, "FAILED")
 
 
 def _post(tx: Tx, asked: Mapping[str, Any], result: str) -> None:
@@ -136,7 +152,7 @@ class Starter:
             raise GiveUp(str(error)) from error
 
     async def command_for_partner(self, db: Database, payload: Mapping[str, Any]) -> None:
-        """Carry out a partner's STOP_SESSION or UNLOCK_CONNECTOR at our station, and have the outcome posted.
+        """Carry out a partner's command at our station, and have the outcome posted.
 
         One that was cut off may have reached the station: it is not repeated, and counts as failed.
         """
@@ -144,14 +160,27 @@ class Starter:
             if not await first_time(tx):
                 _post(tx, payload, "FAILED")
                 return
-        command: Command = (
-            StopCharging(payload["transaction_id"])
-            if payload["transaction_id"] is not None
-            else Unlock(payload["evse_id"])
-        )
-        outcome = await self.link.call(payload["station_id"], command, timeout_s=self.command_timeout_s)
+            command = await self._command_of(tx, payload)
+        if command is None:
+            outcome = CommandOutcome(CommandStatus.REJECTED)
+        else:
+            outcome = await self.link.call(payload["station_id"], command, timeout_s=self.command_timeout_s)
         async with db.tx() as tx:
-            _post(tx, payload, _RESULTS.get(outcome.status, "FAILED"))
+            number = payload.get("reserve", payload.get("cancel"))
+            if number is not None:
+                await reservations.settle(tx, number, outcome, cancels="cancel" in payload)
+            _post(tx, payload, _result(payload, outcome))
+
+    async def _command_of(self, tx: Tx, payload: Mapping[str, Any]) -> Command | None:
+        """The command that a partner's command became; None for a reservation that is over by now."""
+        if "transaction_id" in payload:
+            return StopCharging(payload["transaction_id"])
+        if "evse_id" in payload:
+            return Unlock(payload["evse_id"])
+        row = await tx.get(StationReservation, payload.get("reserve", payload.get("cancel")))
+        if row is None or not ReservationState(row.state).is_open:
+            return None
+        return reservations.cancel_command(row) if "cancel" in payload else reservations.reserve_command(self.keys, row)
 
     async def stop(self, start_id: str) -> CommandOutcome:
         """End the session that came of an attempt. Raises `NotFound`, or `Conflict` when there is none to end."""

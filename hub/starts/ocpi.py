@@ -1,5 +1,6 @@
 """Commands over OCPI: partners' eMSPs ask our chargers (Receiver), and partners' CPOs answer what we asked (Sender)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -14,6 +15,8 @@ from hub.starts.flows import COMMAND_FOR_PARTNER, Starter
 from hub.starts.lifecycle import Happening, StartMethod
 from hub.starts.service import Asked
 from hub.starts.tables import Start
+from hub.stations import reservations
+from hub.stations import service as stations
 from hub.stations.service import Place
 from hub.stations.tables import by_evse_uid
 from hub.tokens.flows import Authorization
@@ -23,7 +26,15 @@ from kit.tx import Database, Tx
 from ocpi.call import Answer, Call, Handler
 from ocpi.endpoint import HandlerKey, Interface, Verb
 from ocpi.errors import InvalidParameters, NotFound, UnknownLocation
-from ocpi.v221.commands import CommandResult, StartSession, StopSession, UnlockConnector
+from ocpi.v221.commands import (
+    CancelReservation,
+    CommandResult,
+    ReserveNow,
+    StartSession,
+    StopSession,
+    UnlockConnector,
+)
+from ocpi.v221.tokens import Token
 
 Json = dict[str, Any]
 
@@ -44,8 +55,8 @@ class CommandHandlers:
             ("commands", Interface.RECEIVER, Verb.POST, "START_SESSION"): self.start,
             ("commands", Interface.RECEIVER, Verb.POST, "STOP_SESSION"): self.stop,
             ("commands", Interface.RECEIVER, Verb.POST, "UNLOCK_CONNECTOR"): self.unlock,
-            ("commands", Interface.RECEIVER, Verb.POST, "RESERVE_NOW"): self.unsupported,
-            ("commands", Interface.RECEIVER, Verb.POST, "CANCEL_RESERVATION"): self.unsupported,
+            ("commands", Interface.RECEIVER, Verb.POST, "RESERVE_NOW"): self.reserve,
+            ("commands", Interface.RECEIVER, Verb.POST, "CANCEL_RESERVATION"): self.cancel_reservation,
             ("commands", Interface.SENDER, Verb.POST, "result"): self.result,
         }
 
@@ -57,10 +68,8 @@ class CommandHandlers:
         """
         command = call.model(StartSession)
         token = command.token
-        if not speaks_as(caller(call), f"{token.country_code}*{token.party_id}".upper(), OWNERS["tokens"]):
-            raise InvalidParameters("/token: that party does not live on your platform as an eMSP")
+        emsp = self._emsp_of(call, token)
         sent: Json = orjson.loads(call.raw)
-        emsp = f"{token.country_code}*{token.party_id}".upper()
         agreements = (await self._starter.directory.snapshot()).agreements
         async with self._db.tx() as tx:
             place, station_id, evse_id = await self._place(tx, command)
@@ -98,8 +107,8 @@ class CommandHandlers:
                     continue
                 evse = await by_evse_uid(tx, *_split(cpo), session.body()["evse_uid"])
                 if evse is not None:
-                    charger = (evse.station_id, evse.evse_id)
-                    self._enqueue(tx, call, command.response_url, cpo, charger, session.transaction_id)
+                    stop = {"transaction_id": session.transaction_id}
+                    self._enqueue(tx, call, command.response_url, cpo, evse.station_id, stop)
                     return self._response("ACCEPTED")
         return self._response("UNKNOWN_SESSION")
 
@@ -112,12 +121,55 @@ class CommandHandlers:
             cpo = f"{place.country_code}*{place.party_id}"
             if not visible.shows(cpo, place.location_id):
                 raise UnknownLocation("no such location, or no charger there")
-            self._enqueue(tx, call, command.response_url, cpo, (station_id, evse_id), None)
+            self._enqueue(tx, call, command.response_url, cpo, station_id, {"evse_id": evse_id})
         return self._response("ACCEPTED")
 
-    async def unsupported(self, call: Call) -> Answer:
-        """Reservations are not offered here, and the answer says so."""
-        return self._response("NOT_SUPPORTED")
+    async def reserve(self, call: Call) -> Answer:
+        """RESERVE_NOW at a charger of ours; under the same id it replaces the reservation at the same charger.
+
+        Without an EVSE, one of the location that is free is kept. The token must be the caller's own.
+        """
+        command = call.model(ReserveNow)
+        emsp = self._emsp_of(call, command.token)
+        agreements = (await self._starter.directory.snapshot()).agreements
+        async with self._db.tx() as tx:
+            if command.expiry_date <= tx.now:
+                raise InvalidParameters("/expiry_date: that is over")
+            place, station_id, evse_id = await self._place(tx, command)
+            cpo = f"{place.country_code}*{place.party_id}"
+            if not agreements.may_charge(cpo, emsp, place.location_id):
+                raise UnknownLocation("no such location, or no charger there")
+            row = await reservations.keep_for_partner(
+                tx,
+                self._starter.keys,
+                station_id=station_id,
+                evse_id=evse_id,
+                token=command.token.uid,
+                expires_at=command.expiry_date,
+                platform_id=caller(call).peer.id,
+                emsp=emsp,
+                reservation_id=command.reservation_id,
+                anywhere=command.evse_uid is None,
+            )
+            if row is None:
+                return self._response("REJECTED")
+            self._enqueue(tx, call, command.response_url, cpo, row.station_id, {"reserve": row.number})
+        return self._response("ACCEPTED")
+
+    async def cancel_reservation(self, call: Call) -> Answer:
+        """CANCEL_RESERVATION of one of the caller's own at a charger of ours."""
+        command = call.model(CancelReservation)
+        speaker = call.headers.from_party
+        emsps = (speaker.key,) if speaker is not None else caller(call).viewer.parties
+        async with self._db.tx() as tx:
+            row = await reservations.of_partner(
+                tx, platform_id=caller(call).peer.id, emsps=emsps, reservation_id=command.reservation_id
+            )
+            cpo = await stations.cpo_of(tx, row.station_id) if row is not None else None
+            if row is None or cpo is None or not reservations.ReservationState(row.state).is_open:
+                return self._response("REJECTED")
+            self._enqueue(tx, call, command.response_url, cpo, row.station_id, {"cancel": row.number})
+        return self._response("ACCEPTED")
 
     async def result(self, call: Call) -> Answer:
         """A partner's charger has answered a command of ours."""
@@ -131,35 +183,49 @@ class CommandHandlers:
         log.info("command_result", command=call.path["command"], start_id=call.path["uid"], result=str(result.result))
         return Answer()
 
-    async def _place(self, tx: Tx, command: StartSession | UnlockConnector) -> tuple[Place, str, int]:
-        """The place and station that a command means. Raises `UnknownLocation`."""
+    def _emsp_of(self, call: Call, token: Token) -> str:
+        """`CC*PID` of a token's eMSP. Raises `InvalidParameters` when it is none of the caller's."""
+        emsp = f"{token.country_code}*{token.party_id}".upper()
+        if not speaks_as(caller(call), emsp, OWNERS["tokens"]):
+            raise InvalidParameters("/token: that party does not live on your platform as an eMSP")
+        return emsp
+
+    async def _place(self, tx: Tx, command: StartSession | ReserveNow | UnlockConnector) -> tuple[Place, str, int]:
+        """The place and station that a command means, a free one first. Raises `UnknownLocation`."""
         for cpo in self._own_cpos:
             country_code, party_id = _split(cpo)
             location = await locations.get(tx, country_code, party_id, command.location_id)
-            uids = [evse["uid"] for evse in (location or {}).get("evses") or []]
+            evses = sorted((location or {}).get("evses") or [], key=lambda evse: evse["status"] != "AVAILABLE")
+            uids = [evse["uid"] for evse in evses]
             if command.evse_uid is not None:
                 uids = [uid for uid in uids if uid.casefold() == command.evse_uid.casefold()]
             for uid in uids:
                 evse = await by_evse_uid(tx, country_code, party_id, uid)
                 if evse is not None and location is not None:
-                    connector = command.connector_id or evse.connector_id
+                    named = command.connector_id if isinstance(command, StartSession) else None
+                    connector = named or evse.connector_id
                     place = Place(country_code, party_id, location["id"], uid, connector)
                     return place, evse.station_id, evse.evse_id
         raise UnknownLocation("no such location, or no charger there")
 
     def _enqueue(
-        self, tx: Tx, call: Call, response_url: str, cpo: str, charger: tuple[str, int], transaction_id: int | None
+        self, tx: Tx, call: Call, response_url: str, cpo: str, station_id: str, command: Mapping[str, int | None]
     ) -> None:
-        """Have a command carried out once: one that may have reached the charger is not repeated."""
+        """Have a command carried out once: one that may have reached the charger is not repeated.
+
+        `command` is `transaction_id` to stop, `evse_id` to unlock, or the number of a reservation to `reserve` or
+        `cancel`. Those of one reservation reach the charger in order.
+        """
         payload = {
-            "station_id": charger[0],
-            "evse_id": charger[1],
-            "transaction_id": transaction_id,
+            **command,
+            "station_id": station_id,
             "asked_by": caller(call).peer.id,
             "response_url": response_url,
             "sender": cpo,
         }
-        tx.enqueue(COMMAND_FOR_PARTNER, payload, max_attempts=1)
+        number = command.get("reserve") or command.get("cancel")
+        lane = None if number is None else f"starts.reservation:{number}"
+        tx.enqueue(COMMAND_FOR_PARTNER, payload, lane=lane, max_attempts=1)
 
     def _response(self, result: str) -> Answer:
         timeout_s = int(self._starter.command_timeout_s) + 5

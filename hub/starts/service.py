@@ -29,6 +29,7 @@ from hub.starts.tables import (
     waiting_at,
     waiting_at_evse,
 )
+from hub.stations import reservations
 from hub.stations import service as stations
 from hub.stations.service import Place
 from hub.tariffs import service as tariffs
@@ -166,6 +167,8 @@ async def follow_transaction(tx: Tx, ring: KeyRing, event: TransactionChanged, *
         if record.ended_at is None and not _is_claimed(record, transaction):
             return  # whose it is comes with another event
         facts, start = await _begin(tx, ring, record, transaction, currency=currency, emsp=emsp)
+        if transaction.reservation_id is not None:
+            await reservations.use(tx, transaction.station_id, transaction.reservation_id)
     else:
         facts, start = sessions.facts_of(session), await _start_behind(tx, session)
         if facts is not None and facts.doubt is not None and start is None:

@@ -17,6 +17,15 @@ from hub.stations.intents import (
     UnlockIn,
     WriteSettingsIn,
 )
+from hub.stations.intents_charging import (
+    CancelReservationIn,
+    ClearLimitsIn,
+    ReadListVersionIn,
+    ReadScheduleIn,
+    ReserveIn,
+    SendListIn,
+    SetLimitIn,
+)
 from hub.stations.intents_upkeep import (
     ClearMessageIn,
     ClearMonitorsIn,
@@ -42,6 +51,13 @@ OperationIn = Annotated[
     | WriteSettingsIn
     | TransferDataIn
     | ReadTransactionStatusIn
+    | ReserveIn
+    | CancelReservationIn
+    | SendListIn
+    | ReadListVersionIn
+    | SetLimitIn
+    | ClearLimitsIn
+    | ReadScheduleIn
     | ShowMessageIn
     | ClearMessageIn
     | ReadMessagesIn
@@ -83,6 +99,17 @@ class OperationOut(BaseModel):
     give_up_at: datetime
     created_at: datetime
     ended_at: datetime | None
+
+
+class ReservationOut(BaseModel):
+    """A place that a station keeps, or was asked to keep."""
+
+    reservation_id: int
+    evse_id: int = Field(description="0 is any of the station.")
+    state: str = Field(description="asked, held, used, refused or cancelled")
+    emsp: str | None = Field(description="The partner that asked for it, as CC*PID.")
+    expires_at: datetime
+    created_at: datetime
 
 
 class CapabilitiesOut(BaseModel):

@@ -18,6 +18,8 @@ from csms.events import StationBooted
 from csms.link import Link
 from csms.station import CommandOutcome, CommandStatus
 from csms.words import LARGEST_INT32
+from hub.stations import reservations
+from hub.stations.at_station import AtStation, Listed, NotYet
 from hub.stations.intents import Intent
 from hub.stations.live import LiveStation, live_stations
 from hub.stations.operation_schemas import INTENT, CapabilitiesOut, OperationOut
@@ -29,7 +31,7 @@ from hub.stations.operation_tables import (
     locked,
     waiting_for,
 )
-from hub.stations.procedures import AtStation, NotYet, carry_out
+from hub.stations.procedures import carry_out
 from hub.stations.tables import by_id, evses_of
 from kit.crypto import KeyRing
 from kit.errors import Conflict, NotFound
@@ -52,6 +54,7 @@ class Operations:
     db: Database
     keys: KeyRing
     link: Link
+    listed: Listed
 
     async def ask(self, station_id: str, intent: Intent, *, asked_by: str | None = None) -> StationOperation:
         """Note an operation, and carry it out when it is due now. Raises `NotFound` for an unknown station."""
@@ -120,6 +123,7 @@ class Operations:
             if lost := await close_lost(tx):
                 log.warning("station_operations_lost", count=lost)
             await forget_old(tx)
+            await reservations.forget_past(tx)
 
     def intent_of(self, row: StationOperation) -> Intent:
         """What was asked."""
@@ -181,7 +185,9 @@ class Operations:
         evse_ids |= {connector.evse_id for connector in (live.connectors if live else ()) if connector.evse_id}
         return AtStation(
             self.db,
+            self.keys,
             self.link,
+            self.listed,
             row.station_id,
             intent.timeout_s,
             row.request_id,

@@ -3,9 +3,10 @@
 from fastapi import APIRouter
 
 from auth.guards import AdminDep, OperatorDep
-from hub.stations.operation_schemas import CapabilitiesOut, OperationIn, OperationOut
+from hub.stations.operation_schemas import CapabilitiesOut, OperationIn, OperationOut, ReservationOut
 from hub.stations.operation_tables import StationOperation, of_station
 from hub.stations.operations import Operations
+from hub.stations.reservations import current
 from hub.stations.tables import by_id
 from kit.errors import NotFound
 from kit.idempotency import Claim, Idempotency, OptionalIdempotencyKey, StoredAnswer
@@ -67,5 +68,25 @@ def router(db: Database, operations: Operations, idempotency: Idempotency) -> AP
     async def get_station_capabilities(station_id: str, _: OperatorDep) -> CapabilitiesOut:
         """What this model of station is known to be able to do."""
         return await operations.capabilities(station_id)
+
+    @routes.get("/stations/{station_id}/reservations", operation_id="list_station_reservations")
+    async def list_station_reservations(station_id: str, _: OperatorDep) -> list[ReservationOut]:
+        """What the station keeps for whom, until its time is over."""
+        async with db.read() as tx:
+            station = await by_id(tx, station_id)
+            if station is None:
+                raise NotFound("no such station")
+            rows = await current(tx, station.id)
+        return [
+            ReservationOut(
+                reservation_id=row.number,
+                evse_id=row.evse_id,
+                state=row.state,
+                emsp=row.emsp,
+                expires_at=row.expires_at,
+                created_at=row.created_at,
+            )
+            for row in rows
+        ]
 
     return routes

@@ -1,45 +1,20 @@
 """How an intent is carried out at a station: by one command, or by several whose outcomes add up to one."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from csms.capabilities import Capabilities, SettingsRead
-from csms.link import Link
+from csms.capabilities import SettingsRead
 from csms.operations import ReadSettings, WriteSetting
-from csms.station import Command, CommandOutcome, CommandStatus, Reset, ResetKind, Trigger
+from csms.station import CommandOutcome, CommandStatus, Reset, ResetKind, Trigger
 from csms.store import open_transactions
+from hub.stations.at_station import AtStation, NotYet
+from hub.stations.charging_procedures import cancel_reservation, reserve, send_list, set_limit
 from hub.stations.intents import Intent, ReadSettingsIn, ResetIn, TriggerIn, WriteSettingsIn
-from kit.tx import Database
+from hub.stations.intents_charging import CancelReservationIn, ReserveIn, SendListIn, SetLimitIn
 
 _OF_EACH_EVSE = frozenset({"StatusNotification", "MeterValues"})
 """Messages that are about one EVSE: without one, each is asked for."""
 IDLE_LOOK_S = 60.0
-
-
-class NotYet(Exception):
-    """The moment has not come; nothing was sent, or nothing that does harm again."""
-
-    def __init__(self, reason: str, after_s: float) -> None:
-        super().__init__(reason)
-        self.after_s = after_s
-
-
-@dataclass(frozen=True, slots=True)
-class AtStation:
-    """A station to carry something out at. `evse_ids` are those that it has reported or that are mapped."""
-
-    db: Database
-    link: Link
-    station_id: str
-    timeout_s: float
-    request_id: int
-    can: Capabilities
-    evse_ids: tuple[int, ...]
-
-    async def call(self, command: Command) -> CommandOutcome:
-        """One command."""
-        return await self.link.call(self.station_id, command, timeout_s=self.timeout_s)
 
 
 Procedure = Callable[[AtStation, Any], Awaitable[CommandOutcome]]
@@ -125,6 +100,10 @@ PROCEDURES: dict[type[Intent], Procedure] = {
     TriggerIn: trigger,
     ReadSettingsIn: read_settings,
     WriteSettingsIn: write_settings,
+    ReserveIn: reserve,
+    CancelReservationIn: cancel_reservation,
+    SendListIn: send_list,
+    SetLimitIn: set_limit,
 }
 """The intents that are more than one command."""
 

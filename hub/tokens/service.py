@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from csms.operations import ListEntry
 from hub.parties.intake import Intake, Taken
 from hub.parties.objects import Keeping, KeptOne, ObjectKey, find, give_up, keep_many
-from hub.tokens.tables import Token, object_ids, stored_ids, uid_digests
+from hub.tokens.tables import Token, object_ids, our_own, stored_ids, uid_digests
 from kit.crypto import KeyRing
 from kit.tx import Tx
 from ocpi.datetimes import format_datetime
@@ -45,6 +46,16 @@ async def invalidate_many(tx: Tx, ring: KeyRing, keys: Sequence[ObjectKey], *, p
             body = {**row.body(), "valid": False, "whitelist": "NEVER", "last_updated": at}
             gone.append(Keeping(key, body, row.audience, {"uid_digest": row.uid_digest}))
     await give_up(tx, Token, gone, platform_id=platform_id)
+
+
+async def charge_unasked(tx: Tx) -> list[ListEntry]:
+    """Our own drivers' cards that a charger may let charge without asking, for its local list."""
+    bodies = [row.body() for row in await our_own(tx)]
+    return [
+        ListEntry(body["uid"], group=body.get("group_id"))
+        for body in bodies
+        if body["type"] == "RFID" and body["valid"] and body["whitelist"] != "NEVER"
+    ]
 
 
 def intake(ring: KeyRing) -> Intake:

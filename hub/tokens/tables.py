@@ -57,6 +57,11 @@ async def stored_ids(tx: Tx, object_ids: Sequence[str]) -> set[ObjectKey]:
     return {ObjectKey(*row) for row in found}
 
 
+async def our_own(tx: Tx) -> Sequence[Token]:
+    """The tokens of our own drivers, in the order of their ids."""
+    return await tx.all(select(Token).where(col(Token.platform_id).is_(None)).order_by(col(Token.object_id)))
+
+
 async def by_uid(tx: Tx, ring: KeyRing, uid: str) -> list[Token]:
     """Every stored token with this uid, our own drivers' first."""
     rows = await tx.all(select(Token).where(col(Token.uid_digest).in_(uid_digests(ring, uid))).order_by(col(Token.id)))

@@ -5,12 +5,13 @@ from datetime import datetime
 
 from simulators.station.words import Json, iso
 
-READ_ONLY = frozenset({"NumberOfConnectors", "SupportedFeatureProfiles"})
+READ_ONLY = frozenset({"NumberOfConnectors", "SendLocalListMaxLength", "SupportedFeatureProfiles"})
 NUMBERS = frozenset({"HeartbeatInterval", "MeterValueSampleInterval"})
 FLAGS = frozenset({"AuthorizeRemoteTxRequests", "StopTransactionOnInvalidId"})
 
 VARIABLES: Mapping[tuple[str, str], str] = {
     ("OCPPCommCtrlr", "HeartbeatInterval"): "HeartbeatInterval",
+    ("LocalAuthListCtrlr", "ItemsPerMessage"): "SendLocalListMaxLength",
     ("SampledDataCtrlr", "TxUpdatedInterval"): "MeterValueSampleInterval",
     ("AuthCtrlr", "AuthorizeRemoteStart"): "AuthorizeRemoteTxRequests",
     ("TxCtrlr", "StopTxOnInvalidId"): "StopTransactionOnInvalidId",
@@ -26,7 +27,8 @@ def initial(*, connectors: int, meter_interval_s: int) -> dict[str, str]:
         "AuthorizeRemoteTxRequests": "false",
         "StopTransactionOnInvalidId": "false",
         "NumberOfConnectors": str(connectors),
-        "SupportedFeatureProfiles": "Core,RemoteTrigger",
+        "SendLocalListMaxLength": "50",
+        "SupportedFeatureProfiles": "Core,RemoteTrigger,LocalAuthListManagement,Reservation,SmartCharging",
     }
 
 

@@ -699,6 +699,15 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_station_evse_evse_uid"), ["evse_uid"], unique=False)
 
     op.create_table(
+        "station_list",
+        sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sealed_entries", sa.Text(), nullable=False),
+        sa.Column("updated_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["station_id"], ["station.id"], name=op.f("fk_station_list_station_id")),
+        sa.PrimaryKeyConstraint("station_id", name=op.f("pk_station_list")),
+    )
+    op.create_table(
         "station_operation",
         sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
         sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
@@ -724,15 +733,42 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_station_operation_state"), ["state"], unique=False)
         batch_op.create_index("ix_station_operation_station", ["station_id", "id"], unique=False)
 
+    op.create_table(
+        "station_reservation",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
+        sa.Column("evse_id", sa.Integer(), nullable=False),
+        sa.Column("sealed_token", sa.Text(), nullable=False),
+        sa.Column("token_type", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=False),
+        sa.Column("expires_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("state", sqlmodel.sql.sqltypes.AutoString(length=10), nullable=False),
+        sa.Column("platform_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("emsp", sqlmodel.sql.sqltypes.AutoString(length=6), nullable=True),
+        sa.Column("reservation_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["station_id"], ["station.id"], name=op.f("fk_station_reservation_station_id")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_station_reservation")),
+        sa.UniqueConstraint(
+            "platform_id", "emsp", "reservation_id", name=op.f("uq_station_reservation_platform_id_emsp_reservation_id")
+        ),
+    )
+    with op.batch_alter_table("station_reservation", schema=None) as batch_op:
+        batch_op.create_index("ix_station_reservation_station", ["station_id", "expires_at"], unique=False)
+
 
 def downgrade() -> None:
     """Take it back."""
+    with op.batch_alter_table("station_reservation", schema=None) as batch_op:
+        batch_op.drop_index("ix_station_reservation_station")
+
+    op.drop_table("station_reservation")
     with op.batch_alter_table("station_operation", schema=None) as batch_op:
         batch_op.drop_index("ix_station_operation_station")
         batch_op.drop_index(batch_op.f("ix_station_operation_state"))
         batch_op.drop_index(batch_op.f("ix_station_operation_created_at"))
 
     op.drop_table("station_operation")
+    op.drop_table("station_list")
     with op.batch_alter_table("station_evse", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_station_evse_evse_uid"))
 

@@ -1,6 +1,6 @@
 """Operations at stations that are not there: noted, tried again, taken back, never sent twice."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy import update
 
 from csms.events import StationBooted
 from csms.link import Link
+from csms.operations import ListEntry
 from csms.registry import Registry
 from hub.stations.operation_schemas import INTENT, OperationOut
 from hub.stations.operation_tables import KEPT, UNKNOWN_AFTER, OperationState, StationOperation
@@ -20,18 +21,21 @@ from kit.crypto import KeyRing
 from kit.errors import Conflict, NotFound
 from kit.jobs import Worker
 from kit.reactions import JobRow
-from kit.tx import Database
+from kit.tx import Database, Tx
 
 pytestmark = pytest.mark.anyio
 
-Ask = Callable[..., Any]
+
+async def nobody(tx: Tx) -> list[ListEntry]:
+    """Nobody may charge without being asked for."""
+    return []
 
 
 @pytest.fixture
 async def operations(db: Database, keys: KeyRing) -> AsyncIterator[Operations]:
     """Operations at the station CS-1, which is not connected."""
     bus = await connect("memory://")
-    made = Operations(db, keys, Link(Registry(bus), bus))
+    made = Operations(db, keys, Link(Registry(bus), bus), nobody)
     db.reactions.job(OPERATE, made.operate)
     db.reactions.on(StationBooted, made.on_booted)
     async with db.tx() as tx:

@@ -1,0 +1,190 @@
+"""Reservations at our own chargers: what is kept for whom, under which number the charger knows it.
+
+An operator makes one by an operation, a partner by RESERVE_NOW, under an id of its own: two partners may choose the
+same one, and the same partner's again replaces it (OCPI 2.2.1, commands, section ReserveNow).
+"""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import Index, Text, UniqueConstraint, delete, select, update
+from sqlmodel import Field, SQLModel, col
+
+import kit.db  # noqa: F401 - sets the naming convention before the first table
+from csms.station import CancelReservation, CommandOutcome, Reserve, TokenType
+from csms.words import LARGEST_INT32
+from kit.crypto import KeyRing
+from kit.tx import Tx
+
+KEPT_AFTER_EXPIRY = timedelta(days=30)
+_PURPOSE = "station-reservation"
+
+
+class ReservationState(StrEnum):
+    """Where a reservation is. One that is held ends by itself at its time."""
+
+    ASKED = "asked"
+    HELD = "held"
+    USED = "used"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the charger may hold it."""
+        return self in (ReservationState.ASKED, ReservationState.HELD)
+
+
+class StationReservation(SQLModel, table=True):
+    """A place that a charger keeps for a token. EVSE 0 is any of the station."""
+
+    __tablename__ = "station_reservation"
+    __table_args__ = (
+        UniqueConstraint("platform_id", "emsp", "reservation_id"),
+        Index("ix_station_reservation_station", "station_id", "expires_at"),
+    )
+
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    """What the charger calls it."""
+    station_id: str = Field(max_length=48, foreign_key="station.id")
+    evse_id: int
+    sealed_token: str = Field(sa_type=Text)
+    token_type: str = Field(max_length=16)
+    expires_at: datetime
+    state: str = Field(max_length=10)
+    platform_id: str | None = Field(default=None, max_length=36)
+    """Where the partner lives that asked for it."""
+    emsp: str | None = Field(default=None, max_length=6)
+    """`CC*PID`."""
+    reservation_id: str | None = Field(default=None, max_length=36)
+    """What the partner calls it, casefolded."""
+    created_at: datetime
+
+
+def make(
+    tx: Tx,
+    ring: KeyRing,
+    *,
+    station_id: str,
+    evse_id: int,
+    token: str,
+    token_type: TokenType,
+    expires_at: datetime,
+    number: int | None = None,
+) -> StationReservation:
+    """Note a reservation that is about to be asked for."""
+    row = StationReservation(
+        number=number or secrets.randbelow(LARGEST_INT32) + 1,
+        station_id=station_id,
+        evse_id=evse_id,
+        sealed_token=ring.encrypt(_PURPOSE, token.encode()),
+        token_type=token_type,
+        expires_at=expires_at,
+        state=ReservationState.ASKED,
+        created_at=tx.now,
+    )
+    tx.add(row)
+    return row
+
+
+async def keep_for_partner(
+    tx: Tx,
+    ring: KeyRing,
+    *,
+    station_id: str,
+    evse_id: int,
+    token: str,
+    expires_at: datetime,
+    platform_id: str,
+    emsp: str,
+    reservation_id: str,
+    anywhere: bool,
+) -> StationReservation | None:
+    """Note a partner's reservation. The one of the same id is replaced, under its number, and stays where it is when
+    it may be anywhere; None when it would have to move to another charger, which would leave two of them.
+    """
+    row = await of_partner(tx, platform_id=platform_id, emsps=(emsp,), reservation_id=reservation_id)
+    if row is not None:
+        is_open = ReservationState(row.state).is_open and row.expires_at > tx.now
+        if is_open and anywhere:
+            station_id, evse_id = row.station_id, row.evse_id
+        if is_open and row.station_id != station_id:
+            return None
+        row.station_id, row.evse_id, row.expires_at = station_id, evse_id, expires_at
+        row.sealed_token, row.state = ring.encrypt(_PURPOSE, token.encode()), ReservationState.ASKED
+        return row
+    row = make(
+        tx,
+        ring,
+        station_id=station_id,
+        evse_id=evse_id,
+        token=token,
+        token_type=TokenType.RFID,
+        expires_at=expires_at,
+    )
+    row.platform_id, row.emsp, row.reservation_id = platform_id, emsp, reservation_id.casefold()
+    return row
+
+
+def reserve_command(ring: KeyRing, row: StationReservation) -> Reserve:
+    """What the charger is told."""
+    token = ring.decrypt(_PURPOSE, row.sealed_token).decode()
+    return Reserve(row.number, token, TokenType(row.token_type), row.expires_at, evse_id=row.evse_id)
+
+
+def cancel_command(row: StationReservation) -> CancelReservation:
+    """What the charger is told."""
+    return CancelReservation(row.number)
+
+
+async def settle(tx: Tx, number: int, outcome: CommandOutcome, *, cancels: bool) -> None:
+    """What came of asking for a reservation, or of giving it back: refused, the charger does not know it."""
+    row = await tx.first(select(StationReservation).where(col(StationReservation.number) == number).with_for_update())
+    if row is None or not ReservationState(row.state).is_open:
+        return
+    if cancels:
+        row.state = ReservationState.CANCELLED if outcome.payload is not None else row.state
+    elif outcome.ok:
+        row.state = ReservationState.HELD
+    elif outcome.payload is not None:
+        row.state = ReservationState.REFUSED
+
+
+async def use(tx: Tx, station_id: str, number: int) -> None:
+    """A transaction has begun under a reservation."""
+    await tx.execute(
+        update(StationReservation)
+        .where(col(StationReservation.number) == number, col(StationReservation.station_id) == station_id)
+        .values(state=ReservationState.USED)
+    )
+
+
+async def of_partner(
+    tx: Tx, *, platform_id: str, emsps: Sequence[str], reservation_id: str
+) -> StationReservation | None:
+    """The reservation that parties of a platform have made under an id; locked. The newest, if there are several."""
+    statement = (
+        select(StationReservation)
+        .where(
+            col(StationReservation.platform_id) == platform_id,
+            col(StationReservation.emsp).in_(emsps),
+            col(StationReservation.reservation_id) == reservation_id.casefold(),
+        )
+        .order_by(col(StationReservation.created_at).desc())
+        .with_for_update()
+    )
+    return await tx.first(statement)
+
+
+async def current(tx: Tx, station_id: str) -> Sequence[StationReservation]:
+    """A station's reservations that are not past their time, whatever became of them, the next to end first."""
+    where = (col(StationReservation.station_id) == station_id, col(StationReservation.expires_at) > tx.now)
+    return await tx.all(select(StationReservation).where(*where).order_by(col(StationReservation.expires_at)))
+
+
+async def forget_past(tx: Tx) -> None:
+    """Forget the reservations that are long over."""
+    past = col(StationReservation.expires_at) < tx.now - KEPT_AFTER_EXPIRY
+    await tx.execute(delete(StationReservation).where(past))
