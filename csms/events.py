@@ -35,6 +35,21 @@ class ConnectorStatusChanged(Event):
 
 
 @dataclass(frozen=True)
+class StationProgressed(Event):
+    """How far a station is with its firmware or a log: words of `csms.station.Task` and `Progress`, and its own."""
+
+    station_id: str
+    task: str
+    progress: str
+    word: str
+    request_id: int | None
+
+    def lane(self) -> str | None:
+        """One at a time for each station."""
+        return f"csms.progress:{self.station_id}"[:200]
+
+
+@dataclass(frozen=True)
 class TransactionChanged(Event):
     """A transaction has started or ended, has another charging state or token, or was corrected after its end."""
 

@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from csms.backoffice import Authorization
-from csms.events import ConnectorStatusChanged, StationBooted, TransactionChanged
+from csms.events import ConnectorStatusChanged, StationBooted, StationProgressed, TransactionChanged
 from csms.record import TransactionEvent, TransactionRecord, apply, reduce
 from csms.rows import held_of, message_row, record_columns, station_row, verdict_columns
 from csms.state import Held, StationState, locate, same_token
-from csms.station import Booted, ChargingState, FactKind, StatusChanged, TransactionFact
+from csms.station import Booted, ChargingState, FactKind, Progressed, StatusChanged, TransactionFact
 from csms.store import (
     open_transactions,
     read_events,
@@ -108,6 +108,11 @@ class Recorder:
             "last_seen_at": now,
         }
         await self._writer.submit([(Op.STATION_BOOTED, station_row(row))], (StationBooted(state.station_id),))
+
+    async def progressed(self, state: StationState, fact: Progressed) -> None:
+        """The station is so far with its firmware or a log."""
+        event = StationProgressed(state.station_id, fact.task, fact.progress, fact.word, fact.request_id)
+        await self._writer.submit([], (event,))
 
     async def status(self, state: StationState, fact: StatusChanged) -> None:
         """A connector has a status; what has not changed is not written again."""

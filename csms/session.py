@@ -6,7 +6,6 @@ go out one at a time and are answered past all of that.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,6 +20,7 @@ from csms.dialect import Dialect
 from csms.frame_chunks import correlation_of
 from csms.frames import Call, Complaint, FrameError, Send, decode, encode_error, encode_result
 from csms.introduction import Introduction
+from csms.lane import Lane
 from csms.limits import SessionLimits
 from csms.logbook import Logbook
 from csms.recorder import Recorder
@@ -36,6 +36,7 @@ from csms.station import (
     DataSent,
     FactKind,
     PlainlyAnswered,
+    Progressed,
     SigningAsked,
     StationFact,
     StatusChanged,
@@ -89,14 +90,10 @@ class Session:
         self._clock = services.clock
         self._limits = services.limits
         self._observer = services.logbook.observer(state.station_id, self.id, dialect.subprotocol)
-        self._lane: deque[Call | Send] = deque()
-        self._has_room: asyncio.Future[None] | None = None
+        self._lane = Lane(services.limits.lane, self._serve, self._spawn)
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._worker: asyncio.Task[None] | None = None
-        self._idle: asyncio.Future[None] | None = None
         self._asking = 0
         self._heard = False
-        self._ended = False
         self._bad = 0
         self._introduction = Introduction(
             services.clock,
@@ -146,8 +143,7 @@ class Session:
             pass
         finally:
             self.detach()
-            self._ended = True
-            self._wake()
+            self._lane.end()
 
     def detach(self) -> None:
         """The connection is lost or replaced: whoever waits for an answer is told at once."""
@@ -222,42 +218,13 @@ class Session:
         elif action == "Authorize" and self._asking < self._limits.authorizations:
             await self._aside(self._serve(call))
         else:
-            await self._line_up(call)
+            await self._lane.put(call)
 
     async def _on_send(self, frame: Send) -> None:
         """Nobody waits for an answer; what is not meant to be sent so is ignored."""
         understood = self._dialect.schemas.sends & self._dialect.understood
         if frame.action in understood and self._introduction.may_say(frame.action):
-            await self._line_up(frame)
-
-    async def _line_up(self, request: Call | Send) -> None:
-        """Put a request at the end of the lane, as soon as there is room."""
-        if len(self._lane) >= self._limits.lane:
-            self._has_room = asyncio.get_running_loop().create_future()
-            await self._has_room
-        self._lane.append(request)
-        if self._worker is None:
-            self._worker = self._spawn(self._work())
-        else:
-            self._wake()
-
-    async def _work(self) -> None:
-        """Serve the lane until the connection has ended and the lane is empty."""
-        lane = self._lane
-        while True:
-            while lane:
-                call = lane.popleft()
-                if self._has_room is not None and not self._has_room.done():
-                    self._has_room.set_result(None)
-                await self._serve(call)
-            if self._ended:
-                return
-            self._idle = asyncio.get_running_loop().create_future()
-            await self._idle
-
-    def _wake(self) -> None:
-        if self._idle is not None and not self._idle.done():
-            self._idle.set_result(None)
+            await self._lane.put(frame)
 
     async def _aside(self, work: Coroutine[Any, Any, None]) -> None:
         """Do what asks the back office in a task of its own, as long as there are not too many of them."""
@@ -308,6 +275,9 @@ class Session:
                 self._introduction.answered(verdict.status)
                 interval_s = verdict.interval_s or self._admission.heartbeat_interval_s
                 return dialect.boot_answer(self._clock.now(), interval_s, verdict.status)
+            case Progressed():
+                await self._recorder.progressed(self.state, fact)
+                return {}
             case DataSent():
                 await self._aside(self._answer_data(call, fact))
                 return None

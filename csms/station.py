@@ -167,6 +167,38 @@ class DataSent:
     data: Any
 
 
+class Task(StrEnum):
+    """What a station works at and reports the progress of."""
+
+    FIRMWARE = "firmware"
+    LOG = "log"
+
+
+class Progress(StrEnum):
+    """How far it is."""
+
+    SCHEDULED = "scheduled"
+    DOWNLOADING = "downloading"
+    DOWNLOADED = "downloaded"
+    INSTALLING = "installing"
+    INSTALLED = "installed"
+    UPLOADING = "uploading"
+    UPLOADED = "uploaded"
+    FAILED = "failed"
+    IDLE = "idle"
+    """Nothing is under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """How far a task is: the station's own word in `word`, our number of the task where its message has one."""
+
+    task: Task
+    progress: Progress
+    word: str
+    request_id: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class PlainlyAnswered:
     """A message that changes nothing here; `answer` is the payload to give."""
@@ -186,7 +218,9 @@ class SigningAsked:
     request_id: int | None = None
 
 
-StationFact = Booted | StatusChanged | AuthorizeAsked | TransactionFact | SigningAsked | DataSent | PlainlyAnswered
+StationFact = (
+    Booted | StatusChanged | AuthorizeAsked | TransactionFact | SigningAsked | DataSent | Progressed | PlainlyAnswered
+)
 
 
 @dataclass(frozen=True, slots=True)

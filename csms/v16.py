@@ -51,6 +51,8 @@ from csms.words import (
     clean,
     data_sent,
     fact_key,
+    firmware_progress,
+    log_progress,
     optional_int,
     read_outcome,
     signing_asked,
@@ -79,11 +81,7 @@ _STATE = {
     ConnectorStatus.FINISHING: ChargingState.EV_CONNECTED,
 }
 _PLAIN: dict[str, Mapping[str, Any]] = {
-    "DiagnosticsStatusNotification": {},
-    "FirmwareStatusNotification": {},
-    "LogStatusNotification": {},
     "SecurityEventNotification": {},
-    "SignedFirmwareStatusNotification": {},
 }
 _WORDS = {
     "Accepted": CommandStatus.ACCEPTED,
@@ -124,6 +122,10 @@ class Ocpp16:
             "MeterValues": _metered,
             "DataTransfer": data_sent,
             "SignCertificate": signing_asked,
+            "DiagnosticsStatusNotification": log_progress,
+            "FirmwareStatusNotification": firmware_progress,
+            "LogStatusNotification": log_progress,
+            "SignedFirmwareStatusNotification": firmware_progress,
         }
         self.understood = frozenset((*self._readers, *_PLAIN, "Heartbeat"))
 

@@ -50,6 +50,8 @@ from csms.words import (
     clean,
     data_sent,
     fact_key,
+    firmware_progress,
+    log_progress,
     optional_int,
     read_outcome,
     signing_asked,
@@ -87,10 +89,8 @@ _TOKEN_TYPE = {
 }
 _PLAIN: dict[str, Mapping[str, Any]] = {
     "ClearedChargingLimit": {},
-    "FirmwareStatusNotification": {},
     "Get15118EVCertificate": {"status": "Failed", "exiResponse": ""},
     "GetCertificateStatus": {"status": "Failed"},
-    "LogStatusNotification": {},
     "NotifyChargingLimit": {},
     "NotifyCustomerInformation": {},
     "NotifyDisplayMessages": {},
@@ -137,6 +137,8 @@ class Ocpp201:
             "MeterValues": _metered,
             "DataTransfer": data_sent,
             "SignCertificate": signing_asked,
+            "FirmwareStatusNotification": firmware_progress,
+            "LogStatusNotification": log_progress,
         }
         self.understood = frozenset((*self._readers, *self.plain, "Heartbeat"))
 

@@ -17,8 +17,11 @@ from csms.station import (
     CommandOutcome,
     CommandStatus,
     DataSent,
+    Progress,
+    Progressed,
     RawCall,
     SigningAsked,
+    Task,
     TokenType,
 )
 
@@ -106,6 +109,40 @@ def fact_key(action: str, payload: Mapping[str, Any], at: datetime | None) -> st
 def utc_text(moment: datetime) -> str:
     """A time as both versions want it: UTC with `Z`, to the millisecond."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+_FIRMWARE = {
+    "DownloadScheduled": Progress.SCHEDULED,
+    "InstallScheduled": Progress.SCHEDULED,
+    "Downloading": Progress.DOWNLOADING,
+    "DownloadPaused": Progress.DOWNLOADING,
+    "Downloaded": Progress.DOWNLOADED,
+    "SignatureVerified": Progress.DOWNLOADED,
+    "Installing": Progress.INSTALLING,
+    "InstallRebooting": Progress.INSTALLING,
+    "Installed": Progress.INSTALLED,
+    "Idle": Progress.IDLE,
+}
+_LOG = {
+    "Uploading": Progress.UPLOADING,
+    "Uploaded": Progress.UPLOADED,
+    "AcceptedCanceled": Progress.IDLE,
+    "Idle": Progress.IDLE,
+}
+
+
+def firmware_progress(payload: Mapping[str, Any]) -> Progressed:
+    """How far a station is with its firmware, as every version writes it; an unknown word is a failure."""
+    word = clean(payload["status"], 64) or ""
+    number = optional_int(payload.get("requestId"))
+    return Progressed(Task.FIRMWARE, _FIRMWARE.get(word, Progress.FAILED), word, number)
+
+
+def log_progress(payload: Mapping[str, Any]) -> Progressed:
+    """How far a station is with a log, as every version writes it; an unknown word is a failure."""
+    word = clean(payload["status"], 64) or ""
+    number = optional_int(payload.get("requestId"))
+    return Progressed(Task.LOG, _LOG.get(word, Progress.FAILED), word, number)
 
 
 def data_sent(payload: Mapping[str, Any]) -> DataSent:

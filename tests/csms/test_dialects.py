@@ -107,7 +107,11 @@ def test_every_plain_answer_fits_its_schema(dialect: Dialect) -> None:
         "TransactionEvent",
         "DataTransfer",
         "SignCertificate",
+        "DiagnosticsStatusNotification",
+        "FirmwareStatusNotification",
         "Heartbeat",
+        "LogStatusNotification",
+        "SignedFirmwareStatusNotification",
     }
     for action in dialect.understood - told:
         fact = dialect.fact(action, {})
