@@ -21,8 +21,8 @@ class Calls:
     """The calling side of a connection.
 
     `send` writes a frame; its action and correlation id are for the log. `give_up` ends the connection after so many
-    calls in a row that were not answered. `on_breach` is told of answers that break their schema. `ready` returns when
-    the station may be called.
+    calls in a row that were not answered. `on_answered` is given action, request and answer of what was answered,
+    `on_breach` what answers break of their schema. `ready` returns when the station may be called.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class Calls:
         ready: Callable[[], Awaitable[None]],
         most_waiting: int,
         most_silent: int,
+        on_answered: Callable[[str, dict[str, Any], dict[str, Any]], None] = lambda action, request, answer: None,
         on_breach: Callable[[str, SchemaViolation | tuple[Violation, ...]], None] = lambda action, breach: None,
     ) -> None:
         self._dialect = dialect
@@ -42,6 +43,7 @@ class Calls:
         self._ready = ready
         self._most_waiting = most_waiting
         self._most_silent = most_silent
+        self._on_answered = on_answered
         self._on_breach = on_breach
         self._turn = asyncio.Lock()
         self._waiting = 0
@@ -143,9 +145,11 @@ class Calls:
         if answer is None:
             return CommandOutcome(CommandStatus.DISCONNECTED, "the connection ended before the answer")
         self._silent = 0
-        return await self._outcome(command, action, answer)
+        return await self._outcome(command, action, payload, answer)
 
-    async def _outcome(self, command: Command, action: str, answer: Result | Failure) -> CommandOutcome:
+    async def _outcome(
+        self, command: Command, action: str, payload: dict[str, Any], answer: Result | Failure
+    ) -> CommandOutcome:
         if isinstance(answer, Failure):
             unknown = answer.code in ("NotImplemented", "NotSupported")
             status = CommandStatus.UNSUPPORTED if unknown else CommandStatus.FAILED
@@ -160,6 +164,7 @@ class Calls:
                     await self._send(encode_complaint(answer.id, code, violation.description), *self._asked)
                 return CommandOutcome(CommandStatus.FAILED, violation.description, answer.payload)
             self._on_breach(action, violations)
+        self._on_answered(action, payload, answer.payload)
         return self._dialect.outcome(command, answer.payload)
 
     def _on_silence(self) -> CommandOutcome:

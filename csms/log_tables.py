@@ -1,8 +1,9 @@
-"""What is kept of what passes between us and stations: frames, traces, and breaches of the schemas."""
+"""What is kept of what stations say: frames and traces, breaches of the schemas, notices, variables."""
 
 from datetime import datetime
+from typing import ClassVar
 
-from sqlalchemy import Index, Text
+from sqlalchemy import Index, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
 from kit.db import BigInt
@@ -56,3 +57,47 @@ class Breach(SQLModel, table=True):
     count: int = Field(sa_type=BigInt)
     first_at: datetime
     last_at: datetime
+
+
+class Notice(SQLModel, table=True):
+    """A request of a station that is kept as it came, masked (`csms.notices`); its id begins with its microsecond."""
+
+    __tablename__ = "csms_notice"
+    __table_args__ = (Index("ix_csms_notice_station_id", "station_id", "id"),)
+
+    id: str = Field(primary_key=True, max_length=24)
+    station_id: str = Field(max_length=64)
+    action: str = Field(max_length=64)
+    at: datetime
+    is_security: bool = False
+    request_id: int | None = None
+    """Of the report that it is a part of."""
+    seq_no: int | None = None
+    more: bool = False
+    doc: bytes = Field(sa_type=LargeBinary)
+
+
+class StationVariable(SQLModel, table=True):
+    """An attribute of a variable of a station's device model (2.x), or a configuration key (1.6), as last told."""
+
+    __tablename__ = "csms_variable"
+
+    KEY: ClassVar[tuple[str, ...]] = (
+        *("station_id", "component", "component_instance", "evse_id", "connector_id"),
+        *("variable", "variable_instance", "attribute"),
+    )
+
+    station_id: str = Field(primary_key=True, max_length=64)
+    component: str = Field(primary_key=True, max_length=100)
+    """Empty for a configuration key."""
+    component_instance: str = Field(primary_key=True, max_length=100)
+    evse_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    connector_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    variable: str = Field(primary_key=True, max_length=100)
+    variable_instance: str = Field(primary_key=True, max_length=100)
+    attribute: str = Field(primary_key=True, max_length=16)
+    value: str | None = Field(default=None, sa_type=Text)
+    """None for what has no value, and for secrets."""
+    mutability: str | None = Field(default=None, max_length=16)
+    characteristics: bytes | None = Field(default=None, sa_type=LargeBinary)
+    at: datetime

@@ -14,6 +14,8 @@ from csms.drain import close_spread, finish_calls
 from csms.limits import SessionLimits
 from csms.link import Link
 from csms.logbook import Logbook
+from csms.masking import Masker
+from csms.noticer import Noticer
 from csms.recorder import Recorder
 from csms.registry import Registry
 from csms.session import SERVICE_RESTART, Services, Session
@@ -77,12 +79,14 @@ class CentralSystem:
         registry: Registry | None = None,
         vendors: Mapping[str, VendorHandler] | None = None,
         logbook: Logbook | None = None,
+        masker: Masker | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._writer = Writer(db, clock)
         self._recorder = Recorder(db, self._writer, clock, on_metered)
+        noticer = Noticer(self._writer, clock, masker)
         self._services = Services(
-            self._recorder, backoffice, clock, self._limits.session, Vendors(vendors), logbook or Logbook()
+            self._recorder, backoffice, clock, self._limits.session, Vendors(vendors), noticer, logbook or Logbook()
         )
         self._clock = clock
         self._address = (host, port)

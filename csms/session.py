@@ -6,7 +6,7 @@ go out one at a time and are answered past all of that.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -23,6 +23,8 @@ from csms.introduction import Introduction
 from csms.lane import Lane
 from csms.limits import SessionLimits
 from csms.logbook import Logbook
+from csms.noticer import Noticer
+from csms.notices import KEPT_OTHERWISE, TELLING_ANSWERS
 from csms.recorder import Recorder
 from csms.schemas import Fault, SchemaViolation
 from csms.socket import Socket
@@ -67,6 +69,7 @@ class Services:
     clock: Clock
     limits: SessionLimits
     vendors: Vendors
+    noticer: Noticer
     logbook: Logbook = field(default_factory=Logbook)
 
 
@@ -89,6 +92,7 @@ class Session:
         self._vendors = services.vendors
         self._clock = services.clock
         self._limits = services.limits
+        self._noticer = services.noticer
         self._observer = services.logbook.observer(state.station_id, self.id, dialect.subprotocol)
         self._lane = Lane(services.limits.lane, self._serve, self._spawn)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -109,6 +113,7 @@ class Session:
             ready=self._introduction.settled,
             most_waiting=services.limits.waiting_calls,
             most_silent=services.limits.silent_calls,
+            on_answered=self._on_answered,
             on_breach=partial(self._observer.breached, is_answer=True),
         )
 
@@ -183,6 +188,10 @@ class Session:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
+    def _on_answered(self, action: str, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        if action in TELLING_ANSWERS:
+            self._spawn(self._noticer.answered(self.station_id, action, request, answer))
+
     def _give_up(self) -> None:
         log.warning("csms connection closed", station_id=self.station_id, reason="calls are not answered")
         self._spawn(self.close(NO_ANSWERS, "calls are not answered"))
@@ -256,6 +265,8 @@ class Session:
 
     async def _handle(self, call: Call | Send) -> dict[str, Any] | None:
         dialect, fact = self._dialect, self._read(call)
+        if call.action not in KEPT_OTHERWISE:
+            await self._noticer.told(self.station_id, call.action, call.payload)
         match fact:
             case TransactionFact():
                 return await self._record(call, fact)

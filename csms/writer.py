@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Executable, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csms.log_tables import Notice, StationVariable
 from csms.store import reserve_numbers, upsert
 from csms.tables import Connector, Station, Transaction, TransactionMessage
 from kit.bulk import Bulk, Row, execute_bulk
@@ -44,6 +45,9 @@ class Op(IntEnum):
     TRANSACTION_CHANGED = 6
     TRANSACTION_AUTHORIZED = 7
     MESSAGE = 8
+    NOTICE = 9
+    VARIABLE_DESCRIBED = 10
+    VARIABLE_READ = 11
 
 
 _KEYS: dict[Op, tuple[str, ...]] = {
@@ -54,6 +58,8 @@ _KEYS: dict[Op, tuple[str, ...]] = {
     Op.CONNECTOR: ("station_id", "evse_id", "connector_id"),
     Op.TRANSACTION_CHANGED: ("row_id",),
     Op.TRANSACTION_AUTHORIZED: ("row_id",),
+    Op.VARIABLE_DESCRIBED: StationVariable.KEY,
+    Op.VARIABLE_READ: StationVariable.KEY,
 }
 """Rows of which the last one in a batch stands for all with its key."""
 
@@ -210,6 +216,8 @@ def _statements(dialect: str) -> dict[Op, Executable]:
     connector: Any = Connector.__table__  # type: ignore[attr-defined]
     transaction: Any = Transaction.__table__  # type: ignore[attr-defined]
     message: Any = TransactionMessage.__table__  # type: ignore[attr-defined]
+    notice: Any = Notice.__table__  # type: ignore[attr-defined]
+    variable: Any = StationVariable.__table__  # type: ignore[attr-defined]
 
     def merge(table: Any, keys: tuple[str, ...], *columns: str) -> Executable:
         statement = insert(table)
@@ -252,4 +260,7 @@ def _statements(dialect: str) -> dict[Op, Executable]:
         ),
         Op.TRANSACTION_AUTHORIZED: change("authorization_status", "authorization_reference"),
         Op.MESSAGE: insert(message).on_conflict_do_nothing(index_elements=["station_id", "key"]),
+        Op.NOTICE: insert(notice).on_conflict_do_nothing(index_elements=["id"]),
+        Op.VARIABLE_DESCRIBED: merge(variable, StationVariable.KEY, "value", "mutability", "characteristics", "at"),
+        Op.VARIABLE_READ: merge(variable, StationVariable.KEY, "value", "at"),
     }

@@ -321,6 +321,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         on_metered=live_sessions.note,
         registry=stations_here,
         logbook=Logbook(frames, conformance),
+        masker=masker,
     )
     forwarder = Forwarder(
         db,

@@ -10,6 +10,7 @@ every 5 min  messages past their time are deleted from the message log
 every 24 h   whom partner hubs reach is read from their lists
 every 5 min  frames past their time are deleted from the frame log
 every hour   certificates of stations whose end is near are told of, once
+every hour   what stations told long ago is forgotten
 every hour   reservations and charging profiles between partners that are long over are forgotten
 """
 
@@ -18,6 +19,7 @@ from datetime import timedelta
 from typing import Any
 
 from csms.frame_log import forget_frames
+from csms.noticer import forgetter as notices_forgetter
 from hub.parties import hub_reading, profile_setters, reservations
 from hub.parties.directory import Directory
 from hub.parties.message_log import forgetter
@@ -56,6 +58,8 @@ def wire(
     reactions.every("messages.forget", timedelta(minutes=5), forgetter(messages, contents))
     reactions.every("frames.forget", timedelta(minutes=5), _frame_forgetter(settings))
     reactions.every("stations.watch_certificates", timedelta(hours=1), certificates.watch)
+    notices_kept = timedelta(days=settings.station_notice_days)
+    reactions.every("notices.forget", timedelta(hours=1), notices_forgetter(notices_kept))
     reactions.every("parties.forget", timedelta(hours=1), _forget_relayed)
 
 

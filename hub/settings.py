@@ -124,6 +124,9 @@ class Settings(BaseSettings):
     frame_queue_bytes: int = Field(
         64 * 2**20, gt=0, description="Memory for frames that wait to be logged; more are dropped and counted."
     )
+    station_notice_days: float = Field(
+        90.0, gt=0, description="How long it is kept what stations tell: security events, reports, data of vendors."
+    )
     callback_validity_s: int = Field(
         86400, ge=60, description="How long a partner may answer to a URL that we gave it for another partner."
     )

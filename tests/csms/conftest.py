@@ -34,6 +34,7 @@ from csms.backoffice import (
 from csms.conformance import Conformance
 from csms.frame_log import FrameLog
 from csms.logbook import Logbook
+from csms.masking import Masker
 from csms.record import TransactionRecord
 from csms.server import CentralSystem, Limits
 from csms.station import Booted, SigningAsked
@@ -276,6 +277,7 @@ async def build(db: Database, bus: Bus) -> AsyncIterator[Build]:
                 limits=limits,
                 on_metered=metered.append,
                 vendors=vendors,
+                masker=Masker(lambda text: f"{len(text):016x}"),
                 logbook=Logbook(frames, conformance),
             )
             await system.start(tls=tls)

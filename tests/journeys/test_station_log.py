@@ -103,3 +103,34 @@ async def test_the_conformance_report_names_the_vendor_and_what_its_charger_does
     )
     assert (await network.api.delete("/stations/CS-1/violations")).status_code == 204
     assert (await network.get("/stations/CS-1/violations"))["violations"] == []
+
+
+async def test_what_a_station_told_can_be_read_in_pages_and_reports(network: Network) -> None:
+    await network.publish()
+    station = await network.station(protocol="ocpp2.0.1")
+    event = {"type": "TamperDetectionActivated", "timestamp": "2026-01-01T00:00:00Z"}
+    await station.call("SecurityEventNotification", event)
+    variable = {
+        "component": {"name": "EVSE", "evse": {"id": 1}},
+        "variable": {"name": "Power"},
+        "variableAttribute": [{"value": "22000", "mutability": "ReadOnly"}],
+        "variableCharacteristics": {"dataType": "decimal", "supportsMonitoring": False, "unit": "W"},
+    }
+    part = {"requestId": 4, "generatedAt": "2026-01-01T00:00:00Z", "reportData": [variable]}
+    await station.call("NotifyReport", {**part, "seqNo": 0, "tbc": True})
+    assert not (await network.get("/stations/CS-1/reports/NotifyReport/4"))["complete"]
+    await station.call("NotifyReport", {**part, "seqNo": 1, "tbc": False})
+    report = await network.get("/stations/CS-1/reports/NotifyReport/4")
+    assert (report["complete"], [each["seq_no"] for each in report["parts"]]) == (True, [0, 1])
+    first = await network.get("/stations/CS-1/notices", limit=2)
+    rest = await network.get("/stations/CS-1/notices", limit=2, cursor=first["next"])
+    assert [each["action"] for each in first["items"] + rest["items"]] == [
+        "NotifyReport",
+        "NotifyReport",
+        "SecurityEventNotification",
+    ]
+    [security] = (await network.get("/stations/CS-1/notices", security=True))["items"]
+    assert security["payload"]["type"] == "TamperDetectionActivated"
+    [power] = (await network.get("/stations/CS-1/variables", component="evse"))["items"]
+    assert (power["variable"], power["value"], power["characteristics"]["unit"]) == ("Power", "22000", "W")
+    assert (await network.api.get("/stations/CS-1/reports/NotifyReport/5")).status_code == 404

@@ -140,6 +140,22 @@ def upgrade() -> None:
         batch_op.create_index("ix_csms_frames_station_id", ["station_id", "id"], unique=False)
 
     op.create_table(
+        "csms_notice",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=24), nullable=False),
+        sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("action", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("is_security", sa.Boolean(), nullable=False),
+        sa.Column("request_id", sa.Integer(), nullable=True),
+        sa.Column("seq_no", sa.Integer(), nullable=True),
+        sa.Column("more", sa.Boolean(), nullable=False),
+        sa.Column("doc", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_csms_notice")),
+    )
+    with op.batch_alter_table("csms_notice", schema=None) as batch_op:
+        batch_op.create_index("ix_csms_notice_station_id", ["station_id", "id"], unique=False)
+
+    op.create_table(
         "csms_station",
         sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
         sa.Column("protocol", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=False),
@@ -204,6 +220,32 @@ def upgrade() -> None:
     with op.batch_alter_table("csms_transaction_frames", schema=None) as batch_op:
         batch_op.create_index("ix_csms_transaction_frames_station_id", ["station_id", "id"], unique=False)
 
+    op.create_table(
+        "csms_variable",
+        sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("component", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=False),
+        sa.Column("component_instance", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=False),
+        sa.Column("evse_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("connector_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("variable", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=False),
+        sa.Column("variable_instance", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=False),
+        sa.Column("attribute", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=False),
+        sa.Column("value", sa.Text(), nullable=True),
+        sa.Column("mutability", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=True),
+        sa.Column("characteristics", sa.LargeBinary(), nullable=True),
+        sa.Column("at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "station_id",
+            "component",
+            "component_instance",
+            "evse_id",
+            "connector_id",
+            "variable",
+            "variable_instance",
+            "attribute",
+            name=op.f("pk_csms_variable"),
+        ),
+    )
     op.create_table(
         "idempotency_key",
         sa.Column("scope", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
@@ -871,6 +913,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_idempotency_key_expires_at"))
 
     op.drop_table("idempotency_key")
+    op.drop_table("csms_variable")
     with op.batch_alter_table("csms_transaction_frames", schema=None) as batch_op:
         batch_op.drop_index("ix_csms_transaction_frames_station_id")
 
@@ -886,6 +929,10 @@ def downgrade() -> None:
     op.drop_table("csms_transaction")
     op.drop_table("csms_trace")
     op.drop_table("csms_station")
+    with op.batch_alter_table("csms_notice", schema=None) as batch_op:
+        batch_op.drop_index("ix_csms_notice_station_id")
+
+    op.drop_table("csms_notice")
     with op.batch_alter_table("csms_frames", schema=None) as batch_op:
         batch_op.drop_index("ix_csms_frames_station_id")
 
