@@ -16,6 +16,7 @@ from csms.link import Link
 from csms.logbook import Logbook
 from csms.masking import Masker
 from csms.noticer import Noticer
+from csms.recompute import RECOMPUTED
 from csms.recorder import Recorder
 from csms.registry import Registry
 from csms.session import SERVICE_RESTART, Services, Session
@@ -97,6 +98,7 @@ class CentralSystem:
         self._servers: list[Server] = []
         self._upkeep: asyncio.Task[None] | None = None
         self._draining: set[asyncio.Task[None]] = set()
+        db.doorbells.listen_below(RECOMPUTED, self._on_recomputed)
         self.registry = registry or Registry(bus)
         self.link = Link(self.registry, bus)
 
@@ -204,6 +206,12 @@ class CentralSystem:
                     await asyncio.to_thread(self._tls.reload)
             except Exception:
                 log.exception("csms upkeep failed")
+
+    def _on_recomputed(self, station_id: str) -> None:
+        """What is remembered of the station's transactions is no longer what the database holds."""
+        state = self._states.get(station_id)
+        if state is not None:
+            self._later(state.forget_transactions())
 
     def _later(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(_quietly(work))

@@ -59,6 +59,11 @@ class StationState:
             for number in ended[:-_MOST_ENDED]:
                 del self.transactions[number]
 
+    async def forget_transactions(self) -> None:
+        """Have the transactions loaded again when they are needed next."""
+        async with self.lock:
+            self.transactions = None
+
     def note_stranger(self, reference: str) -> None:
         """Remember that this names nothing of ours."""
         if len(self.strangers) >= _MOST_STRANGERS:

@@ -18,7 +18,15 @@ from hub.parties.message_log_api import router as messages_router
 from hub.parties.message_log_replay import Replayer
 from hub.sessions import api as sessions_api
 from hub.starts import api as starts_api
-from hub.stations import admission_api, certificates_api, conformance_api, log_api, notices_api, operations_api
+from hub.stations import (
+    admission_api,
+    certificates_api,
+    conformance_api,
+    log_api,
+    notices_api,
+    operations_api,
+    recompute_api,
+)
 from hub.stations import api as stations_api
 from hub.tariffs import api as tariffs_api
 from hub.tokens import api as tokens_api
@@ -119,6 +127,7 @@ def add_operator_api(app: FastAPI, hub: Hub) -> None:
         conformance_api.router(db, hub.conformance),
         operations_api.router(db, hub.operations, Idempotency(db, hub.keys)),
         notices_api.router(db),
+        recompute_api.router(db, hub.keys, hub.frames),
         locations_api.router(db, cpo_parties=settings.cpo_parties),
         tariffs_api.router(db, cpo_parties=settings.cpo_parties),
         tokens_api.router(db, hub.keys, emsp_parties=settings.emsp_parties, issuer=settings.operator_name),

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import LargeBinary, func, select
 from sqlmodel import Field, SQLModel, col
 
 import kit.db  # noqa: F401 - sets the naming convention before the first table
+from kit.ids import uuid7
 from kit.tx import Tx
 
 
@@ -62,6 +63,23 @@ class StationEvse(SQLModel, table=True):
     """OCPI id of the connector that a session here is reported with."""
 
 
+class Recomputation(SQLModel, table=True):
+    """That somebody had the record of a transaction made again, and what came of it. Never deleted."""
+
+    __tablename__ = "transaction_recomputation"
+
+    id: str = Field(default_factory=uuid7, primary_key=True, max_length=36)
+    transaction_id: int = Field(index=True)
+    station_id: str = Field(max_length=64)
+    key_id: str = Field(max_length=36)
+    key_name: str = Field(max_length=100)
+    reason: str = Field(max_length=500)
+    at: datetime
+    stored: bool
+    before: bytes = Field(sa_type=LargeBinary)
+    after: bytes = Field(sa_type=LargeBinary)
+
+
 async def by_id(tx: Tx, station_id: str) -> Station | None:
     """The station with this id, however it is spelled."""
     return await tx.first(select(Station).where(col(Station.folded_id) == station_id.casefold()))
@@ -100,3 +118,13 @@ async def applicant_by_id(tx: Tx, station_id: str) -> Applicant | None:
 async def applicants(tx: Tx) -> list[Applicant]:
     """The stations in quarantine, the newest first."""
     return list(await tx.all(select(Applicant).order_by(col(Applicant.first_seen_at).desc(), col(Applicant.id))))
+
+
+async def recomputations(tx: Tx, *, transaction_id: int | None, before: str | None, limit: int) -> list[Recomputation]:
+    """Who had records made again, the newest first."""
+    statement = select(Recomputation)
+    if transaction_id is not None:
+        statement = statement.where(col(Recomputation.transaction_id) == transaction_id)
+    if before is not None:
+        statement = statement.where(col(Recomputation.id) < before)
+    return list(await tx.all(statement.order_by(col(Recomputation.id).desc()).limit(limit)))

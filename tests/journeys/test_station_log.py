@@ -4,7 +4,9 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import select
 
+from csms.tables import Transaction
 from tests.journeys.network import Json, Network, eventually
 
 pytestmark = pytest.mark.anyio
@@ -134,3 +136,20 @@ async def test_what_a_station_told_can_be_read_in_pages_and_reports(network: Net
     [power] = (await network.get("/stations/CS-1/variables", component="evse"))["items"]
     assert (power["variable"], power["value"], power["characteristics"]["unit"]) == ("Power", "22000", "W")
     assert (await network.api.get("/stations/CS-1/reports/NotifyReport/5")).status_code == 404
+
+
+async def test_a_record_is_recomputed_for_a_reason_and_who_did_it_is_kept(network: Network) -> None:
+    await network.publish()
+    await network.send("POST", "/tokens", {"uid": CARD}, expect=201)
+    station = await network.station()
+    await station.tap(CARD, seconds=0.3)
+    async with network.up.hub.db.read() as tx:
+        number = (await tx.all(select(Transaction)))[0].id
+    path = f"/transactions/{number}/recompute"
+    await network.send("POST", path, {}, expect=422)
+    done = await network.send("POST", path, {"reason": "ticket 42"})
+    assert (done["stored"], done["before"], done["from_frames"] > 1) == (False, done["after"], True)
+    await network.send("POST", "/transactions/99/recompute", {"reason": "ticket 43"}, expect=404)
+    [kept] = (await network.get("/transactions/recomputations", transaction_id=number))["items"]
+    assert (kept["reason"], kept["stored"], kept["after"]) == ("ticket 42", False, done["after"])
+    assert CARD not in orjson.dumps(kept).decode()

@@ -569,6 +569,25 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_token_route_expires_at"), ["expires_at"], unique=False)
 
     op.create_table(
+        "transaction_recomputation",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("transaction_id", sa.Integer(), nullable=False),
+        sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("key_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("key_name", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=False),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(length=500), nullable=False),
+        sa.Column("at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("stored", sa.Boolean(), nullable=False),
+        sa.Column("before", sa.LargeBinary(), nullable=False),
+        sa.Column("after", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_transaction_recomputation")),
+    )
+    with op.batch_alter_table("transaction_recomputation", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_transaction_recomputation_transaction_id"), ["transaction_id"], unique=False
+        )
+
+    op.create_table(
         "cdr_dispute",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("cdr_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -844,6 +863,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_cdr_dispute_cdr_id"))
 
     op.drop_table("cdr_dispute")
+    with op.batch_alter_table("transaction_recomputation", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_transaction_recomputation_transaction_id"))
+
+    op.drop_table("transaction_recomputation")
     with op.batch_alter_table("token_route", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_token_route_expires_at"))
 
