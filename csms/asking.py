@@ -12,7 +12,7 @@ from csms.backoffice import (
     BootVerdict,
 )
 from csms.station import Booted, BootStatus, SigningAsked
-from kit.log import bind_correlation, get
+from kit.log import get
 
 log = get("csms.asking")
 
@@ -24,12 +24,11 @@ class Asker:
     backoffice: Backoffice
     timeout_s: float
 
-    async def authorize(self, request: AuthorizeRequest, correlation_id: str) -> Authorization:
-        """The verdict on a token; it is not accepted when nobody can tell. The id ties what is asked to the frame."""
+    async def authorize(self, request: AuthorizeRequest) -> Authorization:
+        """The verdict on a token; it is not accepted when nobody can tell."""
         try:
-            with bind_correlation(correlation_id):
-                async with asyncio.timeout(self.timeout_s):
-                    return await self.backoffice.authorize(request)
+            async with asyncio.timeout(self.timeout_s):
+                return await self.backoffice.authorize(request)
         except TimeoutError:
             log.warning("csms authorization timed out", station_id=request.station_id)
         except Exception:

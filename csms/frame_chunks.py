@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 from typing import NamedTuple
-from uuid import UUID
 
 import orjson
 
@@ -97,5 +96,4 @@ def _unpacked(squeezed: bytes) -> bytes:
 
 def correlation_of(session_id: str, message_id: str) -> str:
     """The correlation id of what a station asks by this message: told by both, so that nobody has to remember it."""
-    digest = blake2b(f"{session_id}/{message_id}".encode(errors="replace"), digest_size=16).digest()
-    return str(UUID(bytes=digest))
+    return blake2b(f"{session_id}/{message_id}".encode(errors="replace"), digest_size=16).hexdigest()

@@ -50,7 +50,7 @@ from csms.vendors import VendorMessage, Vendors
 from csms.words import utc_text
 from kit.clock import Clock
 from kit.ids import uuid7
-from kit.log import get
+from kit.log import bind_correlation, get
 
 log = get("csms.session")
 
@@ -248,7 +248,8 @@ class Session:
     async def _serve(self, request: Call | Send) -> None:
         """Handle a request and send what answers it, unless a task does so later."""
         try:
-            answer = await self._handle(request)
+            with bind_correlation(correlation_of(self.id, request.id)):
+                answer = await self._handle(request)
         except SchemaViolation as violation:
             self._observer.breached(request.action, violation)
             code = self._dialect.fault_codes[violation.fault]
@@ -274,10 +275,8 @@ class Session:
                 await self._recorder.status(self.state, fact)
                 return {}
             case AuthorizeAsked():
-                authorization = await self._asker.authorize(
-                    AuthorizeRequest(self.station_id, None, fact.token, fact.token_type),
-                    correlation_of(self.id, call.id),
-                )
+                request = AuthorizeRequest(self.station_id, None, fact.token, fact.token_type)
+                authorization = await self._asker.authorize(request)
                 self.state.keep_verdict(fact.token, authorization, self._clock.monotonic())
                 return dialect.authorize_answer(authorization)
             case Booted():
@@ -319,7 +318,7 @@ class Session:
             verdict = self.state.take_verdict(fact.token or "", self._clock.monotonic())
             verdict = verdict or self._recorder.known_verdict(self.state, fact)
             if verdict is None:
-                asking = self._spawn(self._ask_about(fact, call.id))
+                asking = self._spawn(self._ask_about(fact))
                 # A verdict that comes at once is stored with the start: one row and one event instead of two.
                 await asyncio.wait([asking], timeout=self._limits.verdict_grace_s)
                 verdict = asking.result() if asking.done() else None
@@ -329,10 +328,9 @@ class Session:
             return None
         return self._dialect.transaction_answer(call.action, recorded.transaction_id, recorded.authorization)
 
-    async def _ask_about(self, fact: TransactionFact, call_id: str) -> Authorization:
+    async def _ask_about(self, fact: TransactionFact) -> Authorization:
         token, kind = fact.token or "", fact.token_type or TokenType.RFID
-        request = AuthorizeRequest(self.station_id, fact.evse_id, token, kind)
-        return await self._asker.authorize(request, correlation_of(self.id, call_id))
+        return await self._asker.authorize(AuthorizeRequest(self.station_id, fact.evse_id, token, kind))
 
     async def _answer_with_verdict(
         self, call: Call | Send, fact: TransactionFact, transaction_id: int | None, asking: asyncio.Task[Authorization]
