@@ -5,6 +5,7 @@ no more; `next` goes on from there, however little was found.
 """
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,16 +17,16 @@ from sqlmodel import col
 
 from csms.frame_chunks import Kept, correlation_of, unseal
 from csms.log_tables import FrameChunk, TransactionFrameChunk
-from csms.masking import Masker
+from csms.masking import HIDDEN, Masker
 from kit.crypto import CannotDecrypt, KeyRing
 from kit.ids import first_id
-from kit.redact import redact_text
 from kit.tx import Database, Tx
 
 MOST_CHUNKS = 400
 _AT_A_TIME = 50
 _KINDS = {2: "CALL", 3: "RESULT", 4: "ERROR", 5: "RESULT_ERROR", 6: "SEND"}
 UNREADABLE = "UNREADABLE"
+_ACTION = re.compile(r"[A-Za-z0-9_]{1,50}")
 _FAILED = frozenset({"ERROR", "RESULT_ERROR", UNREADABLE})
 
 
@@ -179,7 +180,7 @@ def _shown(frame_id: str, kept: Kept, wanted: Search, masker: Masker) -> Frame |
         return None
     error = payload = None
     if kind in ("ERROR", "RESULT_ERROR"):
-        error = redact_text(": ".join(str(part)[:255] for part in message[2:4] if part))
+        error = masker.text(": ".join(str(part)[:255] for part in message[2:4] if part))
     elif readable and kind != UNREADABLE:
         payload = masker.masked(kept.action, message[-1])
     return Frame(
@@ -190,7 +191,7 @@ def _shown(frame_id: str, kept: Kept, wanted: Search, masker: Masker) -> Frame |
         protocol=kept.protocol,
         direction=kept.direction,
         kind=kind,
-        action=kept.action,
+        action=kept.action if kept.action is None or _ACTION.fullmatch(kept.action) else HIDDEN,
         message_id=message_id,
         correlation_id=correlation_id,
         bytes=kept.size,

@@ -36,6 +36,9 @@ _HIDDEN_NAMES = frozenset(
         *("simpin", "privatekey", "paymentbrand", "pspref", "swappedbyname"),
     }
 )
+_FREE_TEXTS = frozenset({"info", "techinfo", "vendorerrorcode", "data", "additionalinfo"})
+_UID = re.compile(r"(?<![0-9A-Za-z-])(?:[0-9A-Fa-f]{20}|[0-9A-Fa-f]{14}|[0-9A-Fa-f]{8})(?![0-9A-Za-z-])")
+"""What looks like the UID of a card: four, seven or ten bytes. Stations write them into texts as well."""
 _VALUES = ("value", "attributeValue", "actualValue")
 _MASKED = re.compile(r"#[0-9a-f]{16}")
 _QUERY = re.compile(r"(?i)([a-z][a-z0-9+.-]*://[^\s?\"]*)\?[^\s\"]+")
@@ -55,6 +58,10 @@ class Masker:
         if any(len(text) >= _SHORTEST for text in found):
             shown = orjson.loads(scrubbed(orjson.dumps(shown).decode(), found))
         return shown
+
+    def text(self, text: str) -> str:
+        """A free text, as in the description of an error, without what looks like a card or a credential."""
+        return redact_text(_UID.sub(lambda match: self._digested(match[0], {}), text))
 
     def frame(self, action: str | None, data: bytes) -> bytes:
         """A whole frame, its payload masked; what cannot be read is not shown at all."""
@@ -84,6 +91,8 @@ class Masker:
         if value is None or isinstance(value, bool):
             return value
         kind = kind_of(name)
+        if kind == "digest" and isinstance(value, list) and depth <= _DEEPEST:
+            return [self._member(name, each, found, depth + 1, hidden=hidden) for each in value]
         if isinstance(value, dict | list) and not (kind is HIDDEN or hidden):
             return self._value(value, found, depth + 1)
         if hidden and isinstance(value, int | float):
@@ -94,7 +103,10 @@ class Masker:
             return self._digested(value if isinstance(value, str) else str(value), found)
         if kind is HIDDEN:
             return _hide(value, found)
-        return self._text(value, found, depth) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        shown = self._text(value, found, depth)
+        return self.text(shown) if name.lower() in _FREE_TEXTS else shown
 
     def _attributes(self, attributes: Any) -> Any:
         """The attributes of a variable that is a secret: everything but their values."""

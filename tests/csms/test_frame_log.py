@@ -143,6 +143,7 @@ async def test_what_failed_and_what_is_no_frame_can_be_looked_for(build, db, fra
     point = await world.point(protocol="ocpp2.0.1")
     await point.raw(f"garbage {CARD}")
     await point.frame("Reboot", {"idTag": CARD})
+    await point.frame(f"Card {CARD}", {})
     await point.call("Heartbeat", {})
     await frames.flush()
     failed = await shown(db, failed=True)
@@ -150,10 +151,11 @@ async def test_what_failed_and_what_is_no_frame_can_be_looked_for(build, db, fra
         ("IN", "UNREADABLE"),
         ("OUT", "ERROR"),
         ("OUT", "ERROR"),
+        ("OUT", "ERROR"),
     ]
     assert failed[-1].error.startswith("NotImplemented")
-    assert failed[-1].action == "Reboot"
-    assert [frame.action for frame in await shown(db, failed=False)] == ["Reboot"]
+    assert [frame.action for frame in failed] == [None, None, "Reboot", "***"]
+    assert [frame.action for frame in await shown(db, failed=False)] == ["Reboot", "***"]
     assert CARD not in repr(await shown(db))
 
 

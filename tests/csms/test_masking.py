@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from csms.masking import HIDDEN, Masker, is_secret_setting
 
 masker = Masker(lambda text: f"{sum(text.encode()):016x}")
-CARD = "04AABBCCDDEE"
+CARD = "04AABBCCDDEE80"
 PASSWORD = "correct-horse-battery"
 
 PAYLOADS: list[tuple[str, Any]] = [
@@ -49,6 +49,9 @@ PAYLOADS: list[tuple[str, Any]] = [
     ("UpdateFirmware", {"location": f"ftp://user:{PASSWORD}@files.example/f.bin"}),
     ("UpdateFirmware", {"location": f"https://files.example/f.bin?sig={PASSWORD}"}),
     ("SetNetworkProfile", {"connectionData": {"basicAuthPassword": PASSWORD, "apn": {"apnPassword": PASSWORD}}}),
+    ("StatusNotification", {"connectorId": 1, "info": f"card {CARD} is unknown", "vendorErrorCode": CARD}),
+    ("DataTransfer", {"vendorId": "acme", "data": CARD}),
+    ("DataTransfer", {"vendorId": "acme", "data": {"idTag": [CARD, [CARD], {"uid": CARD}]}}),
     ("NotifyCustomerInformation", {"data": f"card {CARD}", "requestId": 4}),
     ("MeterValues", {"sampledValue": [{"format": "SignedData", "value": f"OCMF|{{'ID':'{CARD}'}}"}]}),
 ]
@@ -77,6 +80,14 @@ def test_what_tells_of_the_charger_alone_stays_as_it_is() -> None:
     assert masker.masked("MeterValues", payload) == payload
     boot = {"chargePointVendor": "Acme", "chargePointModel": "Box 2", "firmwareVersion": "1.2.3", "iccid": "893144"}
     assert masker.masked("BootNotification", boot) == boot
+
+
+def test_texts_of_errors_show_the_digest_of_a_card_and_no_credentials() -> None:
+    shown = masker.text(f"tag {CARD} refused, password={PASSWORD}")
+    assert masker.masked("Authorize", {"idTag": CARD})["idTag"] in shown
+    assert CARD not in shown
+    assert PASSWORD not in shown
+    assert masker.text("NotImplemented: no such thing in 1.6") == "NotImplemented: no such thing in 1.6"
 
 
 def test_settings_are_secret_by_their_names() -> None:
