@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from csms.tables import Transaction
-from tests.journeys.network import Json, Network, eventually
+from tests.journeys.network import PARTNER_TOKEN, Json, Network, eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -35,6 +35,20 @@ async def test_the_frames_of_a_tap_can_be_followed_without_knowing_the_card(netw
     assert answered["payload"]["idTagInfo"]["status"] == "Accepted"
     assert log == sorted(log, key=lambda each: each["id"], reverse=True)
     assert await frames(network, failed=True) == []
+
+
+async def test_one_correlation_id_leads_from_the_frame_of_a_tap_to_the_question_to_the_partner(
+    network: Network,
+) -> None:
+    await network.publish()
+    emsp = await network.partner("EMSP", "DE*EMS")
+    emsp.state.tokens[PARTNER_TOKEN["uid"]] = {**PARTNER_TOKEN, "country_code": "DE", "party_id": "EMS"}
+    station = await network.station()
+    await station.authorize(PARTNER_TOKEN["uid"])
+    asked, answered = reversed(await frames(network, action="Authorize"))
+    assert asked["correlation_id"] == answered["correlation_id"]
+    of_the_case = await network.get("/messages", correlation_id=asked["correlation_id"])
+    assert [(each["direction"], each["module"]) for each in of_the_case["items"]] == [("OUT", "tokens")]
 
 
 async def test_pages_of_frames_join_and_their_export_has_all_of_them(network: Network) -> None:
