@@ -18,7 +18,7 @@ from kit.crypto import KeyRing
 PURPOSE = "ocpp-frames"
 IN, OUT = "IN", "OUT"
 ABOUT_TRANSACTIONS = frozenset({"StartTransaction", "StopTransaction", "MeterValues", "TransactionEvent"})
-"""What a station says by these is kept byte for byte, so that a record can be made of it again."""
+"""What a station says by these, and our answers, is kept byte for byte, so that a record can be made of it again."""
 _LEVEL, _WINDOW, _MEMORY = 1, 13, 7
 """Setting up a compressor costs more than using it: a small one does as well."""
 _WORTH_IT_BYTES = 600
@@ -36,8 +36,8 @@ class Noted(NamedTuple):
 
     @property
     def is_about_transaction(self) -> bool:
-        """Whether it belongs to what is kept longer."""
-        return self.direction == IN and self.action in ABOUT_TRANSACTIONS
+        """Whether it belongs to what is kept longer. Answers too: a question and its answer are one chunk, not two."""
+        return self.action in ABOUT_TRANSACTIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,12 +96,12 @@ async def test_what_tells_of_transactions_is_kept_byte_for_byte(build, db, frame
     raw = '[2, "m-1",  "MeterValues", {"connectorId":1 ,"meterValue":[{"timestamp":"2026-01-01T00:00:00Z",'
     raw += '"sampledValue":[{"value":"1.50"}]}]}]'
     await point.raw(raw)
-    await point.call("Heartbeat", {})
+    await point.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"})
     await frames.flush()
     async with db.read() as tx:
         [row] = await tx.all(select(TransactionFrameChunk))
-    [kept] = unseal(KEYS, "CP1", row.sealed)
-    assert kept.data == raw.encode()
+    kept, answer = unseal(KEYS, "CP1", row.sealed)
+    assert (kept.data, answer.direction) == (raw.encode(), "OUT")
     assert kept.size == len(raw)
 
 
@@ -243,7 +243,7 @@ async def test_frames_are_forgotten_after_their_time_and_those_of_transactions_l
     assert await left() == (1, 1)
     await forget_frames(db, frames=timedelta(0), about_transactions=timedelta(days=400))
     assert await left() == (0, 1)
-    assert [frame.direction for frame in await shown(db)] == ["IN"] * 5
+    assert [frame.direction for frame in await shown(db)] == ["IN", "OUT"] * 5
     await forget_frames(db, frames=timedelta(0), about_transactions=timedelta(0))
     assert await left() == (0, 0)
 
