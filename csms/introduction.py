@@ -68,11 +68,10 @@ class Introduction:
         self._open.set()
 
     def heard(self, action: str) -> None:
-        """The station said something: if that is not its boot, it is not about to boot either."""
-        if not self._spoken:
-            self._spoken = True
-            if action != "BootNotification":
-                self._settle()
+        """The station said something: it boots, or is here without booting."""
+        if action == "BootNotification" or not self._spoken:
+            self._settle()
+        self._spoken = True
 
     def answered(self, status: BootStatus) -> None:
         """The station has booted and was told this."""
@@ -115,5 +114,5 @@ class Introduction:
         await self._clock.sleep(self._patience_s)
         if self.status is None:
             await self._ask_to_boot()
-        if self._opening is None:
+        if not self._spoken:
             self._open.set()

@@ -61,6 +61,7 @@ from hub.stations.admission import Policy
 from hub.stations.authority import OwnAuthority
 from hub.stations.certificates import Certificates
 from hub.stations.operations import Operations
+from hub.stations.provisioning import Provisioner
 from hub.tariffs import service as tariffs
 from hub.tariffs.ocpi import TariffHandlers
 from hub.tariffs.tables import Tariff
@@ -284,6 +285,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         warn_before=timedelta(days=settings.station_certificate_warn_days),
         call_timeout_s=settings.command_timeout_s,
     )
+    provisioner = Provisioner(db, link, settings.command_timeout_s)
     figures.watch_certificates(certificates.expiring)
     sources = ocpi_sources(settings)
     reactions.wire(
@@ -293,6 +295,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         starter=starter,
         operations=operations,
         certificates=certificates,
+        provisioner=provisioner,
         directory=directory,
         clients=clients,
         send=temper.deliver,
@@ -311,7 +314,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
     live_sessions = LiveSessions(db, clock, interval_s=settings.session_update_interval_s)
     csms = CentralSystem(
         db,
-        backoffice.HubBackoffice(db, keys, starter, admission_policy(settings), certificates),
+        backoffice.HubBackoffice(db, keys, starter, admission_policy(settings), certificates, provisioner),
         bus,
         clock=clock,
         host=settings.ocpp_host,

@@ -16,6 +16,7 @@ from hub.starts.flows import Starter
 from hub.stations import admission
 from hub.stations.admission import Policy
 from hub.stations.certificates import Certificates
+from hub.stations.provisioning import Provisioner
 from hub.tokens.whitelist import Verdict
 from kit.crypto import KeyRing
 from kit.tx import Database
@@ -38,6 +39,7 @@ class HubBackoffice:
     starter: Starter
     policy: Policy
     certificates: Certificates
+    provisioner: Provisioner
 
     async def admit(self, knock: Knock) -> Admission | Refusal:
         """May this station connect?"""
@@ -56,7 +58,8 @@ class HubBackoffice:
 
     async def booted(self, station_id: str, boot: Booted) -> BootVerdict:
         """May this station begin its work?"""
-        return BootVerdict()
+        async with self.db.read() as tx:
+            return await self.provisioner.boot_verdict(tx, station_id, boot)
 
     async def certify(self, station_id: str, asked: SigningAsked) -> bool:
         """Will this station get the certificate that it asks for?"""

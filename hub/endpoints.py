@@ -25,6 +25,7 @@ from hub.stations import (
     log_api,
     notices_api,
     operations_api,
+    provisioning_api,
     recompute_api,
 )
 from hub.stations import api as stations_api
@@ -128,6 +129,7 @@ def add_operator_api(app: FastAPI, hub: Hub) -> None:
         operations_api.router(db, hub.operations, Idempotency(db, hub.keys)),
         notices_api.router(db),
         recompute_api.router(db, hub.keys, hub.frames),
+        provisioning_api.router(db),
         locations_api.router(db, cpo_parties=settings.cpo_parties),
         tariffs_api.router(db, cpo_parties=settings.cpo_parties),
         tokens_api.router(db, hub.keys, emsp_parties=settings.emsp_parties, issuer=settings.operator_name),

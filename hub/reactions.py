@@ -3,12 +3,14 @@
 TransactionChanged       → the session follows the charger's record; its CDR is issued when it has ended
 ConnectorStatusChanged   → the EVSE's status in its location, and so to the partners
 StationBooted            → what the station was asked in vain is asked again
+StationBooted            → the station is brought to the configuration that it is to have
 CertificateExpires       → the station is asked to request a new certificate
 StartRequested           → the charger, ours or a partner's, is told to start
 stations.operate         → an operation at a station whose time has come
 starts.post_result       → a partner learns what came of its command
 starts.command_for_partner → a partner's command reaches our charger
 stations.install_certificate → a station gets the certificate that it asked for
+stations.provision       → the same, when the operator asks for it
 parties.redeliver        → an object that a partner refused is offered again
 parties.read_hub         → whom a partner hub reaches is read from its list
 """
@@ -32,6 +34,7 @@ from hub.stations import service as stations
 from hub.stations.certificates import INSTALL, Certificates
 from hub.stations.events import CertificateExpires
 from hub.stations.operations import OPERATE, Operations
+from hub.stations.provisioning import PROVISION, Provisioner
 from kit.crypto import KeyRing
 from kit.reactions import Reactions
 from kit.tx import Tx
@@ -61,6 +64,7 @@ def wire(
     starter: Starter,
     operations: Operations,
     certificates: Certificates,
+    provisioner: Provisioner,
     directory: Directory,
     clients: Clients,
     send: Sender,
@@ -80,6 +84,8 @@ def wire(
     reactions.job(OPERATE, operations.operate)
     reactions.job(starts.POST_RESULT, starter.post_result)
     reactions.job(COMMAND_FOR_PARTNER, starter.command_for_partner)
+    reactions.call(StationBooted, provisioner.booted)
+    reactions.job(PROVISION, provisioner.asked)
     reactions.call(CertificateExpires, certificates.renew)
     reactions.job(INSTALL, certificates.install)
     reactions.job(REDELIVER, redeliver(directory, sources, send))

@@ -17,6 +17,7 @@ import hub.parties.tables
 import hub.sessions.tables
 import hub.starts.tables
 import hub.stations.certificate_tables
+import hub.stations.desired_tables
 import hub.stations.local_lists
 import hub.stations.operation_tables
 import hub.stations.reservations

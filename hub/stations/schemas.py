@@ -119,6 +119,53 @@ class AuthorityOut(BaseModel):
     certificate: str = Field(description="PEM. What checks certificates of stations has to trust it.")
 
 
+class DesiredIn(BaseModel):
+    """A value that stations are to have. Patterns know `*` and `?`; the most specific row of a key counts."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Literal["1.6", "2"] = Field(description="Whose keys: those of OCPP 1.6, or of 2.0.1 and 2.1.")
+    vendor: str = Field("*", min_length=1, max_length=100, description="Pattern of the vendor's name.")
+    model: str = Field("*", min_length=1, max_length=100, description="Pattern of the model.")
+    location_id: str | None = Field(None, max_length=36)
+    station_id: str | None = Field(None, max_length=48)
+    key: str = Field(
+        min_length=1,
+        max_length=200,
+        description="Configuration key, or `Component.Variable` of 2.x.",
+        examples=["MeterValueSampleInterval", "SampledDataCtrlr.TxUpdatedInterval"],
+    )
+    value: str = Field(max_length=2500)
+    is_required: bool = Field(False, description="A station has to be told it before it may work.")
+
+
+class DesiredOut(DesiredIn):
+    """A value that stations are to have."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: int
+    created_at: datetime
+
+
+class ValueOut(BaseModel):
+    """A value that a station is to have, and what it has."""
+
+    key: str
+    desired: str
+    actual: str | None
+    outcome: Literal["as_wanted", "reboot_needed", "rejected", "unknown_key", "drift", "unread"]
+    checked_at: datetime
+
+
+class ConfigurationOut(BaseModel):
+    """How far a station is from its configuration."""
+
+    station_id: str
+    has_drift: bool
+    values: list[ValueOut]
+
+
 class ConnectorOut(BaseModel):
     """One connector as the station last described it."""
 

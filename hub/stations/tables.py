@@ -35,6 +35,8 @@ class Station(SQLModel, table=True):
     """Whether it forgets the header `Connection: Upgrade`."""
     ping_interval_s: int | None = None
     """0 sends no pings; None leaves it to the setting."""
+    provisioned_digest: str | None = Field(default=None, max_length=64)
+    """Of the values that it needs before it may work and that it was told last."""
 
 
 class Applicant(SQLModel, table=True):

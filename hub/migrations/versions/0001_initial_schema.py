@@ -490,6 +490,7 @@ def upgrade() -> None:
         sa.Column("assume_protocol", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=True),
         sa.Column("assume_upgrade", sa.Boolean(), nullable=False),
         sa.Column("ping_interval_s", sa.Integer(), nullable=True),
+        sa.Column("provisioned_digest", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_station")),
         sa.UniqueConstraint("folded_id", name=op.f("uq_station_folded_id")),
     )
@@ -510,6 +511,20 @@ def upgrade() -> None:
         sa.Column("sealed_key", sa.Text(), nullable=False),
         sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_station_authority")),
+    )
+    op.create_table(
+        "station_desired",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("version", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=False),
+        sa.Column("vendor", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=False),
+        sa.Column("model", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=False),
+        sa.Column("location_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=True),
+        sa.Column("key", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
+        sa.Column("value", sqlmodel.sql.sqltypes.AutoString(length=2500), nullable=False),
+        sa.Column("is_required", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_station_desired")),
     )
     op.create_table(
         "tariff",
@@ -816,9 +831,22 @@ def upgrade() -> None:
     with op.batch_alter_table("station_reservation", schema=None) as batch_op:
         batch_op.create_index("ix_station_reservation_station", ["station_id", "expires_at"], unique=False)
 
+    op.create_table(
+        "station_value",
+        sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
+        sa.Column("key", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
+        sa.Column("desired", sqlmodel.sql.sqltypes.AutoString(length=2500), nullable=False),
+        sa.Column("actual", sqlmodel.sql.sqltypes.AutoString(length=2500), nullable=True),
+        sa.Column("outcome", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=False),
+        sa.Column("checked_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["station_id"], ["station.id"], name=op.f("fk_station_value_station_id")),
+        sa.PrimaryKeyConstraint("station_id", "key", name=op.f("pk_station_value")),
+    )
+
 
 def downgrade() -> None:
     """Take it back."""
+    op.drop_table("station_value")
     with op.batch_alter_table("station_reservation", schema=None) as batch_op:
         batch_op.drop_index("ix_station_reservation_station")
 
@@ -884,6 +912,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_tariff_last_updated"))
 
     op.drop_table("tariff")
+    op.drop_table("station_desired")
     op.drop_table("station_authority")
     op.drop_table("station_applicant")
     op.drop_table("station")

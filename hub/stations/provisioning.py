@@ -1,0 +1,112 @@
+"""Stations get the configuration that they are to have: after each boot, and when the operator says so.
+
+What differs is changed and read back, and what came of it is kept. A station that needs values before it may work is
+told to wait at its boot, until it was told them once; whatever it made of them, it is let to work then.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from csms.backoffice import BootVerdict
+from csms.events import StationBooted
+from csms.link import Link
+from csms.station import Booted, BootStatus, Trigger
+from hub.stations.configuring import configuring
+from hub.stations.desired import Outcome, Row, Subject, digest, is_same, judge, version_of, wanted
+from hub.stations.desired_tables import StationValue, desired_values, replace_values, values_of
+from hub.stations.live import LiveStation, live_stations
+from hub.stations.tables import Station, by_id
+from kit.log import get
+from kit.tx import Database, Tx
+
+log = get(__name__)
+
+PROVISION = "stations.provision"
+PENDING_S = 60
+"""How long a station waits that nobody asks to boot again: it is usually asked as soon as it was told its values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioner:
+    """Brings stations to their configuration. `call_timeout_s` bounds each call to one."""
+
+    db: Database
+    link: Link
+    call_timeout_s: float
+
+    async def boot_verdict(self, tx: Tx, station_id: str, boot: Booted) -> BootVerdict:
+        """Whether a station that boots may work at once, or has to be told its values first."""
+        station = await by_id(tx, station_id)
+        now = (await live_stations(tx, [station_id])).get(station_id)
+        if station is None:
+            return BootVerdict()
+        protocol = None if now is None else now.protocol
+        subject = Subject(station.id, station.location_id, boot.vendor, boot.model, version_of(protocol))
+        needed = digest(wanted(await desired_values(tx), subject))
+        if needed is None or needed == station.provisioned_digest:
+            return BootVerdict()
+        return BootVerdict(BootStatus.PENDING, PENDING_S)
+
+    async def booted(self, db: Database, event: StationBooted) -> None:
+        """A station has booted."""
+        await self.provision(event.station_id)
+
+    async def asked(self, db: Database, payload: Mapping[str, Any]) -> None:
+        """The operator wants a station looked at."""
+        await self.provision(payload["station_id"])
+
+    async def provision(self, station_id: str) -> None:
+        """Bring a station to its configuration. Raises `Retry` when it is not there. May be done twice."""
+        async with self.db.read() as tx:
+            station = await by_id(tx, station_id)
+            live = (await live_stations(tx, [station_id])).get(station_id)
+            rows = wanted(await desired_values(tx), _subject(station, live)) if station and live else {}
+            known = bool(await values_of(tx, station_id))
+        if station is None or live is None or not (rows or known or station.provisioned_digest):
+            return
+        found = await self._bring(station.id, live, rows) if rows else []
+        needed = digest(rows)
+        async with self.db.tx() as tx:
+            for value in found:
+                value.checked_at = tx.now
+            await replace_values(tx, station.id, found)
+            current = await by_id(tx, station.id)
+            waited = current is not None and needed != current.provisioned_digest
+            if current is not None and waited:
+                current.provisioned_digest = needed
+                tx.add(current)
+        if waited and needed is not None:
+            await self.link.call(station.id, Trigger("BootNotification"), self.call_timeout_s)
+
+    async def _bring(self, station_id: str, live: LiveStation, rows: Mapping[str, Row]) -> list[StationValue]:
+        way = configuring(version_of(live.protocol), self.link, self.call_timeout_s)
+        actual = await way.read(station_id, list(rows))
+        different = {
+            key: row.value for key, row in rows.items() if key not in actual or not is_same(row.value, actual[key])
+        }
+        words = await way.change(station_id, different) if different else {}
+        if different:
+            actual |= await way.read(station_id, list(different))
+        found = []
+        for key, row in rows.items():
+            outcome = judge(row.value, actual.get(key), words.get(key))
+            if outcome is not Outcome.AS_WANTED:
+                log.info("station value not as wanted", station_id=station_id, key=key, outcome=outcome)
+            value = actual.get(key)
+            found.append(
+                StationValue(
+                    station_id=station_id,
+                    key=key,
+                    desired=row.value,
+                    actual=None if value is None else value[:2500],
+                    outcome=outcome,
+                    checked_at=self.db.clock.now(),
+                )
+            )
+        return found
+
+
+def _subject(station: Station, live: LiveStation) -> Subject:
+    version = version_of(live.protocol)
+    return Subject(station.id, station.location_id, live.vendor or "", live.model or "", version)
