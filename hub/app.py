@@ -62,6 +62,7 @@ from hub.stations.authority import OwnAuthority
 from hub.stations.certificates import Certificates
 from hub.stations.operations import Operations
 from hub.stations.provisioning import Provisioner
+from hub.stations.upgrading import Upgrader
 from hub.tariffs import service as tariffs
 from hub.tariffs.ocpi import TariffHandlers
 from hub.tariffs.tables import Tariff
@@ -111,6 +112,7 @@ class Hub:
     operations: Operations
     authority: OwnAuthority
     certificates: Certificates
+    upgrader: Upgrader
     csms: CentralSystem
     worker: Worker
     deliverer: Deliverer
@@ -286,6 +288,15 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         call_timeout_s=settings.command_timeout_s,
     )
     provisioner = Provisioner(db, link, settings.command_timeout_s)
+    upgrader = Upgrader(
+        db,
+        link,
+        keys,
+        certificates,
+        settings.public_ocpp_tls_url,
+        call_timeout_s=settings.command_timeout_s,
+        patience=timedelta(seconds=settings.station_upgrade_s),
+    )
     figures.watch_certificates(certificates.expiring)
     sources = ocpi_sources(settings)
     reactions.wire(
@@ -296,6 +307,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         operations=operations,
         certificates=certificates,
         provisioner=provisioner,
+        upgrader=upgrader,
         directory=directory,
         clients=clients,
         send=temper.deliver,
@@ -372,6 +384,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         operations=operations,
         authority=authority,
         certificates=certificates,
+        upgrader=upgrader,
         csms=csms,
         worker=Worker(db),
         deliverer=Deliverer(db, directory, sources, temper.deliver),

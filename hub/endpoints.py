@@ -27,6 +27,7 @@ from hub.stations import (
     operations_api,
     provisioning_api,
     recompute_api,
+    upgrades_api,
 )
 from hub.stations import api as stations_api
 from hub.tariffs import api as tariffs_api
@@ -130,6 +131,7 @@ def add_operator_api(app: FastAPI, hub: Hub) -> None:
         notices_api.router(db),
         recompute_api.router(db, hub.keys, hub.frames),
         provisioning_api.router(db),
+        upgrades_api.router(db, hub.upgrader),
         locations_api.router(db, cpo_parties=settings.cpo_parties),
         tariffs_api.router(db, cpo_parties=settings.cpo_parties),
         tokens_api.router(db, hub.keys, emsp_parties=settings.emsp_parties, issuer=settings.operator_name),

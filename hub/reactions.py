@@ -11,6 +11,8 @@ starts.post_result       → a partner learns what came of its command
 starts.command_for_partner → a partner's command reaches our charger
 stations.install_certificate → a station gets the certificate that it asked for
 stations.provision       → the same, when the operator asks for it
+stations.upgrade         → a station is moved to another security profile or password
+stations.expire_upgrade  → a station that did not follow stays where it was
 parties.redeliver        → an object that a partner refused is offered again
 parties.read_hub         → whom a partner hub reaches is read from its list
 """
@@ -35,6 +37,7 @@ from hub.stations.certificates import INSTALL, Certificates
 from hub.stations.events import CertificateExpires
 from hub.stations.operations import OPERATE, Operations
 from hub.stations.provisioning import PROVISION, Provisioner
+from hub.stations.upgrading import EXPIRE, UPGRADE, Upgrader
 from kit.crypto import KeyRing
 from kit.reactions import Reactions
 from kit.tx import Tx
@@ -65,6 +68,7 @@ def wire(
     operations: Operations,
     certificates: Certificates,
     provisioner: Provisioner,
+    upgrader: Upgrader,
     directory: Directory,
     clients: Clients,
     send: Sender,
@@ -86,6 +90,8 @@ def wire(
     reactions.job(COMMAND_FOR_PARTNER, starter.command_for_partner)
     reactions.call(StationBooted, provisioner.booted)
     reactions.job(PROVISION, provisioner.asked)
+    reactions.job(UPGRADE, upgrader.run)
+    reactions.job(EXPIRE, upgrader.expire)
     reactions.call(CertificateExpires, certificates.renew)
     reactions.job(INSTALL, certificates.install)
     reactions.job(REDELIVER, redeliver(directory, sources, send))

@@ -81,6 +81,10 @@ class Settings(BaseSettings):
         None, description="How stations reach the OCPP listener, to be told to them; made of host and port when absent."
     )
 
+    public_ocpp_tls_url: str | None = Field(
+        None, description="The same for the listener with TLS: where stations are sent that are to use it."
+    )
+
     keys: SecretStr | None = Field(None, description="Key ring as id:base64, comma separated, the current one first.")
     keys_file: Path = Field(Path("plugbridge.keys"), description="Where the key ring is kept when none is given.")
 
@@ -178,6 +182,9 @@ class Settings(BaseSettings):
     )
     station_certificate_warn_days: int = Field(
         30, ge=1, description="How long before its end a station's certificate is told of and renewed."
+    )
+    station_upgrade_s: int = Field(
+        900, ge=10, description="How long a station has to come back with the security profile that it was told."
     )
     ocpp_ping_interval_s: int = Field(
         45, ge=0, description="How often a station's connection is pinged; 0 for never, and each station may differ."

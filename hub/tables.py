@@ -22,6 +22,7 @@ import hub.stations.local_lists
 import hub.stations.operation_tables
 import hub.stations.reservations
 import hub.stations.tables
+import hub.stations.upgrade_tables
 import hub.tariffs.tables
 import hub.tokens.tables
 import kit.idempotency

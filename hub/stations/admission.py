@@ -15,6 +15,7 @@ from csms.backoffice import Admission, Knock, PeerCertificate, Refusal, RefusalR
 from hub.stations.certificate_tables import Certificate, by_fingerprint
 from hub.stations.service import PASSWORD_PURPOSE
 from hub.stations.tables import Applicant, Station, applicant_by_id, by_id
+from hub.stations.upgrade_tables import FAILED, VERIFIED, WAITING, Upgrade
 from kit.crypto import KeyRing
 from kit.tx import Tx
 
@@ -63,8 +64,17 @@ async def judge(tx: Tx, ring: KeyRing, knock: Knock) -> Entry | Refusal | None:
 
 
 async def note(tx: Tx, entry: Entry) -> None:
-    """Write down how a station came in: a new password that it has used takes the place of the old one."""
+    """Write down how a station came in: a new password that it has used takes the place of the old one.
+
+    An upgrade that it has followed is done, and from now on the least that it may come with.
+    """
     values: dict[str, object] = {"seen_profile": entry.profile}
+    upgrade = await tx.get(Upgrade, entry.station.id)
+    if upgrade is not None and _has_followed(upgrade, entry):
+        upgrade.state, upgrade.detail, upgrade.finished_at = VERIFIED, None, tx.now
+        upgrade.sealed_password = None
+        tx.add(upgrade)
+        values["minimum_profile"] = max(upgrade.profile, entry.station.minimum_profile)
     if entry.with_next_password:
         values |= {"password_digest": entry.station.next_password_digest, "next_password_digest": None}
     await tx.execute(update(Station).where(col(Station.id) == entry.station.id).values(**values))
@@ -128,8 +138,17 @@ def _quarantined(policy: Policy, station_id: str) -> Admission:
     )
 
 
+def _has_followed(upgrade: Upgrade, entry: Entry) -> bool:
+    """Whether this is the new way. One that was late has followed, too."""
+    if upgrade.state not in (WAITING, FAILED) or entry.profile < upgrade.profile:
+        return False
+    return upgrade.sealed_password is None or entry.profile == 3 or entry.with_next_password
+
+
 def _with_password(ring: KeyRing, station: Station, knock: Knock) -> Entry | None:
-    digests = [] if knock.password is None else ring.digests(PASSWORD_PURPOSE, knock.password)
+    digests = []
+    for password in _spellings(knock.password):
+        digests += ring.digests(PASSWORD_PURPOSE, password)
     with_next = station.next_password_digest in digests
     if not with_next and station.password_digest not in digests:
         return None
@@ -161,3 +180,16 @@ async def _note_certificate(tx: Tx, station_id: str, shown: PeerCertificate) -> 
         )
     row.used_at = tx.now
     tx.add(row)
+
+
+def _spellings(password: str | None) -> list[str]:
+    """A password as it came, and what it says in hexadecimal.
+
+    OCPP 1.6 tells a station its AuthorizationKey in hexadecimal; some use what it says, some the digits themselves.
+    """
+    if password is None:
+        return []
+    try:
+        return [password, bytes.fromhex(password).decode("ascii")] if len(password) == 40 else [password]
+    except ValueError:
+        return [password]

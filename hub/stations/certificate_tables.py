@@ -32,6 +32,8 @@ class Certificate(SQLModel, table=True):
     is_ours: bool
     issued_at: datetime
     expires_at: datetime = Field(index=True)
+    installed_at: datetime | None = None
+    """When the station took it; None for one of another CA."""
     used_at: datetime | None = None
     """When the station last came in with it, as far as it is written down."""
     replaced_at: datetime | None = None

@@ -74,6 +74,11 @@ class Certificates:
             raise Retry(f"the station is {outcome.status.value}")
         if not outcome.ok or outcome.reason != "Accepted":
             raise GiveUp(f"the station refused its certificate: {outcome.reason[:100]}")
+        async with self.db.tx() as tx:
+            taken = await by_fingerprint(tx, issued.fingerprint)
+            if taken is not None:
+                taken.installed_at = tx.now
+                tx.add(taken)
 
     async def renew(self, db: Database, event: CertificateExpires) -> None:
         """Ask a station whose certificate we issued to request a new one."""

@@ -166,6 +166,32 @@ class ConfigurationOut(BaseModel):
     values: list[ValueOut]
 
 
+class UpgradeIn(BaseModel):
+    """Where a station is to move."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    profile: int = Field(ge=1, le=3, description="OCPP security profile: 1 password, 2 with TLS, 3 certificate.")
+    new_password: bool = Field(False, description="Give it a new password, too.")
+    url_key: str | None = Field(
+        None, max_length=50, description="1.6 only: the vendor's configuration key for the URL, if it has to change."
+    )
+    slot: int | None = Field(None, ge=1, le=99, description="2.x only: configuration slot; a free one when absent.")
+    interface: Literal["Wired0", "Wired1", "Wired2", "Wired3", "Wireless0", "Wireless1", "Wireless2", "Wireless3"] = (
+        Field("Wired0", description="2.x only: the network interface of the new profile.")
+    )
+
+
+class UpgradeOut(BaseModel):
+    """How an upgrade goes: `waiting` is for the station to come back in the new way."""
+
+    profile: int
+    state: Literal["preparing", "waiting", "verified", "failed"]
+    detail: str | None
+    started_at: datetime
+    finished_at: datetime | None
+
+
 class ConnectorOut(BaseModel):
     """One connector as the station last described it."""
 

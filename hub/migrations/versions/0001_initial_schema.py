@@ -751,6 +751,7 @@ def upgrade() -> None:
         sa.Column("is_ours", sa.Boolean(), nullable=False),
         sa.Column("issued_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("expires_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("installed_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("used_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("replaced_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("revoked_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
@@ -832,6 +833,22 @@ def upgrade() -> None:
         batch_op.create_index("ix_station_reservation_station", ["station_id", "expires_at"], unique=False)
 
     op.create_table(
+        "station_upgrade",
+        sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
+        sa.Column("profile", sa.Integer(), nullable=False),
+        sa.Column("state", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=False),
+        sa.Column("detail", sqlmodel.sql.sqltypes.AutoString(length=255), nullable=True),
+        sa.Column("sealed_password", sa.Text(), nullable=True),
+        sa.Column("url_key", sqlmodel.sql.sqltypes.AutoString(length=50), nullable=True),
+        sa.Column("slot", sa.Integer(), nullable=True),
+        sa.Column("interface", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=False),
+        sa.Column("certificate_asked_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("started_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("finished_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["station_id"], ["station.id"], name=op.f("fk_station_upgrade_station_id")),
+        sa.PrimaryKeyConstraint("station_id", name=op.f("pk_station_upgrade")),
+    )
+    op.create_table(
         "station_value",
         sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
         sa.Column("key", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
@@ -847,6 +864,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take it back."""
     op.drop_table("station_value")
+    op.drop_table("station_upgrade")
     with op.batch_alter_table("station_reservation", schema=None) as batch_op:
         batch_op.drop_index("ix_station_reservation_station")
 

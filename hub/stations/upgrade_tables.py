@@ -1,0 +1,30 @@
+"""Rows of stations on their way to another security profile."""
+
+from datetime import datetime
+
+from sqlalchemy import Text
+from sqlmodel import Field, SQLModel
+
+import kit.db  # noqa: F401 - sets the naming convention before the first table
+
+PREPARING, WAITING, VERIFIED, FAILED = "preparing", "waiting", "verified", "failed"
+
+
+class Upgrade(SQLModel, table=True):
+    """The last upgrade of a station."""
+
+    __tablename__ = "station_upgrade"
+
+    station_id: str = Field(primary_key=True, max_length=48, foreign_key="station.id")
+    profile: int
+    state: str = Field(max_length=16)
+    """preparing, waiting (the station was told and has not come back yet), verified, or failed."""
+    detail: str | None = Field(default=None, max_length=255)
+    sealed_password: str | None = Field(default=None, sa_type=Text)
+    """The new password, encrypted, until the station has used it: told again, it has to be the same."""
+    url_key: str | None = Field(default=None, max_length=50)
+    slot: int | None = None
+    interface: str = Field(default="Wired0", max_length=16)
+    certificate_asked_at: datetime | None = None
+    started_at: datetime
+    finished_at: datetime | None = None
