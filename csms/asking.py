@@ -11,7 +11,15 @@ from csms.backoffice import (
     Backoffice,
     BootVerdict,
 )
-from csms.station import Booted, BootStatus, SigningAsked
+from csms.station import (
+    Booted,
+    BootStatus,
+    CertificateState,
+    CertificateStatus,
+    SigningAsked,
+    StatusesAsked,
+    StatusWanted,
+)
 from kit.log import get
 
 log = get("csms.asking")
@@ -54,3 +62,15 @@ class Asker:
         except Exception:
             log.exception("csms certificate not judged", station_id=station_id)
         return False
+
+    async def certificate_statuses(self, asked: StatusesAsked) -> list[CertificateStatus]:
+        """The states of certificates, in their order."""
+        return list(await asyncio.gather(*(self._certificate_status(wanted) for wanted in asked.wanted)))
+
+    async def _certificate_status(self, wanted: StatusWanted) -> CertificateStatus:
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                return await self.backoffice.certificate_status(wanted)
+        except Exception:
+            log.exception("csms certificate status not found out")
+        return CertificateStatus(CertificateState.FAILED)

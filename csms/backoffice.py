@@ -8,7 +8,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from csms.station import Booted, BootStatus, SigningAsked, TokenType
+from csms.station import (
+    Booted,
+    BootStatus,
+    CertificateState,
+    CertificateStatus,
+    SigningAsked,
+    StatusWanted,
+    TokenType,
+)
 
 
 class RefusalReason(StrEnum):
@@ -126,6 +134,10 @@ class Backoffice(Protocol):
         """Will this station get the certificate that it asks for? It is sent to it later, with `CertificateSigned`."""
         ...
 
+    async def certificate_status(self, wanted: StatusWanted) -> CertificateStatus:
+        """In which state is a certificate that this station was shown?"""
+        ...
+
     async def authorize(self, request: AuthorizeRequest) -> Authorization:
         """May this token charge?"""
         ...
@@ -148,6 +160,10 @@ class AcceptAll:
     async def certify(self, station_id: str, asked: SigningAsked) -> bool:
         """No: there is no CA here."""
         return False
+
+    async def certificate_status(self, wanted: StatusWanted) -> CertificateStatus:
+        """Nobody is asked."""
+        return CertificateStatus(CertificateState.FAILED)
 
     async def authorize(self, request: AuthorizeRequest) -> Authorization:
         """Yes."""

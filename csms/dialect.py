@@ -1,13 +1,13 @@
 """The seam between OCPP versions: everything that a session needs from one, and which versions there are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 from csms.backoffice import Authorization
 from csms.frames import FrameRules
 from csms.schemas import Fault, Schemas
-from csms.station import BootStatus, Command, CommandOutcome, StationFact
+from csms.station import BootStatus, CertificateStatus, Command, CommandOutcome, StationFact
 from csms.v16 import Ocpp16
 from csms.v21 import Ocpp21
 from csms.v201 import Ocpp201
@@ -62,6 +62,12 @@ class Dialect(Protocol):
 
     def data_answer(self, answer: VendorAnswer) -> dict[str, Any]:
         """The answer to DataTransfer."""
+        ...
+
+    def statuses_answer(
+        self, action: str, payload: dict[str, Any], statuses: Sequence[CertificateStatus], now: datetime
+    ) -> dict[str, Any]:
+        """The answer to a question about certificates, whose payload is this."""
         ...
 
     def request(self, command: Command, reference: str | None) -> tuple[str, dict[str, Any]]:

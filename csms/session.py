@@ -42,6 +42,7 @@ from csms.station import (
     SigningAsked,
     StationFact,
     StatusChanged,
+    StatusesAsked,
     TokenType,
     TransactionFact,
     Trigger,
@@ -58,6 +59,8 @@ Given = TypeVar("Given")
 
 GOING_AWAY, NO_ANSWERS, GARBAGE, SERVICE_RESTART = 1001, 1011, 1002, 1012
 _TRIGGER_TIMEOUT_S = 30.0
+_ASIDE = frozenset({"Authorize", "GetCertificateStatus", "GetCertificateChainStatus"})
+"""What may take its time and is not waited for by what comes after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +227,7 @@ class Session:
             await self._send(encode_error(call.id, "SecurityError", "not before the station is accepted"), action)
         elif action in self._dialect.schemas.sends:
             await self._send(encode_error(call.id, "NotSupported", "this is sent without being answered"), action)
-        elif action == "Authorize" and self._asking < self._limits.authorizations:
+        elif action in _ASIDE and self._asking < self._limits.authorizations:
             await self._aside(self._serve(call))
         else:
             await self._lane.put(call)
@@ -294,6 +297,9 @@ class Session:
             case SigningAsked():
                 is_granted = await self._asker.certify(self.station_id, fact)
                 return {"status": "Accepted" if is_granted else "Rejected"}
+            case StatusesAsked():
+                statuses = await self._asker.certificate_statuses(fact)
+                return dialect.statuses_answer(call.action, call.payload, statuses, self._clock.now())
             case PlainlyAnswered():
                 return dict(fact.answer)
 

@@ -218,8 +218,53 @@ class SigningAsked:
     request_id: int | None = None
 
 
+class CertificateState(StrEnum):
+    """What can be said of a certificate."""
+
+    GOOD = "good"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    """Nobody could be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusWanted:
+    """A certificate whose state a station wants to know: hashes and serial number in hexadecimal, and whom to ask."""
+
+    hash_algorithm: str
+    issuer_name_hash: str
+    issuer_key_hash: str
+    serial_number: str
+    urls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateStatus:
+    """The state of a certificate; `signed` is the responder's whole answer in base64, where there is one."""
+
+    state: CertificateState
+    signed: str | None = None
+    next_update_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusesAsked:
+    """The station wants to know the state of certificates."""
+
+    wanted: tuple[StatusWanted, ...]
+
+
 StationFact = (
-    Booted | StatusChanged | AuthorizeAsked | TransactionFact | SigningAsked | DataSent | Progressed | PlainlyAnswered
+    Booted
+    | StatusChanged
+    | AuthorizeAsked
+    | TransactionFact
+    | SigningAsked
+    | StatusesAsked
+    | DataSent
+    | Progressed
+    | PlainlyAnswered
 )
 
 

@@ -3,7 +3,7 @@
 A connector of 1.6 is an EVSE with one connector here; connector 0 is the station.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -20,6 +20,7 @@ from csms.station import (
     Booted,
     BootStatus,
     CancelReservation,
+    CertificateStatus,
     ChargingState,
     Command,
     CommandOutcome,
@@ -156,6 +157,12 @@ class Ocpp16:
     def data_answer(self, answer: VendorAnswer) -> dict[str, Any]:
         """The answer to DataTransfer."""
         return without_none(status=answer.verdict.value, data=data_text(answer.data))
+
+    def statuses_answer(
+        self, action: str, payload: dict[str, Any], statuses: Sequence[CertificateStatus], now: datetime
+    ) -> dict[str, Any]:
+        """No station of 1.6 asks about certificates."""
+        return {}
 
     def request(self, command: Command, reference: str | None) -> tuple[str, dict[str, Any]]:
         """Action and payload of a command; `reference` names its transaction. Raises `NotInThisVersion`."""

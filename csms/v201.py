@@ -3,7 +3,7 @@
 `csms.v21` builds on it: of what the two share, 2.1 changes nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -18,6 +18,7 @@ from csms.station import (
     Booted,
     BootStatus,
     CancelReservation,
+    CertificateStatus,
     ChargingState,
     Command,
     CommandOutcome,
@@ -36,6 +37,8 @@ from csms.station import (
     StartCharging,
     StationFact,
     StatusChanged,
+    StatusesAsked,
+    StatusWanted,
     StopCharging,
     TokenType,
     TransactionFact,
@@ -61,6 +64,7 @@ from csms.words import (
 )
 
 SUBPROTOCOL = "ocpp2.0.1"
+_LONGEST_OCSP_RESULT = 5500
 
 _KIND = {"Started": FactKind.STARTED, "Ended": FactKind.ENDED}
 _STATUS = {
@@ -90,7 +94,6 @@ _TOKEN_TYPE = {
 _PLAIN: dict[str, Mapping[str, Any]] = {
     "ClearedChargingLimit": {},
     "Get15118EVCertificate": {"status": "Failed", "exiResponse": ""},
-    "GetCertificateStatus": {"status": "Failed"},
     "NotifyChargingLimit": {},
     "NotifyCustomerInformation": {},
     "NotifyDisplayMessages": {},
@@ -139,6 +142,7 @@ class Ocpp201:
             "SignCertificate": signing_asked,
             "FirmwareStatusNotification": firmware_progress,
             "LogStatusNotification": log_progress,
+            "GetCertificateStatus": _status_asked,
         }
         self.understood = frozenset((*self._readers, *self.plain, "Heartbeat"))
 
@@ -169,6 +173,15 @@ class Ocpp201:
     def data_answer(self, answer: VendorAnswer) -> dict[str, Any]:
         """The answer to DataTransfer."""
         return without_none(status=answer.verdict.value, data=answer.data)
+
+    def statuses_answer(
+        self, action: str, payload: dict[str, Any], statuses: Sequence[CertificateStatus], now: datetime
+    ) -> dict[str, Any]:
+        """The answer to GetCertificateStatus: what the responder has signed, for the station to judge."""
+        signed = next((status.signed for status in statuses if status.signed), None)
+        if signed is None or len(signed) > _LONGEST_OCSP_RESULT:
+            return {"status": "Failed"}
+        return {"status": "Accepted", "ocspResult": signed}
 
     def request(self, command: Command, reference: str | None) -> tuple[str, dict[str, Any]]:
         """Action and payload of a command; `reference` names its transaction. Raises `NotInThisVersion`."""
@@ -222,6 +235,22 @@ def _booted(payload: dict[str, Any]) -> Booted:
         serial=clean(station.get("serialNumber"), 255),
         firmware=clean(station.get("firmwareVersion"), 255),
         reason=clean(payload["reason"], 64),
+    )
+
+
+def _status_asked(payload: dict[str, Any]) -> StatusesAsked:
+    asked = payload["ocspRequestData"]
+    return StatusesAsked((status_wanted(asked, [asked["responderURL"]]),))
+
+
+def status_wanted(asked: Mapping[str, Any], urls: Sequence[Any]) -> StatusWanted:
+    """A certificate by its hash data, and whom to ask about it."""
+    return StatusWanted(
+        hash_algorithm=str(asked["hashAlgorithm"]),
+        issuer_name_hash=str(asked["issuerNameHash"]),
+        issuer_key_hash=str(asked["issuerKeyHash"]),
+        serial_number=str(asked["serialNumber"]),
+        urls=tuple(str(url) for url in urls),
     )
 
 

@@ -60,6 +60,7 @@ from hub.starts.service import match_partner_session
 from hub.stations.admission import Policy
 from hub.stations.authority import OwnAuthority
 from hub.stations.certificates import Certificates
+from hub.stations.ocsp import Responders, read_authorities
 from hub.stations.operations import Operations
 from hub.stations.provisioning import Provisioner
 from hub.stations.upgrading import Upgrader
@@ -84,6 +85,7 @@ from ocpi.endpoint import HandlerKey
 API = "/api/operator/v1"
 OCPI = "/ocpi"
 VERSION = "2.2.1"
+OCSP_TIMEOUT_S, OCSP_MAX_BYTES = 5.0, 64 * 2**10
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class Hub:
     bus: Bus
     keys: KeyRing
     http: httpx.AsyncClient
+    ocsp_http: httpx.AsyncClient
     transport: FastTransport
     directory: Directory
     registrar: Registrar
@@ -130,6 +133,7 @@ class Hub:
         await self.forwarder.close()
         await self.starter.authorizer.close()
         await self.http.aclose()
+        await self.ocsp_http.aclose()
         await self.transport.close()
         await self.bus.close()
         await self.db.close()
@@ -208,6 +212,12 @@ def csms_limits(settings: Settings) -> Limits:
         drain_per_s=settings.ocpp_drain_per_s,
         session=SessionLimits(settle_s=settings.ocpp_settle_s, patience_s=settings.ocpp_patience_s),
     )
+
+
+def ocsp_client(settings: Settings) -> httpx.AsyncClient:
+    """Requests to OCSP responders, which speak plain HTTP: their answers are signed."""
+    networks = settings.egress_private_networks
+    return Egress(networks, allow_http=True, timeout_s=OCSP_TIMEOUT_S, max_bytes=OCSP_MAX_BYTES).client()
 
 
 async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None = None) -> Hub:
@@ -323,10 +333,13 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         directory=directory,
         certificates=certificates,
     )
+    ocsp_http = ocsp_client(settings)
+    vehicle_cas = read_authorities(settings.vehicle_cas.read_text() if settings.vehicle_cas else "")
+    responders = Responders(ocsp_http, clock, vehicle_cas)
     live_sessions = LiveSessions(db, clock, interval_s=settings.session_update_interval_s)
     csms = CentralSystem(
         db,
-        backoffice.HubBackoffice(db, keys, starter, admission_policy(settings), certificates, provisioner),
+        backoffice.HubBackoffice(db, keys, starter, admission_policy(settings), certificates, provisioner, responders),
         bus,
         clock=clock,
         host=settings.ocpp_host,
@@ -369,6 +382,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         bus=bus,
         keys=keys,
         http=http,
+        ocsp_http=ocsp_http,
         transport=transport,
         directory=directory,
         registrar=registrar,

@@ -11,11 +11,12 @@ from csms.backoffice import (
     Knock,
     Refusal,
 )
-from csms.station import Booted, SigningAsked, TokenType
+from csms.station import Booted, CertificateStatus, SigningAsked, StatusWanted, TokenType
 from hub.starts.flows import Starter
 from hub.stations import admission
 from hub.stations.admission import Policy
 from hub.stations.certificates import Certificates
+from hub.stations.ocsp import Responders
 from hub.stations.provisioning import Provisioner
 from hub.tokens.whitelist import Verdict
 from kit.crypto import KeyRing
@@ -40,6 +41,7 @@ class HubBackoffice:
     policy: Policy
     certificates: Certificates
     provisioner: Provisioner
+    responders: Responders
 
     async def admit(self, knock: Knock) -> Admission | Refusal:
         """May this station connect?"""
@@ -64,6 +66,10 @@ class HubBackoffice:
     async def certify(self, station_id: str, asked: SigningAsked) -> bool:
         """Will this station get the certificate that it asks for?"""
         return await self.certificates.asked(station_id, asked)
+
+    async def certificate_status(self, wanted: StatusWanted) -> CertificateStatus:
+        """In which state is a certificate that a station was shown?"""
+        return await self.responders.status(wanted)
 
     async def authorize(self, request: AuthorizeRequest) -> Authorization:
         """May this token charge here? Whoever vouches for it is asked, within the deadline."""

@@ -173,6 +173,9 @@ class Settings(BaseSettings):
     ocpp_tls_station_cas: Path | None = Field(
         None, description="File with CA certificates whose stations are let in beside those of our own CA, as PEM."
     )
+    vehicle_cas: Path | None = Field(
+        None, description="File with CA certificates of vehicles and contracts whose OCSP answers are believed, as PEM."
+    )
     ocpp_behind_tls: bool = Field(False, description="A proxy ends TLS before the OCPP listener without it.")
     minimum_profile: int = Field(
         1, ge=1, le=3, description="OCPP security profile that newly registered stations need: 1, 2 with TLS, 3."

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Text, func, select
 from sqlmodel import Field, SQLModel, col
 
-import kit.db  # noqa: F401 - sets the naming convention before the first table
+import hub.stations.tables  # noqa: F401 - the table that the foreign keys lead to
 from kit.tx import Tx
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlmodel import Field, SQLModel, col
 
+import hub.stations.tables  # noqa: F401 - the table that the foreign keys lead to
 from kit.db import BigInt
 from kit.tx import Tx
 

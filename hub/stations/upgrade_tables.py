@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Text
 from sqlmodel import Field, SQLModel
 
-import kit.db  # noqa: F401 - sets the naming convention before the first table
+import hub.stations.tables  # noqa: F401 - the table that the foreign keys lead to
 
 PREPARING, WAITING, VERIFIED, FAILED = "preparing", "waiting", "verified", "failed"
 

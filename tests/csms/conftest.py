@@ -37,7 +37,7 @@ from csms.logbook import Logbook
 from csms.masking import Masker
 from csms.record import TransactionRecord
 from csms.server import CentralSystem, Limits
-from csms.station import Booted, SigningAsked
+from csms.station import Booted, CertificateStatus, SigningAsked, StatusWanted
 from csms.store import read_record
 from csms.tables import Transaction, TransactionMessage
 from csms.tls import Tls
@@ -110,6 +110,7 @@ class Desk:
         self.passwords: dict[str, str] = {}
         self.boot: BootVerdict | None = BootVerdict()
         self.signing: list[SigningAsked] = []
+        self.statuses: dict[str, CertificateStatus] = {}
         self.knocks: list[Knock] = []
         self.unknown: set[str] = set()
         self.verdicts: dict[str, Authorization] = {}
@@ -133,6 +134,9 @@ class Desk:
     async def certify(self, station_id: str, asked: SigningAsked) -> bool:
         self.signing.append(asked)
         return asked.request == "good"
+
+    async def certificate_status(self, wanted: StatusWanted) -> CertificateStatus:
+        return self.statuses[wanted.serial_number]
 
     async def authorize(self, request: AuthorizeRequest) -> Authorization:
         self.asked.append(request)

@@ -11,7 +11,7 @@ from websockets.typing import Subprotocol
 from csms.backoffice import Admission, AuthorizeRequest, BootVerdict, Knock, Refusal, RefusalReason
 from csms.backoffice import Authorization as Verdict
 from csms.server import CentralSystem, Limits
-from csms.station import Booted, SigningAsked
+from csms.station import Booted, CertificateStatus, SigningAsked, StatusWanted
 from csms.tables import Station
 
 pytestmark = pytest.mark.anyio
@@ -111,6 +111,9 @@ async def test_a_blocked_station_is_forbidden(build) -> None:
         async def certify(self, station_id: str, asked: SigningAsked) -> bool:
             raise NotImplementedError
 
+        async def certificate_status(self, wanted: StatusWanted) -> CertificateStatus:
+            raise NotImplementedError
+
         async def authorize(self, request: AuthorizeRequest) -> Verdict:
             raise NotImplementedError
 
@@ -126,6 +129,9 @@ async def test_a_back_office_that_fails_turns_stations_away_for_now(build) -> No
             raise NotImplementedError
 
         async def certify(self, station_id: str, asked: SigningAsked) -> bool:
+            raise NotImplementedError
+
+        async def certificate_status(self, wanted: StatusWanted) -> CertificateStatus:
             raise NotImplementedError
 
         async def authorize(self, request: AuthorizeRequest) -> Verdict:

@@ -124,6 +124,7 @@ async def test_a_station_gets_its_certificate_before_it_is_told_to_use_it(hub, p
     station = await connected_16(hub, Identity(pki.authority))
     await begin(hub, profile=3)
     await state_is(hub, "waiting")
+    await reset(station)
     assert station.identity.chain is not None
     order = [action for action, _ in station.received]
     assert order.index("CertificateSigned") < order.index("ChangeConfiguration")
@@ -164,6 +165,7 @@ async def test_only_the_password_can_be_changed(hub) -> None:
     station = await connected_16(hub)
     await begin(hub, profile=1, new_password=True)
     await state_is(hub, "waiting")
+    await reset(station)
     assert station.configuration["SecurityProfile"] == "1"
     password = bytes.fromhex(station.configuration["AuthorizationKey"]).decode()
     await station_of(hub, password).connect()
