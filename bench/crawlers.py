@@ -18,7 +18,6 @@ import uvloop
 from sqlalchemy import func, select
 
 from hub import schema
-from hub.app import ocpi_intakes
 from hub.locations.tables import Location
 from hub.parties import pulls
 from hub.parties.clients import Clients
@@ -29,6 +28,7 @@ from hub.parties.pull import Pace, Puller
 from hub.parties.pull_turn import STORED_AT_ONCE
 from hub.parties.tables import CONNECTED, PartyRow, Platform
 from hub.parties.transport import FastTransport
+from hub.parts import ocpi_intakes
 from hub.serve import spare_collector
 from hub.sessions.tables import Session
 from kit.clock import SystemClock

@@ -7,49 +7,51 @@ settings ─► database, bus, keys, egress
          ─► HTTP: operator API, OCPI, live page, health
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import httpx
 
 from csms.conformance import Conformance
 from csms.frame_log import FrameLog
-from csms.limits import SessionLimits
 from csms.link import Link
 from csms.logbook import Logbook
 from csms.masking import Masker
 from csms.registry import Registry
-from csms.server import CentralSystem, Limits
+from csms.server import CentralSystem
 from hub import backoffice, reactions, schedule
 from hub.figures import Figures
-from hub.locations import service as locations
 from hub.locations.ocpi import LocationHandlers
-from hub.locations.tables import Location
-from hub.parties import clientinfo
 from hub.parties.clients import Clients
 from hub.parties.delivery import Deliverer
 from hub.parties.directory import Directory
 from hub.parties.forward import Forwarder
-from hub.parties.intake import Intake
 from hub.parties.message_log import MessageLog
 from hub.parties.message_log_rows import DIGEST_PURPOSE
 from hub.parties.notices import Notices
 from hub.parties.ocpi import PartyHandlers
-from hub.parties.outbox import Source, put_source
 from hub.parties.presence import Presence
 from hub.parties.presented import Presented
-from hub.parties.pull import Pace, Puller
+from hub.parties.pull import Puller
 from hub.parties.registration import Registrar
 from hub.parties.relay import Relay
 from hub.parties.renewing import Renewer
 from hub.parties.rewriting import Rewriter
 from hub.parties.temper import Temper
 from hub.parties.transport import FastTransport
-from hub.sessions import service as sessions
+from hub.parts import (
+    admission_policy,
+    csms_limits,
+    key_ring,
+    ocpi_intakes,
+    ocpi_sources,
+    ocsp_client,
+    own_roles,
+    pull_pace,
+)
 from hub.sessions.live import LiveSessions
-from hub.sessions.ocpi import CdrHandlers, SessionHandlers, cdr_source
+from hub.sessions.ocpi import CdrHandlers, SessionHandlers
 from hub.sessions.profiles import ChargingProfileHandlers
 from hub.sessions.tables import Session
 from hub.settings import Settings
@@ -57,19 +59,16 @@ from hub.starts.flows import Starter
 from hub.starts.ocpi import CommandHandlers
 from hub.starts.open_routing import OpenRouting
 from hub.starts.service import match_partner_session
-from hub.stations.admission import Policy
 from hub.stations.authority import OwnAuthority
 from hub.stations.certificates import Certificates
 from hub.stations.ocsp import Responders, read_authorities
 from hub.stations.operations import Operations
 from hub.stations.provisioning import Provisioner
 from hub.stations.upgrading import Upgrader
-from hub.tariffs import service as tariffs
 from hub.tariffs.ocpi import TariffHandlers
-from hub.tariffs.tables import Tariff
 from hub.tokens import service as tokens
 from hub.tokens.flows import Authorizer
-from hub.tokens.ocpi import TokenHandlers, token_source
+from hub.tokens.ocpi import TokenHandlers
 from hub.web.live import LiveBoard
 from kit import bus as buses
 from kit.bus import Bus
@@ -85,7 +84,6 @@ from ocpi.endpoint import HandlerKey
 API = "/api/operator/v1"
 OCPI = "/ocpi"
 VERSION = "2.2.1"
-OCSP_TIMEOUT_S, OCSP_MAX_BYTES = 5.0, 64 * 2**10
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,87 +135,6 @@ class Hub:
         await self.transport.close()
         await self.bus.close()
         await self.db.close()
-
-
-def key_ring(settings: Settings) -> KeyRing:
-    """The key ring of the settings, or of the key file, which is made at the first start."""
-    if settings.keys is not None:
-        return KeyRing.parse(settings.keys.get_secret_value())
-    return KeyRing.load_or_create(settings.keys_file)
-
-
-def own_roles(settings: Settings) -> list[dict[str, Any]]:
-    """Our own CredentialsRoles: the hub, and the CPO and eMSP parties that live in it."""
-    parties = [("HUB", settings.hub_party)]
-    parties += [("CPO", party) for party in settings.cpo_parties]
-    parties += [("EMSP", party) for party in settings.emsp_parties]
-    business = {"name": settings.operator_name}
-    return [
-        {"role": role, "country_code": party[:2], "party_id": party[3:], "business_details": business}
-        for role, party in parties
-    ]
-
-
-def ocpi_sources(settings: Settings) -> dict[str, Source]:
-    """How each module gives a changed object to the deliverer."""
-    hub_party = settings.hub_party
-    return {
-        "locations": put_source(Location, hub_party),
-        "tariffs": put_source(Tariff, hub_party),
-        "sessions": put_source(Session, hub_party),
-        "cdrs": cdr_source(hub_party),
-        "tokens": token_source(hub_party),
-        clientinfo.MODULE: clientinfo.source(),
-    }
-
-
-def ocpi_intakes(keys: KeyRing, on_session: Callable[[Tx, Session], Awaitable[None]]) -> dict[str, Intake]:
-    """How each module takes what we read from partners' lists."""
-    return {
-        "locations": locations.intake(),
-        "tariffs": tariffs.intake(),
-        "tokens": tokens.intake(keys),
-        "sessions": sessions.session_intake(on_session),
-        "cdrs": sessions.cdr_intake(),
-    }
-
-
-def pull_pace(settings: Settings) -> Pace:
-    """How partners' lists are read."""
-    return Pace(
-        overlap=timedelta(seconds=settings.pull_overlap_s),
-        full_every=timedelta(seconds=settings.pull_full_interval_s),
-        page_limit=settings.pull_page_limit,
-        at_once=settings.pull_concurrency,
-    )
-
-
-def admission_policy(settings: Settings) -> Policy:
-    """How stations are let in."""
-    return Policy(
-        heartbeat_interval_s=settings.heartbeat_interval_s,
-        ping_interval_s=settings.ocpp_ping_interval_s,
-        unknown=settings.unknown_stations,
-        most_quarantined=settings.quarantine_limit,
-    )
-
-
-def csms_limits(settings: Settings) -> Limits:
-    """The bounds of the OCPP listener."""
-    return Limits(
-        compress=settings.ocpp_compression,
-        handshakes_per_s=settings.ocpp_handshakes_per_s,
-        handshake_burst=5 * settings.ocpp_handshakes_per_s,
-        drain_calls_s=settings.ocpp_drain_calls_s,
-        drain_per_s=settings.ocpp_drain_per_s,
-        session=SessionLimits(settle_s=settings.ocpp_settle_s, patience_s=settings.ocpp_patience_s),
-    )
-
-
-def ocsp_client(settings: Settings) -> httpx.AsyncClient:
-    """Requests to OCSP responders, which speak plain HTTP: their answers are signed."""
-    networks = settings.egress_private_networks
-    return Egress(networks, allow_http=True, timeout_s=OCSP_TIMEOUT_S, max_bytes=OCSP_MAX_BYTES).client()
 
 
 async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None = None) -> Hub:

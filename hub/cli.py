@@ -313,7 +313,7 @@ async def _serve(settings: Settings, *, as_json: bool) -> None:
 async def _create_key(settings: Settings, name: str, role: OperatorRole) -> str:
     from auth.keys import create_key
     from hub import schema
-    from hub.app import key_ring
+    from hub.parts import key_ring
     from kit.clock import SystemClock
     from kit.tx import Database
 

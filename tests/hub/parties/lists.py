@@ -12,7 +12,6 @@ import orjson
 from sqlmodel import select
 from starlette.responses import Response
 
-from hub.app import ocpi_intakes
 from hub.parties import pulls
 from hub.parties.audience import AUDIENCE_ROLES
 from hub.parties.clients import Clients
@@ -24,6 +23,7 @@ from hub.parties.presented import SECRET_PURPOSE, Presented
 from hub.parties.pull import Pace, Puller
 from hub.parties.pulls import PullState
 from hub.parties.tables import CONNECTED, PartyRow, Platform
+from hub.parts import ocpi_intakes
 from hub.sessions.tables import Session
 from kit.clock import ManualClock
 from kit.crypto import KeyRing
