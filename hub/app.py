@@ -65,6 +65,7 @@ from hub.stations.ocsp import Responders, read_authorities
 from hub.stations.operations import Operations
 from hub.stations.provisioning import Provisioner
 from hub.stations.upgrading import Upgrader
+from hub.stations.uploads import Uploads
 from hub.tariffs.ocpi import TariffHandlers
 from hub.tokens import service as tokens
 from hub.tokens.flows import Authorizer
@@ -205,7 +206,15 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         response_base=f"{public_url}{OCPI}/{VERSION}/sender/commands",
         command_timeout_s=settings.command_timeout_s,
     )
-    operations = Operations(db, keys, link, tokens.charge_unasked)
+    uploads = Uploads(
+        db,
+        keys,
+        settings.data_folder,
+        public_url,
+        timedelta(seconds=settings.station_upload_validity_s),
+        settings.station_upload_max_bytes,
+    )
+    operations = Operations(db, keys, link, tokens.charge_unasked, uploads)
     authority = OwnAuthority(db, keys, settings.operator_name, timedelta(days=settings.station_certificate_days))
     certificates = Certificates(
         db,

@@ -28,6 +28,7 @@ from hub.stations import (
     provisioning_api,
     recompute_api,
     upgrades_api,
+    uploads_api,
 )
 from hub.stations import api as stations_api
 from hub.tariffs import api as tariffs_api
@@ -107,6 +108,7 @@ def json_app(hub: Hub, *, operator_api: bool = True) -> FastAPI:
     checks.add("database", lambda: ping(hub.db))
     app.router.routes.extend(health.routes(checks, hub.figures.metrics, on_scrape=hub.figures.on_scrape))
     if operator_api:
+        app.router.routes.extend(uploads_api.door(hub.operations.uploads))
         add_operator_api(app, hub)
         app.router.routes.extend(web.routes(hub.live_board, hub.db, hub.keys, public=hub.settings.live_page_public))
     return app
@@ -132,6 +134,7 @@ def add_operator_api(app: FastAPI, hub: Hub) -> None:
         recompute_api.router(db, hub.keys, hub.frames),
         provisioning_api.router(db),
         upgrades_api.router(db, hub.upgrader),
+        uploads_api.router(hub.operations.uploads),
         locations_api.router(db, cpo_parties=settings.cpo_parties),
         tariffs_api.router(db, cpo_parties=settings.cpo_parties),
         tokens_api.router(db, hub.keys, emsp_parties=settings.emsp_parties, issuer=settings.operator_name),

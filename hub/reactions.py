@@ -5,6 +5,7 @@ ConnectorStatusChanged   → the EVSE's status in its location, and so to the pa
 StationBooted            → what the station was asked in vain is asked again
 StationBooted            → the station is brought to the configuration that it is to have
 CertificateExpires       → the station is asked to request a new certificate
+StationProgressed        → the operation that a station works at shows how far it is
 StartRequested           → the charger, ours or a partner's, is told to start
 stations.operate         → an operation at a station whose time has come
 starts.post_result       → a partner learns what came of its command
@@ -19,7 +20,7 @@ parties.read_hub         → whom a partner hub reaches is read from its list
 
 from collections.abc import Mapping
 
-from csms.events import ConnectorStatusChanged, StationBooted, TransactionChanged
+from csms.events import ConnectorStatusChanged, StationBooted, StationProgressed, TransactionChanged
 from csms.station import ConnectorStatus
 from hub.locations import service as locations
 from hub.parties import hub_reading
@@ -84,6 +85,7 @@ def wire(
     reactions.on(TransactionChanged, follow_transaction)
     reactions.on(ConnectorStatusChanged, show_status)
     reactions.on(StationBooted, operations.on_booted)
+    reactions.on(StationProgressed, operations.on_progress)
     reactions.call(StartRequested, starter.carry_out)
     reactions.job(OPERATE, operations.operate)
     reactions.job(starts.POST_RESULT, starter.post_result)

@@ -17,6 +17,7 @@ from hub.app import Hub, open_hub
 from hub.endpoints import http_app
 from hub.parties.registration import settle_own_parties
 from hub.settings import ServerRole, Settings
+from hub.stations.uploads import UPLOADS
 from kit.clock import Clock
 from kit.listener import guarded_protocol
 from kit.log import get
@@ -108,7 +109,10 @@ async def station_tls(hub: Hub) -> Tls | None:
 
 def _http_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
     protocol = guarded_protocol(
-        head_s=settings.http_head_timeout_s, body_s=settings.http_body_timeout_s, head_bytes=settings.http_head_bytes
+        head_s=settings.http_head_timeout_s,
+        body_s=settings.http_body_timeout_s,
+        head_bytes=settings.http_head_bytes,
+        slow={UPLOADS.encode(): settings.station_upload_timeout_s},
     )
     return uvicorn.Config(
         app,

@@ -215,6 +215,13 @@ class Settings(BaseSettings):
     )
     quarantine_limit: int = Field(100, ge=0, description="Most stations in quarantine.")
 
+    data_folder: Path = Field(Path("plugbridge-data"), description="Where files are kept that chargers upload.")
+    station_upload_max_bytes: int = Field(64 * 2**20, gt=0, description="Largest file that a charger may upload.")
+    station_upload_validity_s: int = Field(
+        21_600, ge=60, description="How long a charger may upload to a URL that it was given."
+    )
+    station_upload_timeout_s: float = Field(900.0, gt=0, description="Longest wait for the whole of an upload.")
+
     live_page_public: bool = Field(False, description="Show the live page's anonymous figures without a key.")
     live_page_max_viewers: int = Field(100, ge=0, description="Most who may watch the live page at a time.")
     log_level: str = Field("info", description="debug, info, warning or error.")

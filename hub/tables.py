@@ -23,6 +23,7 @@ import hub.stations.operation_tables
 import hub.stations.reservations
 import hub.stations.tables
 import hub.stations.upgrade_tables
+import hub.stations.uploads
 import hub.tariffs.tables
 import hub.tokens.tables
 import kit.idempotency

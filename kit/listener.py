@@ -6,6 +6,7 @@ this is the second line.
 """
 
 import asyncio
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
@@ -22,8 +23,13 @@ class _HeadTooLarge(Exception):
     """Ends the parsing; the answer is ours."""
 
 
-def guarded_protocol(*, head_s: float, body_s: float, head_bytes: int) -> type[HttpToolsProtocol]:
-    """The protocol class for `uvicorn.Config(http=…)` with these bounds, in seconds and bytes."""
+def guarded_protocol(
+    *, head_s: float, body_s: float, head_bytes: int, slow: Mapping[bytes, float] | None = None
+) -> type[HttpToolsProtocol]:
+    """The protocol class for `uvicorn.Config(http=…)` with these bounds, in seconds and bytes.
+
+    `slow` gives bodies of paths that begin so another time, in seconds.
+    """
     times = {_Awaited.HEAD: head_s, _Awaited.BODY: body_s}
 
     class GuardedProtocol(HttpToolsProtocol):
@@ -92,6 +98,8 @@ def guarded_protocol(*, head_s: float, body_s: float, head_bytes: int) -> type[H
             if self._timer is not None:
                 self._timer.cancel()
             seconds = times.get(awaited)
+            if awaited is _Awaited.BODY and slow:
+                seconds = next((each for path, each in slow.items() if self.url.startswith(path)), seconds)
             self._timer = None if seconds is None else self.loop.call_later(seconds, self._too_slow)
 
         def _too_slow(self) -> None:

@@ -7,6 +7,7 @@ from csms.capabilities import Capabilities
 from csms.link import Link
 from csms.operations import ListEntry
 from csms.station import Command, CommandOutcome
+from hub.stations.uploads import Uploads
 from kit.crypto import KeyRing
 from kit.tx import Database, Tx
 
@@ -30,6 +31,7 @@ class AtStation:
     keys: KeyRing
     link: Link
     listed: Listed
+    uploads: Uploads
     station_id: str
     timeout_s: float
     request_id: int

@@ -26,6 +26,7 @@ from hub.stations.intents_charging import (
     SendListIn,
     SetLimitIn,
 )
+from hub.stations.intents_files import SendLogIn, UpdateFirmwareIn
 from hub.stations.intents_upkeep import (
     ClearMessageIn,
     ClearMonitorsIn,
@@ -58,6 +59,8 @@ OperationIn = Annotated[
     | SetLimitIn
     | ClearLimitsIn
     | ReadScheduleIn
+    | UpdateFirmwareIn
+    | SendLogIn
     | ShowMessageIn
     | ClearMessageIn
     | ReadMessagesIn
@@ -94,6 +97,12 @@ class OperationOut(BaseModel):
     reason: str | None = Field(description="The station's own words, or what kept it from being sent.")
     result: dict[str, Any] | None = Field(description="What was read, the same for every version of OCPP.")
     request_id: int = Field(description="Our number of it, by which the station reports later.")
+    progress: str | None = Field(
+        description="How far the station says it is with firmware or a log: scheduled, downloading, downloaded, "
+        "installing, installed, uploading, uploaded or failed"
+    )
+    progress_word: str | None = Field(description="The station's own word for it.")
+    progress_at: datetime | None
     attempts: int
     due_at: datetime
     give_up_at: datetime

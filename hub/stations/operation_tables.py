@@ -44,6 +44,10 @@ class StationOperation(SQLModel, table=True):
     sealed_intent: str = Field(sa_type=Text)
     sealed_result: str | None = Field(default=None, sa_type=Text)
     asked_by: str | None = Field(default=None, max_length=36)
+    progress: str | None = Field(default=None, max_length=16)
+    """A word of `csms.station.Progress`, for what the station works at after it has agreed."""
+    progress_word: str | None = Field(default=None, max_length=64)
+    progress_at: datetime | None = None
     attempts: int = 0
     due_at: datetime
     give_up_at: datetime
@@ -73,6 +77,26 @@ async def waiting_for(tx: Tx, station_id: str) -> Sequence[StationOperation]:
         col(StationOperation.attempts) > 0,
     )
     return await tx.all(statement)
+
+
+async def reported_on(tx: Tx, station_id: str, operation: str, request_id: int | None) -> StationOperation | None:
+    """The operation that a station reports on: by its number, else its newest of that kind; locked."""
+    statement = (
+        select(StationOperation)
+        .where(
+            col(StationOperation.station_id) == station_id,
+            col(StationOperation.operation) == operation,
+            col(StationOperation.attempts) > 0,
+        )
+        .order_by(col(StationOperation.id).desc())
+        .limit(1)
+        .with_for_update()
+    )
+    if request_id is not None:
+        found = await tx.first(statement.where(col(StationOperation.request_id) == request_id))
+        if found is not None:
+            return found
+    return await tx.first(statement)
 
 
 async def close_lost(tx: Tx) -> int:

@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 
 from csms.capabilities import QUIRKS, Capabilities, capabilities_of
-from csms.events import StationBooted
+from csms.events import StationBooted, StationProgressed
 from csms.link import Link
-from csms.station import CommandOutcome, CommandStatus
+from csms.station import CommandOutcome, CommandStatus, Progress, Task
 from csms.words import LARGEST_INT32
 from hub.stations import reservations
 from hub.stations.at_station import AtStation, Listed, NotYet
@@ -29,10 +29,12 @@ from hub.stations.operation_tables import (
     close_lost,
     forget_old,
     locked,
+    reported_on,
     waiting_for,
 )
 from hub.stations.procedures import carry_out
 from hub.stations.tables import by_id, evses_of
+from hub.stations.uploads import Uploads
 from kit.crypto import KeyRing
 from kit.errors import Conflict, NotFound
 from kit.ids import uuid7
@@ -43,6 +45,8 @@ log = get(__name__)
 
 OPERATE = "stations.operate"
 _PURPOSE = "station-operation"
+_OPERATION = {Task.FIRMWARE: "update_firmware", Task.LOG: "send_log"}
+"""Which operation a station works at."""
 _UNSENT = (CommandStatus.OFFLINE, CommandStatus.BUSY)
 FIRST_RETRY_S, LONGEST_RETRY_S = 5, 300
 
@@ -55,6 +59,7 @@ class Operations:
     keys: KeyRing
     link: Link
     listed: Listed
+    uploads: Uploads
 
     async def ask(self, station_id: str, intent: Intent, *, asked_by: str | None = None) -> StationOperation:
         """Note an operation, and carry it out when it is due now. Raises `NotFound` for an unknown station."""
@@ -117,6 +122,14 @@ class Operations:
             row.due_at = tx.now + settle
             _enqueue(tx, row)
 
+    async def on_progress(self, tx: Tx, event: StationProgressed) -> None:
+        """A station tells how far it is: the operation that it works at shows it. 1.6 does not say which that is."""
+        if event.progress == Progress.IDLE:
+            return
+        row = await reported_on(tx, event.station_id, _OPERATION[Task(event.task)], event.request_id)
+        if row is not None:
+            row.progress, row.progress_word, row.progress_at = event.progress, event.word, tx.now
+
     async def tidy(self, db: Database, payload: Mapping[str, Any]) -> None:
         """Close what lost its process, and forget what is long over."""
         async with db.tx() as tx:
@@ -124,6 +137,7 @@ class Operations:
                 log.warning("station_operations_lost", count=lost)
             await forget_old(tx)
             await reservations.forget_past(tx)
+        await self.uploads.forget_old()
 
     def intent_of(self, row: StationOperation) -> Intent:
         """What was asked."""
@@ -142,6 +156,9 @@ class Operations:
             reason=row.reason,
             result=orjson.loads(self.keys.decrypt(_PURPOSE, sealed)) if sealed is not None else None,
             request_id=row.request_id,
+            progress=row.progress,
+            progress_word=row.progress_word,
+            progress_at=row.progress_at,
             attempts=row.attempts,
             due_at=row.due_at,
             give_up_at=row.give_up_at,
@@ -188,6 +205,7 @@ class Operations:
             self.keys,
             self.link,
             self.listed,
+            self.uploads,
             row.station_id,
             intent.timeout_s,
             row.request_id,

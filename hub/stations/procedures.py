@@ -9,8 +9,10 @@ from csms.station import CommandOutcome, CommandStatus, Reset, ResetKind, Trigge
 from csms.store import open_transactions
 from hub.stations.at_station import AtStation, NotYet
 from hub.stations.charging_procedures import cancel_reservation, reserve, send_list, set_limit
+from hub.stations.file_procedures import send_log, update_firmware
 from hub.stations.intents import Intent, ReadSettingsIn, ResetIn, TriggerIn, WriteSettingsIn
 from hub.stations.intents_charging import CancelReservationIn, ReserveIn, SendListIn, SetLimitIn
+from hub.stations.intents_files import SendLogIn, UpdateFirmwareIn
 
 _OF_EACH_EVSE = frozenset({"StatusNotification", "MeterValues"})
 """Messages that are about one EVSE: without one, each is asked for."""
@@ -104,6 +106,8 @@ PROCEDURES: dict[type[Intent], Procedure] = {
     CancelReservationIn: cancel_reservation,
     SendListIn: send_list,
     SetLimitIn: set_limit,
+    UpdateFirmwareIn: update_firmware,
+    SendLogIn: send_log,
 }
 """The intents that are more than one command."""
 

@@ -63,7 +63,8 @@ class SimulatedStation:
         self.evses = {number: Evse(number, self.power_w) for number in range(1, self.evse_count + 1)}
         sampling_s = max(1, round(self.meter_interval_s * self.speed))
         self.configuration = configuration.initial(connectors=self.evse_count, meter_interval_s=sampling_s)
-        self.upkeep = Upkeep(self.evses, self.soon, self.call, self.status, is_2x=self.protocol != "ocpp1.6")
+        is_2x = self.protocol != "ocpp1.6"
+        self.upkeep = Upkeep(self.evses, self.soon, self.call, self.status, self.clock, is_2x)
         address = Address(self.url, self.station_id, self.password, self.protocol, self.identity)
         self._presence = Presence(address, self.words, self.clock, self._answer, self._introduce, self.configuration)
         self._queue = TransactionQueue(self._call_when_admitted, self.words, self.clock, self._told)

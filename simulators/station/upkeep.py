@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from kit.clock import Clock
 from simulators.station.evse import Evse
+from simulators.station.maintenance import Maintenance
 from simulators.station.words import Json
 
 COST_VENDOR = "org.openchargealliance.costmsg"
@@ -20,7 +22,9 @@ class Upkeep:
     soon: Callable[[Coroutine[Any, Any, Any]], None]
     call: Callable[[str, Json], Coroutine[Any, Any, Json]]
     status: Callable[[int, str], Coroutine[Any, Any, None]]
+    clock: Clock
     is_2x: bool
+    maintenance: Maintenance = field(init=False)
     list_version: int = 0
     local_list: dict[str, Json] = field(default_factory=dict)
     """The verdict (`idTagInfo`, `idTokenInfo`) by token."""
@@ -32,6 +36,9 @@ class Upkeep:
     costs: list[Json] = field(default_factory=list)
     monitors: dict[int, Json] = field(default_factory=dict)
     roots: dict[str, Json] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.maintenance = Maintenance(self.soon, self.call, self.clock, self.is_2x)
 
     def answer(self, action: str, payload: Json) -> Json | None:
         """The answer to a call; None for what is none of these. Raises KeyError, TypeError or ValueError."""
@@ -59,7 +66,7 @@ class Upkeep:
             "DeleteCertificate": self._delete,
         }
         found = answers.get(action)
-        return None if found is None else found(payload)
+        return self.maintenance.answer(action, payload) if found is None else found(payload)
 
     def report(self, action: str, payload: Json) -> None:
         """Send a message that was asked for, once the answer is on its way."""

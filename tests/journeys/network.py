@@ -149,6 +149,7 @@ def settings_for(tmp_path: Path, database_url: str, **changes: Any) -> Settings:
         "http_port": 0,
         "ocpp_port": 0,
         "keys_file": tmp_path / "keys",
+        "data_folder": tmp_path / "data",
         "egress_private_networks": ["127.0.0.0/8", "::1/128"],
         "session_update_interval_s": 0.3,
         "authorize_deadline_s": 2.0,

@@ -776,6 +776,24 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_station_evse_evse_uid"), ["evse_uid"], unique=False)
 
     op.create_table(
+        "station_file",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
+        sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=False),
+        sa.Column("request_id", sa.Integer(), nullable=False),
+        sa.Column("file_name", sqlmodel.sql.sqltypes.AutoString(length=255), nullable=True),
+        sa.Column("size", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("sha256", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("expires_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("received_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["station_id"], ["station.id"], name=op.f("fk_station_file_station_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_station_file")),
+    )
+    with op.batch_alter_table("station_file", schema=None) as batch_op:
+        batch_op.create_index("ix_station_file_station", ["station_id", "id"], unique=False)
+
+    op.create_table(
         "station_list",
         sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -796,6 +814,9 @@ def upgrade() -> None:
         sa.Column("sealed_intent", sa.Text(), nullable=False),
         sa.Column("sealed_result", sa.Text(), nullable=True),
         sa.Column("asked_by", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("progress", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=True),
+        sa.Column("progress_word", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("progress_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("due_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("give_up_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
@@ -876,6 +897,10 @@ def downgrade() -> None:
 
     op.drop_table("station_operation")
     op.drop_table("station_list")
+    with op.batch_alter_table("station_file", schema=None) as batch_op:
+        batch_op.drop_index("ix_station_file_station")
+
+    op.drop_table("station_file")
     with op.batch_alter_table("station_evse", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_station_evse_evse_uid"))
 

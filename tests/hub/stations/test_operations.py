@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from hub.stations.operation_schemas import INTENT, OperationOut
 from hub.stations.operation_tables import KEPT, UNKNOWN_AFTER, OperationState, StationOperation
 from hub.stations.operations import OPERATE, Operations
 from hub.stations.tables import Station
+from hub.stations.uploads import Uploads
 from kit.bus import connect
 from kit.clock import ManualClock
 from kit.crypto import KeyRing
@@ -32,10 +34,11 @@ async def nobody(tx: Tx) -> list[ListEntry]:
 
 
 @pytest.fixture
-async def operations(db: Database, keys: KeyRing) -> AsyncIterator[Operations]:
+async def operations(db: Database, keys: KeyRing, tmp_path: Path) -> AsyncIterator[Operations]:
     """Operations at the station CS-1, which is not connected."""
     bus = await connect("memory://")
-    made = Operations(db, keys, Link(Registry(bus), bus), nobody)
+    uploads = Uploads(db, keys, tmp_path, "https://hub.example.com", timedelta(hours=1), 1000)
+    made = Operations(db, keys, Link(Registry(bus), bus), nobody, uploads)
     db.reactions.job(OPERATE, made.operate)
     db.reactions.on(StationBooted, made.on_booted)
     async with db.tx() as tx:
