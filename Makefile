@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 # What tells databases apart: `make test` runs it on PostgreSQL, too. `make test-slow` does so with everything else.
-BOTH := tests/kit tests/csms tests/hub $(addprefix tests/journeys/,test_own_charger.py test_roaming.py \
+BOTH := tests/kit tests/hub $(addprefix tests/journeys/,test_own_charger.py test_roaming.py \
 	test_two_processes.py test_kill.py test_kill_handshake.py)
 INSTALLED := .venv/.installed
 PIP_OPTIONS := --quiet --disable-pip-version-check --no-input --no-warn-script-location --no-compile
@@ -42,7 +42,6 @@ lint: $(INSTALLED) ## style, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy bench tests/architecture tests/bench tests/conftest.py
 
 bench: $(INSTALLED) ## measure; one line for each benchmark, with its ratio to a bare server and the target
 	@for file in bench/bench_*.py; do $(BIN)/python -m "bench.$$(basename $$file .py)" || exit; done

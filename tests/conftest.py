@@ -17,17 +17,18 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import uuid4
 
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bench.postgres import postgres_server
 from hub import schema
-from kit import migrate
+from kit import db, migrate
 
 SERVER_URL = "PLUGBRIDGE_TEST_DATABASE_URL"
 
@@ -35,6 +36,30 @@ SERVER_URL = "PLUGBRIDGE_TEST_DATABASE_URL"
 for name, examples in {"quick": 25, "thorough": 400}.items():
     settings.register_profile(name, max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("quick")
+
+
+def _compile_once() -> None:
+    """Let all engines of a process share what they compile: else each hub of a test compiles its statements anew.
+
+    Compiled statements depend on the dialect alone, which is the same once its first connection has told its version.
+    """
+    first: dict[str, Engine] = {}
+
+    def shared(url: str, **options: Any) -> AsyncEngine:
+        made = create_async_engine(url, **options)
+        engine = made.sync_engine
+        known = first.get(engine.dialect.name)
+        if known is None or getattr(known.dialect, "server_version_info", None) is None:
+            first[engine.dialect.name] = engine
+        else:
+            engine.dialect = engine.pool._dialect = known.dialect
+            engine._compiled_cache = known._compiled_cache
+        return made
+
+    pytest.MonkeyPatch().setattr(db, "create_async_engine", shared)
+
+
+_compile_once()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -3,18 +3,16 @@
 import asyncio
 import base64
 import json
-import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
-from sqlmodel import SQLModel, col, select
+from sqlmodel import col, select
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
@@ -52,11 +50,6 @@ from kit.tx import Database, Event, Tx
 Answer = Callable[[str, dict[str, Any]], dict[str, Any] | None]
 
 
-def databases() -> list[str]:
-    """SQLite always, PostgreSQL where a server is given."""
-    return ["sqlite", *(["postgresql"] if os.environ.get("PLUGBRIDGE_TEST_DATABASE_URL") else [])]
-
-
 class MoodyDatabase(Database):
     """A database that a test can take away: as long as `away` is set, nothing can be written or read."""
 
@@ -80,17 +73,10 @@ class MoodyDatabase(Database):
             raise OperationalError("select", {}, OSError("the database is away"))
 
 
-@pytest.fixture(params=databases())
-async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MoodyDatabase]:
+@pytest.fixture
+async def db(migrated_database_url: str) -> AsyncIterator[MoodyDatabase]:
     """An empty database with all tables."""
-    is_sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path}/csms.db" if is_sqlite else os.environ["PLUGBRIDGE_TEST_DATABASE_URL"]
-    database = MoodyDatabase(url, clock=SystemClock(), reactions=Reactions())
-    async with database.tx() as tx:
-        connection = await tx.session.connection()
-        if not is_sqlite:
-            await connection.run_sync(SQLModel.metadata.drop_all)
-        await connection.run_sync(SQLModel.metadata.create_all)
+    database = MoodyDatabase(migrated_database_url, clock=SystemClock(), reactions=Reactions())
     yield database
     await database.close()
 

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,6 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from kit import log
-from kit.clock import SystemClock
 from kit.redact import REDACTED, is_secret_name, redact, redact_path, redact_text
 
 pytestmark = pytest.mark.anyio
@@ -268,12 +268,11 @@ def test_long_hostile_texts_do_not_hold_up_the_process() -> None:
         "pi_a_secret",
         "a: ",
     ]
-    clock = SystemClock()
-    started = clock.monotonic()
+    started = time.process_time()
     for piece in pieces:
         redact_text(piece * (100_000 // len(piece)))
         redact_text(piece * (100_000 // len(piece)) + "=")
-    assert clock.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize("name", ["uuid", "evse_uid", "session_id", "country_code", "state", "price", "key", "name"])

@@ -15,20 +15,20 @@ from starlette.responses import Response
 from hub.parties import pulls
 from hub.parties.audience import AUDIENCE_ROLES
 from hub.parties.clients import Clients
-from hub.parties.directory import DOORBELL, Directory, Peer
+from hub.parties.directory import Directory, Peer
 from hub.parties.lanes import open_cursors
 from hub.parties.notices import Notices
 from hub.parties.presence import Presence
-from hub.parties.presented import SECRET_PURPOSE, Presented
+from hub.parties.presented import Presented
 from hub.parties.pull import Pace, Puller
 from hub.parties.pulls import PullState
-from hub.parties.tables import CONNECTED, PartyRow, Platform
 from hub.parts import ocpi_intakes
 from hub.sessions.tables import Session
 from kit.clock import ManualClock
 from kit.crypto import KeyRing
 from kit.tx import Database, Tx
 from ocpi.datetimes import parse_datetime
+from tests.hub.parties.joining import joined
 from tests.journeys.peers import STAMP, Seen, Stranger, stamped_location, success
 
 Json = dict[str, Any]
@@ -101,32 +101,10 @@ class Reader:
             name.replace("_", "/"): url for name, url in endpoints.items()
         }
         async with self.db.tx() as tx:
-            row = Platform(
-                name=party,
-                status=CONNECTED,
-                version="2.2.1",
-                versions_url=f"{other.url}/versions",
-                endpoints=orjson.dumps(listed),
-                credentials_token=self.keys.encrypt(SECRET_PURPOSE, b"OUR-TOKEN"),
-                last_seen_at=tx.now,
-                created_at=tx.now,
-            )
-            tx.add(row)
-            await tx.flush()
-            tx.add(
-                PartyRow(
-                    country_code=party[:2],
-                    party_id=party[3:],
-                    role=role,
-                    platform_id=row.id,
-                    business_name=party,
-                    last_updated=tx.now,
-                )
-            )
-            await open_cursors(tx, row.id, list(AUDIENCE_ROLES))
-            await pulls.open_pulls(tx, row.id, pulls.pullable(listed, [role]))
-            tx.ring(DOORBELL)
-        return await self.peer(row.id)
+            platform_id = await joined(tx, self.keys, party, role, other.url, listed)
+            await open_cursors(tx, platform_id, list(AUDIENCE_ROLES))
+            await pulls.open_pulls(tx, platform_id, pulls.pullable(listed, [role]))
+        return await self.peer(platform_id)
 
     async def peer(self, platform_id: str) -> Peer:
         return (await self.directory.snapshot()).peers[platform_id]

@@ -73,7 +73,7 @@ async def test_everybody_is_asked_at_once_and_the_first_yes_wins(emsps: Emsps) -
     before = time.monotonic()
     answer = await emsps.decide(place=PLACE)
 
-    assert time.monotonic() - before < DEADLINE_S * 0.8
+    assert time.monotonic() - before < DEADLINE_S
     assert (answer.verdict, answer.reference, answer.auth_method) == (Verdict.ALLOWED, "REF-1", "AUTH_REQUEST")
     assert answer.cdr_token is not None
     assert answer.cdr_token["party_id"] == "FAS"
@@ -89,7 +89,7 @@ async def test_nobody_is_waited_for_beyond_the_deadline(emsps: Emsps) -> None:
     no.replies["/tokens"] = lambda _: says("NO_CREDIT", "DE*NOO")
     before = time.monotonic()
     answer = await emsps.decide()
-    assert DEADLINE_S * 0.9 < time.monotonic() - before < DEADLINE_S * 2
+    assert DEADLINE_S * 0.9 < time.monotonic() - before < slow.delay_s
     assert answer.verdict is Verdict.NO_CREDIT, "who answered in time counts"
     slow.delay_s = 0
 
