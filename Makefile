@@ -9,8 +9,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 # What tells databases apart: `make test` runs it on PostgreSQL, too. `make test-slow` does so with everything else.
-BOTH := tests/kit tests/hub $(addprefix tests/journeys/,test_own_charger.py test_roaming.py \
-	test_two_processes.py test_kill.py test_kill_handshake.py)
+BOTH := $(addprefix tests/,kit hub/parties hub/sessions hub/starts hub/test_schema.py \
+	journeys/test_own_charger.py journeys/test_roaming.py journeys/test_two_processes.py)
 INSTALLED := .venv/.installed
 PIP_OPTIONS := --quiet --disable-pip-version-check --no-input --no-warn-script-location --no-compile
 

@@ -345,7 +345,7 @@ async def test_a_slow_partner_keeps_nobody_waiting(reader: Reader, other: Strang
     shelf(other, 4)
     async with stranger() as slow:
         slow.replies["/locations"] = lambda _: success([])
-        slow.delay_s = 1.0
+        slow.delay_s = 60
         slow_peer = await reader.partner(slow, party="FR*SLO")
         quick = await reader.partner(other)
         await reader.puller.look()
@@ -353,4 +353,5 @@ async def test_a_slow_partner_keeps_nobody_waiting(reader: Reader, other: Strang
             await reader.puller.look()
             await asyncio.sleep(0.02)
         assert (await reader.state(slow_peer.id)).last_full_at is None
+        slow.leaving.set()
         await reader.settle()
