@@ -208,6 +208,28 @@ async def test_a_cdr_goes_to_its_audience_alone_and_once(
     assert receipt.location == "https://emsp1.example/cdr1"
 
 
+async def test_a_cdr_that_one_platform_has_taken_is_still_owed_to_another_with_the_same_party(
+    db: Database, deliverer: delivery.Deliverer, partners: Partners, clock: ManualClock
+) -> None:
+    await add_partner(db, "emsp1", "E01")
+    await add_partner(db, "emsp2", "E02")
+    async with db.tx() as tx:
+        platform = await tx.first(select(Platform).where(Platform.name == "emsp2"))
+        assert platform is not None
+        home = {"country_code": "DE", "party_id": "E01", "platform_id": platform.id, "business_name": "emsp2"}
+        tx.add(PartyRow(role="CPO", last_updated=tx.now, **home))
+        tx.ring("parties")
+    partners.away.add("emsp2")
+    await issue_cdr(db, "CDR1", "DE*E01")
+    await deliverer.settle()
+    async with db.tx() as tx:  # both read the same again, at the same moment
+        await tx.execute(Cursor.__table__.update().values(xid=0, seq=0))  # type: ignore[attr-defined]
+    partners.away.clear()
+    clock.advance(120)
+    await deliverer.settle()
+    assert [[body["id"] for body in partners.got(name)] for name in ("emsp1", "emsp2")] == [["CDR1"], ["CDR1"]]
+
+
 async def test_a_refused_object_blocks_nothing_and_is_tried_again(
     db: Database, deliverer: delivery.Deliverer, partners: Partners, clock: ManualClock
 ) -> None:
