@@ -34,7 +34,7 @@ from ocpi.types import JsonValue
 log = get(__name__)
 
 TURN_S = 10.0
-TURN_PAGES = 100
+TURN_PAGES = 250
 STORED_AT_ONCE = 2_000
 STORED_AT_ONCE_BYTES = 8 * 2**20
 LONGEST_UNSTORED_S = 2.0
