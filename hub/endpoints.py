@@ -52,9 +52,10 @@ def http_app(hub: Hub, *, operator_api: bool = True, ocpi_api: bool = True) -> A
     if not ocpi_api:
         return app
     ocpi = ocpi_app(hub, Callers(hub.db, hub.directory, hub.notices).authenticate, gate=ocpi_gate(hub))
+    below = f"{OCPI}/"
 
     async def doors(scope: Scope, receive: Receive, send: Send) -> None:
-        is_ocpi = scope["type"] == "http" and scope["path"].startswith(f"{OCPI}/")
+        is_ocpi = scope["type"] == "http" and scope["path"].startswith(below)
         await (ocpi if is_ocpi else app)(scope, receive, send)
 
     return doors

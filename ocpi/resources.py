@@ -1,8 +1,9 @@
 """Which endpoints a path has: the table of a version as a lookup by segments."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from urllib.parse import unquote
 
 from starlette.types import Scope
@@ -42,6 +43,7 @@ class Resources:
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         self._by_head: dict[tuple[str, ...], dict[int, list[Resource]]] = {}
+        self._remembered = lru_cache(maxsize=1024)(self._find)
         for endpoint in endpoints:
             by_length = self._by_head.setdefault(endpoint_head(endpoint), {})
             resources = by_length.setdefault(len(endpoint.path), [])
@@ -51,17 +53,20 @@ class Resources:
             else:
                 known.endpoints[endpoint.verb] = endpoint
 
-    def find(self, segments: Sequence[str]) -> tuple[Resource, dict[str, str]] | None:
+    def find(self, segments: tuple[str, ...]) -> tuple[Resource, Mapping[str, str]] | None:
         """The resource at a path and the parameters in it."""
+        return (self._find if sum(map(len, segments)) > _MAX_REMEMBERED else self._remembered)(segments)
+
+    def _find(self, segments: tuple[str, ...]) -> tuple[Resource, Mapping[str, str]] | None:
         for head_length in (2, 1):
-            by_length = self._by_head.get(tuple(segments[:head_length]))
+            by_length = self._by_head.get(segments[:head_length])
             if by_length is None:
                 continue
             tail = segments[head_length:]
             for resource in by_length.get(len(tail), ()):
                 parameters = resource.parameters(tail)
                 if parameters is not None:
-                    return resource, parameters
+                    return resource, MappingProxyType(parameters)
         return None
 
 

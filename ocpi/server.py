@@ -125,7 +125,7 @@ async def _nobody(headers: Mapping[str, str], module: str) -> object:
     raise NotFound
 
 
-async def _not_found(exchange: Exchange, segments: Sequence[str], receive: Receive) -> Rendered:
+async def _not_found(exchange: Exchange, segments: tuple[str, ...], receive: Receive) -> Rendered:
     raise NotFound
 
 
@@ -196,7 +196,7 @@ class _PrefixRoute(BaseRoute):
         raise NoMatchFound(name, path_params)
 
 
-_AnswerTo = Callable[[Exchange, Sequence[str], Receive], Awaitable[Rendered]]
+_AnswerTo = Callable[[Exchange, tuple[str, ...], Receive], Awaitable[Rendered]]
 
 
 class _App:
@@ -278,7 +278,7 @@ class _Versions:
         self._site = site
         self._versions = versions
 
-    async def answer(self, exchange: Exchange, segments: Sequence[str], receive: Receive) -> Rendered:
+    async def answer(self, exchange: Exchange, segments: tuple[str, ...], receive: Receive) -> Rendered:
         if segments:
             raise NotFound
         await _only_get(self._site, exchange)
@@ -311,7 +311,7 @@ class _Modules:
         self._interfaces = advertise | {(module, interface) for module, interface, _, _ in handlers}
         self._resources = Resources(ENDPOINTS[site.version])
 
-    async def answer(self, exchange: Exchange, segments: Sequence[str], receive: Receive) -> Rendered:
+    async def answer(self, exchange: Exchange, segments: tuple[str, ...], receive: Receive) -> Rendered:
         if not segments:
             await _only_get(self._site, exchange)
             url = f"{self._site.base_url(exchange)}/{self._site.version}"

@@ -10,9 +10,9 @@ The token holds the URL, the party that it belongs to, the party that may use it
 covers what the token does not hold because it is known where it is used: the kind of URL, and the platforms that the
 two parties live on. A token is worthless at another place, to another platform, and once one of the parties moves.
 
-OCPI's URLs have 255 characters at most, so each byte counts: the URL is deflated with a dictionary of what URLs of
-OCPI are made of, and the signature is cut to 128 bits. The dictionary is part of the format: another one is another
-`_FORMAT`.
+OCPI's URLs have 255 characters at most, so each byte counts: a URL that is not short is deflated with a dictionary of
+what URLs of OCPI are made of, and the signature is cut to 128 bits. The dictionary is part of the format: another one
+is another `_DEFLATED`.
 """
 
 import hmac
@@ -31,7 +31,10 @@ LONGEST_ID = 39
 LONGEST_URL = 2000
 
 _PURPOSE = "ocpi-callback"
-_FORMAT = 1
+_DEFLATED, _PLAIN = 1, 2
+"""The formats: how the URL is packed."""
+_SHORT_URL = 80
+"""Up to so many bytes a URL goes in as it is: deflating takes longer than all the rest of a signature."""
 _MAC_BYTES = 16
 _FIXED = 15  # format, expiry, two parties
 _NEVER = 2**32 - 1
@@ -64,16 +67,14 @@ def sign(keys: KeyRing, callback: Callback, *, kind: str, owner_platform: str, u
     url = callback.url.encode("ascii")
     if len(url) > LONGEST_URL:
         raise ValueError("the URL is too long to be signed")
-    # A window of 4 KiB holds the dictionary and any URL. With zlib's usual memory, of which it clears a quarter of a
-    # megabyte, signing takes ten times as long.
-    deflate = zlib.compressobj(9, wbits=-12, memLevel=4, zdict=_DICTIONARY)
+    is_short = len(url) <= _SHORT_URL
     payload = b"".join(
         (
-            bytes((_FORMAT,)),
+            bytes((_PLAIN if is_short else _DEFLATED,)),
             min(int(callback.expires_at.timestamp()), _NEVER).to_bytes(4, "big"),
             _packed(callback.owner),
             _packed(callback.user),
-            deflate.compress(url) + deflate.flush(),
+            url if is_short else _deflated(url),
         )
     )
     mac = bytes.fromhex(keys.digest(_PURPOSE, _signed(payload, kind, owner_platform, user_platform)))
@@ -109,8 +110,19 @@ def verify(
     expires_at = datetime.fromtimestamp(int.from_bytes(payload[1:5], "big"), UTC)
     if home_of(user) != user_platform or expires_at <= now:
         return None
-    inflate = zlib.decompressobj(wbits=-15, zdict=_DICTIONARY)
-    return Callback(inflate.decompress(payload[_FIXED:], LONGEST_URL).decode(), owner, user, expires_at)
+    url = payload[_FIXED:] if payload[0] == _PLAIN else _inflated(payload[_FIXED:])
+    return Callback(url.decode(), owner, user, expires_at)
+
+
+def _deflated(url: bytes) -> bytes:
+    # A window of 4 KiB holds the dictionary and any URL. zlib's usual memory is so large that clearing it takes ten
+    # times as long as the work.
+    deflate = zlib.compressobj(9, wbits=-12, memLevel=4, zdict=_DICTIONARY)
+    return deflate.compress(url) + deflate.flush()
+
+
+def _inflated(octets: bytes) -> bytes:
+    return zlib.decompressobj(wbits=-15, zdict=_DICTIONARY).decompress(octets, LONGEST_URL)
 
 
 def _signed(payload: bytes, kind: str, owner_platform: str, user_platform: str) -> str:
@@ -122,7 +134,7 @@ def _decoded(token: str) -> bytes | None:
     if not _TOKEN.fullmatch(token) or len(token) % 4 == 1:
         return None
     octets = urlsafe_b64decode(token + "=" * (-len(token) % 4))
-    return octets if len(octets) > _MAC_BYTES + _FIXED and octets[_MAC_BYTES] == _FORMAT else None
+    return octets if len(octets) > _MAC_BYTES + _FIXED and octets[_MAC_BYTES] in (_DEFLATED, _PLAIN) else None
 
 
 def _packed(party: Party) -> bytes:

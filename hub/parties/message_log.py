@@ -28,7 +28,7 @@ from kit.retention import forget
 from kit.spool import Spool
 from kit.tx import Database
 from ocpi.call import Served
-from ocpi.headers import MessageHeaders, Party
+from ocpi.headers import Party
 
 log = get(__name__)
 
@@ -82,7 +82,7 @@ class MessageLog:
 
     def received(self, served: Served) -> None:
         """A partner's request and our answer."""
-        caller = served.caller
+        caller, message = served.caller, served.headers
         module, interface, _, level = served.key or (None, None, None, None)
         answer = served.answer
         is_page = level == "list" and served.method == "GET" and len(answer) > self._body_bytes
@@ -95,7 +95,10 @@ class MessageLog:
             interface=interface,
             verb=served.method,
             url=served.target,
-            message=served.headers,
+            request_id=message.request_id,
+            correlation_id=message.correlation_id,
+            from_party=_key(message.from_party),
+            to_party=_key(message.to_party),
             headers=served.http_headers,
             http_status=served.http_status,
             error=None,
@@ -121,7 +124,10 @@ class MessageLog:
             interface=None,
             verb=exchanged.method,
             url=exchanged.url,
-            message=_message(headers),
+            request_id=headers.get("x-request-id", ""),
+            correlation_id=headers.get("x-correlation-id") or correlation_id.get() or "",
+            from_party=_party(headers, "from"),
+            to_party=_party(headers, "to"),
             headers=headers,
             http_status=exchanged.status,
             error=exchanged.error,
@@ -201,16 +207,11 @@ def forgetter(messages: timedelta, contents: timedelta) -> Callable[[Database, M
     return flow
 
 
-def _message(headers: Mapping[str, str]) -> MessageHeaders:
-    return MessageHeaders(
-        headers.get("x-request-id", ""),
-        headers.get("x-correlation-id", "") or correlation_id.get() or "",
-        _party(headers, "to"),
-        _party(headers, "from"),
-    )
+def _key(party: Party | None) -> str | None:
+    return party.key if party is not None else None
 
 
-def _party(headers: Mapping[str, str], direction: str) -> Party | None:
+def _party(headers: Mapping[str, str], direction: str) -> str | None:
     country_code = headers.get(f"ocpi-{direction}-country-code")
     party_id = headers.get(f"ocpi-{direction}-party-id")
-    return Party(country_code, party_id) if country_code and party_id else None
+    return f"{country_code}*{party_id}".upper() if country_code and party_id else None

@@ -14,7 +14,6 @@ from hub.parties.masking import Found, Masker
 from hub.parties.message_log_tables import Message
 from kit.crypto import KeyRing
 from kit.redact import scrubbed
-from ocpi.headers import MessageHeaders, Party
 
 CONTENT_PURPOSE = "ocpi-messages"
 DIGEST_PURPOSE = "ocpi-message-mask"
@@ -54,7 +53,11 @@ class Entry:
     interface: str | None
     verb: str
     url: str
-    message: MessageHeaders
+    request_id: str
+    correlation_id: str
+    from_party: str | None
+    to_party: str | None
+    """`CC*PID`."""
     headers: Mapping[str, str]
     http_status: int | None
     error: str | None
@@ -97,14 +100,13 @@ class Writer:
         says_all = entry.is_page and not found and path == entry.url and len(path) <= LONGEST_PATH
         request = self._body(entry.request, entry.request_bytes, entry.module, found)
         response = self._body(entry.response, entry.response_bytes, entry.module, found)
-        message = entry.message
         row: Row = {
             "id": entry.id,
             "at": _EPOCH + timedelta(microseconds=entry.at_us),
             "direction": entry.direction,
             "platform_id": entry.platform_id,
-            "from_party": _key(message.from_party),
-            "to_party": _key(message.to_party),
+            "from_party": entry.from_party and entry.from_party[:8],
+            "to_party": entry.to_party and entry.to_party[:8],
             "module": entry.module,
             "interface": entry.interface,
             "verb": entry.verb[:16],
@@ -113,8 +115,8 @@ class Writer:
             "status_code": entry.status_code or status_code_of(entry.response),
             "error": entry.error,
             "duration_ms": round(entry.duration_s * 1000),
-            "request_id": message.request_id,
-            "correlation_id": message.correlation_id,
+            "request_id": entry.request_id,
+            "correlation_id": entry.correlation_id,
             "request_bytes": entry.request_bytes,
             "response_bytes": entry.response_bytes,
             "request_body": request,
@@ -153,7 +155,7 @@ class Writer:
         if name is None:
             site = path[: len(path) - len(urlsplit(path).path)]
             # A handshake's messages are addressed to nobody; beside the endpoints lie only the URLs for results.
-            if entry.message.to_party is None:
+            if entry.to_party is None:
                 entry.module = "versions" if entry.verb == "GET" else "credentials"
             else:
                 entry.module, entry.interface = "commands", "SENDER"
@@ -258,10 +260,6 @@ def opened(keys: KeyRing, sealed: str) -> Content:
 
 def _longest_first(endpoint: tuple[str, str]) -> tuple[int, str]:
     return -len(endpoint[0]), endpoint[1]
-
-
-def _key(party: Party | None) -> str | None:
-    return party.key[:8] if party is not None else None
 
 
 def _open(headers: Mapping[str, str]) -> dict[str, str]:

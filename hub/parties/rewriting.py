@@ -33,8 +33,9 @@ CDR_VALIDITY = timedelta(days=3650)
 _PASSED_BACK = ("content-type", "x-total-count", "x-limit")
 # A URL that every reader takes for the same one: no user, no backslash, nothing that is not ASCII.
 _PLAIN_URL = re.compile(
-    r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][\x21\x23-\x3B\x3D\x3F-\x5B\x5D-\x7E]*)?"
+    r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(?:[/?][\x21\x23-\x3B\x3D\x3F-\x5B\x5D-\x7E]*)?"
 )
+_PORTS = {"http": 80, "https": 443}
 _PROFILE_RESULTS = {
     Verb.GET: "active_profile_result",
     Verb.PUT: "set_profile_result",
@@ -161,11 +162,13 @@ def given(call: Call) -> Given | None:
 
 def belongs_to(url: str, peer: Peer) -> bool:
     """Whether a URL that a partner gave lies on its own platform: where its endpoints or its versions are."""
-    if not _PLAIN_URL.fullmatch(url):
+    plain = _PLAIN_URL.fullmatch(url)
+    if plain is None:
         return False
+    scheme, host, port = plain.groups()
+    found = scheme, host.strip("[]").lower(), int(port) if port else _PORTS[scheme]
     homes = [*peer.endpoints.values(), *([peer.versions_url] if peer.versions_url else [])]
-    found = origin(url)
-    return found is not None and any(found == _origin_of_home(home) for home in homes)
+    return any(found == _origin_of_home(home) for home in homes)
 
 
 _origin_of_home = lru_cache(maxsize=4096)(origin)

@@ -66,7 +66,7 @@ class Connection(asyncio.Protocol):
         self.usable = False
         answer: asyncio.Future[Answered] = self._loop.create_future()
         self._answer = answer
-        timer = self._loop.call_at(deadline, self._fail, httpx.ReadTimeout("no answer in time"))
+        timer = self._loop.call_at(deadline, self._too_late)
         try:
             self._transport.write(request)
             return await answer
@@ -141,6 +141,9 @@ class Connection(asyncio.Protocol):
         if self._answer is not None and not self._answer.done():
             self.usable = self._transport is not None and self._parser.should_keep_alive()
             self._answer.set_result(Answered(self.status, self.headers, bytes(self.body)))
+
+    def _too_late(self) -> None:
+        self._fail(httpx.ReadTimeout("no answer in time"))
 
     def _too_large(self) -> None:
         self._fail(ResponseTooLarge(f"more than {self._max_bytes} bytes"))

@@ -97,7 +97,7 @@ def test_every_key_is_unique_and_every_path_leads_to_its_endpoint(version: str) 
     assert len({each.key for each in table}) == len(table)
     resources = Resources(table)
     for each in table:
-        segments = [*endpoint_head(each), *(part.strip("{}") for part in each.path)]
+        segments = (*endpoint_head(each), *(part.strip("{}") for part in each.path))
         found = resources.find(segments)
         assert found is not None
         assert found[0].endpoint(each.verb.value) is each

@@ -55,6 +55,16 @@ def test_a_url_of_ours_stays_within_the_255_characters_of_ocpi() -> None:
     assert len(signed()) > LONGEST_ID, "no id of ours can be taken for a token"
 
 
+@pytest.mark.parametrize("length", [20, 80, 81, 105])
+def test_short_urls_and_long_ones_fit_alike(length: int) -> None:
+    url = URL[:length].ljust(length, "x")
+    token = signed(Callback(url, EMSP, CPO, NOW + timedelta(days=1)))
+    found = used(token)
+    assert found is not None
+    assert found.url == url
+    assert len(f"https://roaming.hub.example.com/ocpi/2.2.1/sender/commands/CANCEL_RESERVATION/{token}") <= 255
+
+
 def test_a_token_is_good_after_a_restart_and_after_the_key_was_changed() -> None:
     token, restarted = signed(), KeyRing.parse(KEYS.to_text())
     assert used(token, keys=restarted) == CALLBACK
