@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 import stat
-from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -113,9 +113,9 @@ class KeyRing:
         AES-256-GCM with random nonces: a key and purpose serve for four thousand million messages.
         """
         key = self._keys[0]
-        nonce = secrets.token_bytes(_NONCE_BYTES)
+        nonce = os.urandom(_NONCE_BYTES)
         sealed = self._cipher(key, purpose).encrypt(nonce, plaintext, _sealed_with(key, purpose))
-        return f"{key.id}.{b64encode(nonce + sealed).decode()}"
+        return f"{key.id}.{urlsafe_b64encode(nonce + sealed).decode()}"
 
     def decrypt(self, purpose: str, text: str) -> bytes:
         """What `encrypt` was given, by whichever key of the ring. Raises `CannotDecrypt`."""

@@ -7,7 +7,6 @@ the second of two fields of one name, which the receiver may be the one to read.
 import json
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import orjson
 
@@ -20,10 +19,8 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 
 
-class _Member(NamedTuple):
-    name: str
-    start: int
-    end: int
+_Place = tuple[int, int]
+"""Where a value begins and where it ends."""
 
 
 class JsonMembers:
@@ -37,7 +34,7 @@ class JsonMembers:
             raise InvalidParameters("the body is no JSON object")
         self._text = raw.decode()
         try:
-            self._members = _members(self._text)
+            self._places, self._doubled = _members(self._text)
         except (ValueError, IndexError, RecursionError):
             raise InvalidJson from None
 
@@ -47,7 +44,7 @@ class JsonMembers:
         Raises `InvalidParameters` when there are several: two readers may take two different ones.
         """
         found = self._find(name)
-        return self._text[found.start : found.end].encode() if found else None
+        return self._text[found[0] : found[1]].encode() if found else None
 
     def value(self, name: str) -> JsonValue:
         """The value of a member, None when it is absent. Raises `InvalidParameters` when there are several."""
@@ -64,20 +61,18 @@ class JsonMembers:
 
     def with_texts(self, changes: Mapping[str, str]) -> bytes:
         """The whole text with other strings as the values of some members, which must exist."""
-        found = sorted(((self._find(name), text) for name, text in changes.items()), key=_place)
         pieces, at = [], 0
-        for member, text in found:
-            if member is None:
+        for name, place in sorted(((name, self._find(name)) for name in changes), key=lambda each: each[1] or (-1, -1)):
+            if place is None:
                 raise KeyError("no such member")
-            pieces += [self._text[at : member.start], orjson.dumps(text).decode()]
-            at = member.end
+            pieces += [self._text[at : place[0]], orjson.dumps(changes[name]).decode()]
+            at = place[1]
         return "".join((*pieces, self._text[at:])).encode()
 
-    def _find(self, name: str) -> _Member | None:
-        found = [member for member in self._members if member.name == name]
-        if len(found) > 1:
+    def _find(self, name: str) -> _Place | None:
+        if name in self._doubled:
             raise InvalidParameters(f"/{name}: given more than once")
-        return found[0] if found else None
+        return self._places.get(name)
 
 
 def bare(raw: bytes) -> bytes:
@@ -93,23 +88,25 @@ def bare(raw: bytes) -> bytes:
     return JsonMembers(raw).raw("data") or raw
 
 
-def _place(change: tuple[_Member | None, str]) -> int:
-    return change[0].start if change[0] else -1
+def _members(text: str) -> tuple[dict[str, _Place], set[str]]:
+    """The places of the members of the object that a text is, which has been checked to be JSON; and which come twice.
 
-
-def _members(text: str) -> list[_Member]:
-    """The members of the object that a text is; the text has been checked to be JSON."""
-    found: list[_Member] = []
+    Of a member that comes twice the place of the last.
+    """
+    found: dict[str, _Place] = {}
+    doubled: set[str] = set()
     at = _after_space(text, _after_space(text, 0) + 1)
     while text[at] != "}":
         name, at = _DECODER.raw_decode(text, at)
         start = _after_space(text, _after_space(text, at) + 1)  # the colon is between
         _, end = _DECODER.raw_decode(text, start)
-        found.append(_Member(name, start, end))
+        if name in found:
+            doubled.add(name)
+        found[name] = start, end
         at = _after_space(text, end)
         if text[at] == ",":
             at = _after_space(text, at + 1)
-    return found
+    return found, doubled
 
 
 def _after_space(text: str, at: int) -> int:

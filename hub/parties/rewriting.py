@@ -23,7 +23,7 @@ from ocpi.endpoint import HandlerKey, Interface, Verb
 from ocpi.errors import InvalidParameters
 from ocpi.headers import Party
 from ocpi.inplace import JsonMembers
-from ocpi.paging import absolute_url, next_link, origin
+from ocpi.paging import Origin, absolute_url, next_link, origin
 
 PAGE: Final = "hub_page"
 """The parameter of a list's URL that holds the token of a partner's next page."""
@@ -167,9 +167,10 @@ def belongs_to(url: str, peer: Peer) -> bool:
         return False
     scheme, host, port = plain.groups()
     found = scheme, host.strip("[]").lower(), int(port) if port else _PORTS[scheme]
-    homes = [*peer.endpoints.values(), *([peer.versions_url] if peer.versions_url else [])]
-    return any(found == _origin_of_home(home) for home in homes)
+    return found in _origins((*peer.endpoints.values(), peer.versions_url or ""))
 
 
-_origin_of_home = lru_cache(maxsize=4096)(origin)
-"""Partners have few URLs, and each message asks for those of one."""
+@lru_cache(maxsize=4096)
+def _origins(homes: tuple[str, ...]) -> frozenset[Origin | None]:
+    """Partners have few URLs, and each message asks for those of one."""
+    return frozenset(map(origin, homes))
