@@ -122,6 +122,16 @@ async def test_a_sender_that_does_not_say_who_it_is_is_named_to_the_receiver(pai
     assert read_addresses(pair.receiver.seen[0].headers)["from"] == "BE*CPO"
 
 
+async def test_an_address_goes_on_as_its_sender_writes_it(pair: Between) -> None:
+    """The case means nothing to who decides, and may mean something to who receives."""
+    pair.receiver.replies["/"] = lambda _: success()
+    written = ["be*CPO", "BE*CPO", "be*CPO"]
+    for sender in written:
+        headers = addressed(to="DE*EMS", sender=sender)
+        assert await pair.cpo.code("PUT", WHERE, LOCATION, headers=headers) == (200, 1000)
+    assert [read_addresses(seen.headers)["from"] for seen in pair.receiver.seen] == written
+
+
 async def test_a_partner_that_takes_plain_tokens_gets_one(
     network: Network, receiver: Stranger, http: httpx.AsyncClient
 ) -> None:

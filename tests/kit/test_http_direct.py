@@ -227,6 +227,15 @@ async def test_a_connection_that_said_close_is_not_used_again() -> None:
     assert server.connections == 2
 
 
+async def test_a_connection_that_was_idle_too_long_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kit.http.direct.KEPT_IDLE_S", 0.1)
+    async with serving() as server, aclosing(direct()) as client:
+        await client.request("GET", server.url(), {})
+        await asyncio.sleep(0.3)
+        await client.request("GET", server.url(), {})
+    assert server.connections == 2
+
+
 async def test_who_gives_up_leaves_no_answer_for_the_next() -> None:
     async with serving() as server, aclosing(direct()) as client:
         asking = asyncio.create_task(client.request("GET", server.url("/pause"), {}))
