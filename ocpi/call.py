@@ -121,6 +121,10 @@ Line = tuple[bytes, bytes]
 """A header as the server takes it: the name in lower case, and the value."""
 
 
+_BODILESS = frozenset({204, 304})
+"""Answers without a body, whose length must not be told (RFC 9110, section 8.6)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """A whole HTTP answer, ready to go; its headers are safe to write, and `content-length` is not among them."""
@@ -131,8 +135,10 @@ class Rendered:
 
     async def send(self, send: Send) -> None:
         """Hand it to the server."""
-        lines = [(b"content-length", b"%d" % len(self.body)), *self.headers]
-        await send({"type": "http.response.start", "status": self.http_status, "headers": lines})
+        headers = self.headers
+        if self.http_status not in _BODILESS:
+            headers = [(b"content-length", b"%d" % len(self.body)), *headers]
+        await send({"type": "http.response.start", "status": self.http_status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
 
 

@@ -1,7 +1,7 @@
 """The fast client: requests to other servers over kept connections, without what a framework puts around them.
 
-For what the hub forwards and for bulk delivery, where a client's own work is most of the cost: aiohttp takes three times
-as much for an exchange, httpx twenty-five times. Same guard, limits, log line and watch as the comfortable client's.
+For what the hub forwards and for bulk delivery, where a client's own work is most of the cost: aiohttp takes three
+times as much for an exchange, httpx twenty-five times. Same guard, limits, log line and watch as the comfortable one's.
 """
 
 import asyncio
@@ -79,7 +79,7 @@ class Direct:
         self._sweeping: asyncio.TimerHandle | None = None
 
     async def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answered:
-        """The answer to one request; a redirect is an answer like any other.
+        """The answer to one request, any but HEAD; a redirect is an answer like any other.
 
         Raises `httpx.TransportError` (`EgressRefused` and `ResponseTooLarge` among them), `httpx.InvalidURL`, and
         ValueError for a header that must not be sent.
@@ -95,7 +95,7 @@ class Direct:
             seen.error = type(error).__name__
             self._tell(seen)
             raise
-        seen.status, seen.answer_headers, seen.answer = answer.status, answer.headers, answer.body
+        seen.answer = answer.body
         self._tell(seen)
         return answer
 
@@ -144,12 +144,10 @@ class Direct:
         try:
             answer = await connection.ask(request, seen.started + self._timeout_s)
         except Exception:
-            seen.status, seen.answer_headers, seen.answer = (
-                connection.status,
-                connection.headers,
-                bytes(connection.body),
-            )
+            seen.answer = bytes(connection.body)
             raise
+        finally:
+            seen.status, seen.answer_headers = connection.status, connection.headers
         if connection.usable:
             self._keep(origin, connection)
         else:

@@ -288,6 +288,8 @@ async def test_an_intercept_takes_a_call_before_its_body_is_looked_at(
         seen.append(call)
         if call.headers.to_party == Party("NL", "TNM"):
             return Rendered(202, [(b"x-peer", b"yes")], b"as it came")
+        if call.headers.to_party == Party("NL", "NON"):
+            return Rendered(204, [], b"")
         if call.verb is Verb.DELETE:
             return Answer(status_code=4001)
         return None
@@ -296,19 +298,21 @@ async def test_an_intercept_takes_a_call_before_its_body_is_looked_at(
     async with serve(routes) as url:
         to = {**AUTH, "OCPI-to-country-code": "NL", "OCPI-to-party-id": "TNM", "X-Request-ID": "r1"}
         forwarded = await http.put(f"{url}{LOCATION_URL}", content=b"not json", headers=to)
+        nothing = await http.put(f"{url}{LOCATION_URL}", headers={**to, "OCPI-to-party-id": "NON"})
         deleted = await http.delete(f"{url}/ocpi/2.2.1/receiver/tariffs/BE/BEC/1", headers=AUTH)
         ours = await http.put(f"{url}{LOCATION_URL}", json=LOCATION, headers=AUTH)
         unserved = await http.get(f"{url}/ocpi/2.2.1/receiver/tariffs/BE/BEC/1", headers=AUTH)
         refused = await http.put(f"{url}{LOCATION_URL}", content=b"not json")
     assert (forwarded.status_code, forwarded.content, forwarded.headers["X-Peer"]) == (202, b"as it came", "yes")
     assert forwarded.headers.keys().isdisjoint({"x-request-id", "content-type"})
+    assert (nothing.status_code, nothing.content, "content-length" in nothing.headers) == (204, b"", False)
     assert (seen[0].raw, seen[0].body) == (b"not json", None)
     assert deleted.json()["status_code"] == 4001
     assert ours.json()["status_code"] == 1000
     assert len(handler.calls) == 1
     assert (unserved.status_code, unserved.headers["Allow"]) == (405, "GET, PUT, DELETE")
     assert refused.status_code == 401
-    assert len(seen) == 4
+    assert len(seen) == 5
 
 
 async def test_a_handler_for_an_endpoint_that_does_not_exist_is_refused(router: Callable[..., list[BaseRoute]]) -> None:
