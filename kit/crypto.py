@@ -57,7 +57,7 @@ class KeyRing:
         self._keys = keys
         self._derived: dict[tuple[str, str, str], bytes] = {}
         self._keyed: dict[tuple[str, str], hmac.HMAC] = {}
-        self._ciphers: dict[tuple[str, str], AESGCM] = {}
+        self._ciphers: dict[tuple[str, str], tuple[AESGCM, bytes]] = {}
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -114,7 +114,8 @@ class KeyRing:
         """
         key = self._keys[0]
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._cipher(key, purpose).encrypt(nonce, plaintext, _sealed_with(key, purpose))
+        cipher, bound_to = self._cipher(key, purpose)
+        sealed = cipher.encrypt(nonce, plaintext, bound_to)
         return f"{key.id}.{urlsafe_b64encode(nonce + sealed).decode()}"
 
     def decrypt(self, purpose: str, text: str) -> bytes:
@@ -126,10 +127,9 @@ class KeyRing:
         sealed = _decode(encoded)
         if sealed is None or len(sealed) < _NONCE_BYTES:
             raise CannotDecrypt("not a ciphertext")
+        cipher, bound_to = self._cipher(key, purpose)
         try:
-            return self._cipher(key, purpose).decrypt(
-                sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _sealed_with(key, purpose)
-            )
+            return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound_to)
         except InvalidTag:
             raise CannotDecrypt("changed, or made for another purpose") from None
 
@@ -151,10 +151,12 @@ class KeyRing:
         made.update(text.encode())
         return made.hexdigest()
 
-    def _cipher(self, key: _Key, purpose: str) -> AESGCM:
+    def _cipher(self, key: _Key, purpose: str) -> tuple[AESGCM, bytes]:
+        """The cipher, and what a ciphertext is bound to besides its key."""
         slot = (key.id, purpose)
         if (cipher := self._ciphers.get(slot)) is None:
-            cipher = self._ciphers[slot] = AESGCM(self._derive(key, "encrypt", purpose))
+            bound_to = f"{key.id}/{purpose}".encode()
+            cipher = self._ciphers[slot] = AESGCM(self._derive(key, "encrypt", purpose)), bound_to
         return cipher
 
     def _derive(self, key: _Key, use: str, purpose: str) -> bytes:
@@ -164,10 +166,6 @@ class KeyRing:
             derived = HKDF(SHA256(), _KEY_BYTES, salt=None, info=info).derive(key.secret)
             self._derived[slot] = derived
         return derived
-
-
-def _sealed_with(key: _Key, purpose: str) -> bytes:
-    return f"{key.id}/{purpose}".encode()
 
 
 def _new_key() -> _Key:

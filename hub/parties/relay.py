@@ -80,8 +80,9 @@ class Relay:
         if self._direct is None:
             self._direct = self._egress.direct(raw=True)
         answer = await self._direct.request(method, url, headers, body)
-        said = {name: header_value(answer.headers.get(name)) for name in _READ}
-        return Relayed(url, answer.status, {name: value for name, value in said.items() if value}, answer.body)
+        said = {name: answer.headers[name] for name in _READ if name in answer.headers}
+        passed = {name: value for name, value in said.items() if header_value(value) is not None}
+        return Relayed(url, answer.status, passed, answer.body)
 
 
 def _mended(answer: Relayed) -> str | None:
