@@ -145,7 +145,6 @@ class Door:
 
     def _prepare(self, connection: StationConnection, request: Request, admission: Admission) -> None:
         connection.admission = admission
-        connection.ping_interval = admission.ping_interval_s
         headers = request.headers
         if admission.assume_upgrade and "Sec-WebSocket-Key" in headers:
             for name, value in (("Connection", "Upgrade"), ("Upgrade", "websocket")):

@@ -13,13 +13,14 @@ from csms.door import Bucket, Door, StationConnection
 from csms.drain import close_spread, finish_calls
 from csms.limits import SessionLimits
 from csms.link import Link
+from csms.liveness import Health
 from csms.logbook import Logbook
 from csms.masking import Masker
 from csms.noticer import Noticer
 from csms.recompute import RECOMPUTED
 from csms.recorder import Recorder
 from csms.registry import Registry
-from csms.session import SERVICE_RESTART, Services, Session
+from csms.session import NO_ANSWERS, SERVICE_RESTART, Services, Session
 from csms.state import StationState
 from csms.tls import Tls
 from csms.vendors import VendorHandler, Vendors
@@ -43,6 +44,8 @@ class Limits:
     open_timeout_s: float = 30.0
     close_timeout_s: float = 5.0
     ping_timeout_s: float = 20.0
+    liveness_interval_s: float = 5.0
+    """How often it is looked who is silent."""
     seen_interval_s: float = 60.0
     """How often it is written down when stations were last heard."""
     compress: bool = True
@@ -96,7 +99,7 @@ class CentralSystem:
         self._tls: Tls | None = None
         self._states: WeakValueDictionary[str, StationState] = WeakValueDictionary()
         self._servers: list[Server] = []
-        self._upkeep: asyncio.Task[None] | None = None
+        self._upkeep: list[asyncio.Task[None]] = []
         self._draining: set[asyncio.Task[None]] = set()
         db.doorbells.listen_below(RECOMPUTED, self._on_recomputed)
         self.registry = registry or Registry(bus)
@@ -119,7 +122,8 @@ class CentralSystem:
         self._servers.append(await self._listen(host, port, None))
         if tls is not None:
             self._servers.append(await self._listen(host, tls_port, tls))
-        self._upkeep = asyncio.get_running_loop().create_task(self._keep_up())
+        loop = asyncio.get_running_loop()
+        self._upkeep += [loop.create_task(self._keep_up()), loop.create_task(self._watch())]
         log.info("csms listening", host=host, port=self.port, tls_port=self.tls_port if tls else None)
 
     async def stop(self, code: int = SERVICE_RESTART) -> None:
@@ -127,9 +131,9 @@ class CentralSystem:
 
         Stations are told to go a few at a time, and served until then.
         """
-        if self._upkeep is not None:
-            self._upkeep.cancel()
-            await asyncio.gather(self._upkeep, return_exceptions=True)
+        for task in self._upkeep:
+            task.cancel()
+        await asyncio.gather(*self._upkeep, return_exceptions=True)
         for server in self._servers:
             server.close(close_connections=False)
         await finish_calls(self.registry, self._limits.drain_calls_s)
@@ -159,7 +163,7 @@ class CentralSystem:
             max_queue=limits.max_queued_messages,
             open_timeout=limits.open_timeout_s,
             close_timeout=limits.close_timeout_s,
-            ping_timeout=limits.ping_timeout_s,
+            ping_interval=None,  # any message shows that a station is there, not its pongs alone: see `_watch`
             server_header=None,
             ssl=None if tls is None else tls.context,
         )
@@ -212,6 +216,20 @@ class CentralSystem:
         state = self._states.get(station_id)
         if state is not None:
             self._later(state.forget_transactions())
+
+    async def _watch(self) -> None:
+        """Now and then: ping who is silent, and let go of who stays so."""
+        limits = self._limits
+        while True:
+            await self._clock.sleep(limits.liveness_interval_s)
+            now_s = self._clock.monotonic()
+            for session in self.registry:
+                health = session.pulse.look(now_s, limits.ping_timeout_s)
+                if health is Health.PING:
+                    session.ping()
+                elif health is Health.GONE:
+                    log.info("csms connection closed", station_id=session.station_id, reason="silent")
+                    self._later(session.close(NO_ANSWERS, "silent"))
 
     def _later(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(_quietly(work))

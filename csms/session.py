@@ -22,6 +22,7 @@ from csms.frames import Call, Complaint, FrameError, Send, decode, encode_error,
 from csms.introduction import Introduction
 from csms.lane import Lane
 from csms.limits import SessionLimits
+from csms.liveness import Pulse
 from csms.logbook import Logbook
 from csms.noticer import Noticer
 from csms.notices import KEPT_OTHERWISE, TELLING_ANSWERS
@@ -100,8 +101,9 @@ class Session:
         self._lane = Lane(services.limits.lane, self._serve, self._spawn)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._asking = 0
-        self._heard = False
         self._bad = 0
+        now_s = services.clock.monotonic()
+        self.pulse = Pulse.of(admission.ping_interval_s, admission.heartbeat_interval_s, now_s)
         self._introduction = Introduction(
             services.clock,
             settle_s=services.limits.settle_s,
@@ -122,12 +124,12 @@ class Session:
 
     async def run(self) -> None:
         """Read until the connection ends. What was read by then is still handled, its answers are lost."""
-        recv, rules = self._socket.recv, self._dialect.rules
+        recv, rules, pulse = self._socket.recv, self._dialect.rules, self.pulse
         self._introduction.begin()
         try:
             while True:
                 data = await recv(decode=False)
-                self._heard = True
+                pulse.heard += 1
                 try:
                     frame = decode(data, rules)
                 except FrameError as error:
@@ -199,9 +201,20 @@ class Session:
         log.warning("csms connection closed", station_id=self.station_id, reason="calls are not answered")
         self._spawn(self.close(NO_ANSWERS, "calls are not answered"))
 
+    def ping(self) -> None:
+        """Ask whether the station is there; its pong shows in `pulse`."""
+        self._spawn(self._ping())
+
+    async def _ping(self) -> None:
+        try:
+            await (await self._socket.ping())
+        except ConnectionClosed:
+            return
+        self.pulse.heard += 1
+
     def take_heard(self) -> bool:
         """Whether anything came since this was last asked."""
-        heard, self._heard = self._heard, False
+        heard = self.pulse.take_heard()
         if heard:
             self.last_seen_at = self._clock.now()
         return heard

@@ -1,5 +1,6 @@
-"""What a session needs of a WebSocket."""
+"""The port to the WebSocket of a station."""
 
+from collections.abc import Awaitable
 from typing import Protocol
 
 
@@ -12,6 +13,10 @@ class Socket(Protocol):
 
     async def send(self, message: bytes, *, text: bool | None = None) -> None:
         """Send a message."""
+        ...
+
+    async def ping(self) -> Awaitable[float]:
+        """Send a ping; what comes back waits for its pong."""
         ...
 
     async def close(self, code: int = 1000, reason: str = "") -> None:

@@ -7,6 +7,7 @@ import asyncio
 import json as jsonlib
 import signal
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -180,13 +181,24 @@ def simulate_station(
     password: Annotated[str, typer.Option(envvar="PLUGBRIDGE_STATION_PASSWORD", help="HTTP Basic password.")] = "",
     protocol: Annotated[str, typer.Option(help="ocpp1.6, ocpp2.0.1 or ocpp2.1.")] = "ocpp1.6",
     tap: Annotated[str | None, typer.Option(help="Tap this card once connected, charge, and end.")] = None,
+    ca: Annotated[Path | None, typer.Option(help="For wss URLs: file with the CA that it trusts, as PEM.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a charging station."""
     from simulators.station import run_station
 
     log.configure("warning", json=False)
-    _run(run_station(station_id=station_id, url=url, password=password, protocol=protocol, tap=tap, announce=as_json))
+    _run(
+        run_station(
+            station_id=station_id,
+            url=url,
+            password=password,
+            protocol=protocol,
+            tap=tap,
+            trusted=None if ca is None else ca.read_text(),
+            announce=as_json,
+        )
+    )
 
 
 @simulate.command("fleet")

@@ -6,6 +6,7 @@ import sys
 from contextlib import suppress
 
 from kit.clock import Clock, SystemClock
+from simulators.station.identity import Identity
 from simulators.station.presence import ACCEPTED, CONNECTION_FAILURES
 from simulators.station.station import SimulatedStation
 from simulators.station.words import Json
@@ -23,6 +24,7 @@ async def run_station(
     seconds: float = 2.0,
     evses: int = 1,
     power_w: int = 11_000,
+    trusted: str | None = None,
     announce: bool = False,
     clock: Clock | None = None,
 ) -> None:
@@ -30,7 +32,7 @@ async def run_station(
 
     With `announce` it tells when it has booted, and takes orders on stdin until that ends, a JSON object a line:
     `{"tap": "04A1…", "seconds": 2}` lets a driver charge, answered by what the station counted (null: refused).
-    What keeps it from connecting goes to stderr, once for each reason.
+    What keeps it from connecting goes to stderr, once for each reason. `trusted` is the PEM of a CA, for a `wss` URL.
     """
     station = SimulatedStation(
         station_id,
@@ -40,6 +42,7 @@ async def run_station(
         clock=clock or SystemClock(),
         evse_count=evses,
         power_w=power_w,
+        identity=None if trusted is None else Identity(trusted),
     )
     running = asyncio.create_task(station.run())
     try:

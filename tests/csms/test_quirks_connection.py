@@ -151,8 +151,35 @@ async def test_34_a_new_socket_replaces_a_half_open_one_and_its_calls_fail_at_on
     assert (await second.call("Heartbeat", {}))["currentTime"]
 
 
+def watchful() -> Limits:
+    return Limits(ping_timeout_s=0.1, close_timeout_s=0.1, liveness_interval_s=0.02)
+
+
+async def test_35_a_station_that_answers_no_pings_is_there_as_long_as_it_says_anything(build) -> None:
+    world = await build(limits=watchful())
+    world.desk.admission = lambda name: Admission(name, ping_interval_s=0.05)
+    reader, writer = await knock(world, b"GET /ocpp/CP1 HTTP/1.1", *UPGRADE)
+    await reader.readuntil(b"\r\n\r\n")
+    text = b'[2,"1","Heartbeat",{}]'
+    for _ in range(20):
+        writer.write(bytes([0x81, 0x80 | len(text)]) + b"\x00\x00\x00\x00" + text)
+        await asyncio.sleep(0.04)
+    assert world.system.registry.get("CP1") is not None
+    await until(lambda: world.system.registry.get("CP1") is None)
+    writer.close()
+
+
+async def test_35_a_station_that_only_answers_pings_is_there(build) -> None:
+    world = await build(limits=watchful())
+    world.desk.admission = lambda name: Admission(name, ping_interval_s=0.05)
+    point = await world.point("CP1")
+    await asyncio.sleep(0.8)
+    assert point.socket.close_code is None
+    assert (await point.call("Heartbeat", {}))["currentTime"]
+
+
 async def test_35_pings_are_sent_as_each_station_bears_them(build) -> None:
-    world = await build(limits=Limits(ping_timeout_s=0.1, close_timeout_s=0.1))
+    world = await build(limits=watchful())
     world.desk.admission = lambda name: Admission(name, ping_interval_s=None if name == "DEAF" else 0.05)
 
     async def silent(name: str):
