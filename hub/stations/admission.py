@@ -72,12 +72,18 @@ async def note(tx: Tx, entry: Entry) -> None:
     upgrade = await tx.get(Upgrade, entry.station.id)
     if upgrade is not None and _has_followed(upgrade, entry):
         upgrade.state, upgrade.detail, upgrade.finished_at = VERIFIED, None, tx.now
-        upgrade.sealed_password = None
         tx.add(upgrade)
         values["minimum_profile"] = max(upgrade.profile, entry.station.minimum_profile)
+    this = col(Station.id) == entry.station.id
+    await tx.execute(update(Station).where(this).values(**values))
     if entry.with_next_password:
-        values |= {"password_digest": entry.station.next_password_digest, "next_password_digest": None}
-    await tx.execute(update(Station).where(col(Station.id) == entry.station.id).values(**values))
+        used = entry.station.next_password_digest
+        taken = {"password_digest": used, "next_password_digest": None}
+        still_next = col(Station.next_password_digest) == used
+        done = await tx.execute(update(Station).where(this, still_next).values(**taken))
+        if upgrade is not None and done.rowcount:
+            upgrade.sealed_password = None
+            tx.add(upgrade)
     if entry.new_certificate is not None:
         await _note_certificate(tx, entry.station.id, entry.new_certificate)
 
@@ -142,7 +148,7 @@ def _has_followed(upgrade: Upgrade, entry: Entry) -> bool:
     """Whether this is the new way. One that was late has followed, too."""
     if upgrade.state not in (WAITING, FAILED) or entry.profile < upgrade.profile:
         return False
-    return upgrade.sealed_password is None or entry.profile == 3 or entry.with_next_password
+    return not upgrade.tells_password or entry.profile == 3 or entry.with_next_password
 
 
 def _with_password(ring: KeyRing, station: Station, knock: Knock) -> Entry | None:

@@ -20,8 +20,9 @@ class Upgrade(SQLModel, table=True):
     state: str = Field(max_length=16)
     """preparing, waiting (the station was told and has not come back yet), verified, or failed."""
     detail: str | None = Field(default=None, max_length=255)
+    tells_password: bool = False
     sealed_password: str | None = Field(default=None, sa_type=Text)
-    """The new password, encrypted, until the station has used it: told again, it has to be the same."""
+    """A new password, encrypted, until the station has used it: told again, also by a later upgrade, it is the same."""
     url_key: str | None = Field(default=None, max_length=50)
     slot: int | None = None
     interface: str = Field(default="Wired0", max_length=16)

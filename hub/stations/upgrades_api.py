@@ -22,14 +22,15 @@ def router(db: Database, upgrader: Upgrader) -> APIRouter:
             station = await by_id(tx, station_id)
             if station is None:
                 raise NotFound("no such station")
-            earlier = await tx.get(Upgrade, station.id)
-            if earlier is not None:
-                await tx.delete(earlier)
-                await tx.flush()
+            told = body.model_dump(exclude={"new_password"})
             wanted = Upgrade(
-                station_id=station.id, state=PREPARING, started_at=tx.now, **body.model_dump(exclude={"new_password"})
+                station_id=station.id,
+                state=PREPARING,
+                tells_password=body.new_password,
+                started_at=tx.now,
+                **told,
             )
-            upgrader.begin(tx, station, wanted, new_password=body.new_password)
+            await upgrader.begin(tx, station, wanted)
         return UpgradeOut.model_validate(wanted, from_attributes=True)
 
     @routes.get("/stations/{station_id}/security-upgrade", operation_id="read_station_upgrade")

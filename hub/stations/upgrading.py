@@ -54,15 +54,21 @@ class Upgrader:
     call_timeout_s: float
     patience: timedelta
 
-    def begin(self, tx: Tx, station: Station, wanted: Upgrade, *, new_password: bool) -> None:
+    async def begin(self, tx: Tx, station: Station, wanted: Upgrade) -> None:
         """Set an upgrade out, in place of an earlier one. Raises `Conflict` and `InvalidInput`."""
         if wanted.profile < station.minimum_profile:
             raise Conflict(f"the station needs profile {station.minimum_profile} already")
-        if wanted.profile == station.seen_profile and not new_password:
+        if wanted.profile == station.seen_profile and not wanted.tells_password:
             raise Conflict("the station connects with this profile already")
         if wanted.profile > 1 and self.tls_url is None:
             raise InvalidInput("there is no OCPP listener with TLS: see ocpp_tls_port and public_ocpp_tls_url")
-        if new_password:
+        earlier = await tx.get(Upgrade, station.id)
+        if earlier is not None:
+            # What the station may have been told already stays good, whatever it is told now.
+            wanted.sealed_password = earlier.sealed_password if station.next_password_digest else None
+            await tx.delete(earlier)
+            await tx.flush()
+        if wanted.tells_password and wanted.sealed_password is None:
             password = random_token(_PASSWORD_LENGTH)[:_PASSWORD_LENGTH]
             wanted.sealed_password = self.keys.encrypt(_PURPOSE, password.encode())
             station.next_password_digest = self.keys.digest(PASSWORD_PURPOSE, password)
@@ -114,7 +120,7 @@ class Upgrader:
         raise Retry("the station has no certificate yet", after_s=_LOOK_AGAIN_S)
 
     async def _tell_password(self, upgrade: Upgrade, version: Version) -> None:
-        if upgrade.sealed_password is None:
+        if not upgrade.tells_password or upgrade.sealed_password is None:
             return
         password = self.keys.decrypt(_PURPOSE, upgrade.sealed_password)
         if version is Version.OCPP_16:

@@ -79,3 +79,13 @@ async def test_a_handler_that_fails_is_an_outcome(world, elsewhere, bus) -> None
     subscription = await bus.subscribe(subject("CP7"), fail)
     assert (await elsewhere.call("CP7", Reset(), 1)).status is CommandStatus.FAILED
     await subscription.close()
+
+
+async def test_a_station_is_sent_away_from_wherever_it_is_and_judged_anew(world, elsewhere) -> None:
+    for link in (elsewhere, world.system.link):
+        point = await world.point()
+        await point.call("Heartbeat", {})
+        await link.send_away("CP1")
+        await asyncio.wait_for(point.socket.wait_closed(), 5)
+        assert point.socket.close_code == 1012
+    await elsewhere.send_away("NOBODY")

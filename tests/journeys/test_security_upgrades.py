@@ -171,3 +171,18 @@ async def test_only_the_password_can_be_changed(hub) -> None:
     await station_of(hub, password).connect()
     await state_is(hub, "verified")
     assert await refusal(station_of(hub, OLD)) == 401
+
+
+async def test_a_second_upgrade_tells_the_password_that_the_first_has_told(hub, pki) -> None:
+    station = await connected_16(hub)
+    await begin(hub, profile=1, new_password=True)
+    await reset(station)
+    first = station.configuration["AuthorizationKey"]
+    station.received.clear()
+    await station.connect()
+    await begin(hub, profile=2, new_password=True)
+    await reset(station)
+    assert station.configuration["AuthorizationKey"] == first
+    await station_of(hub, bytes.fromhex(first).decode(), Identity(pki.authority)).connect()
+    await state_is(hub, "verified")
+    assert (await hub.get("/stations/CS-1/door"))["minimum_profile"] == 2

@@ -859,6 +859,7 @@ def upgrade() -> None:
         sa.Column("profile", sa.Integer(), nullable=False),
         sa.Column("state", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=False),
         sa.Column("detail", sqlmodel.sql.sqltypes.AutoString(length=255), nullable=True),
+        sa.Column("tells_password", sa.Boolean(), nullable=False),
         sa.Column("sealed_password", sa.Text(), nullable=True),
         sa.Column("url_key", sqlmodel.sql.sqltypes.AutoString(length=50), nullable=True),
         sa.Column("slot", sa.Integer(), nullable=True),
