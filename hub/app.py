@@ -60,6 +60,7 @@ from hub.starts.ocpi import CommandHandlers
 from hub.starts.open_routing import OpenRouting
 from hub.starts.service import match_partner_session
 from hub.stations.authority import OwnAuthority
+from hub.stations.campaigns import Campaigns
 from hub.stations.certificates import Certificates
 from hub.stations.ocsp import Responders, read_authorities
 from hub.stations.operations import Operations
@@ -115,6 +116,7 @@ class Hub:
     authority: OwnAuthority
     certificates: Certificates
     upgrader: Upgrader
+    campaigns: Campaigns
     csms: CentralSystem
     worker: Worker
     deliverer: Deliverer
@@ -234,6 +236,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         patience=timedelta(seconds=settings.station_upgrade_s),
     )
     figures.watch_certificates(certificates.expiring)
+    campaigns = Campaigns(db, operations)
     sources = ocpi_sources(settings)
     reactions.wire(
         facts,
@@ -258,6 +261,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         presence=presence,
         directory=directory,
         certificates=certificates,
+        campaigns=campaigns,
     )
     ocsp_http = ocsp_client(settings)
     vehicle_cas = read_authorities(settings.vehicle_cas.read_text() if settings.vehicle_cas else "")
@@ -325,6 +329,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         authority=authority,
         certificates=certificates,
         upgrader=upgrader,
+        campaigns=campaigns,
         csms=csms,
         worker=Worker(db),
         deliverer=Deliverer(db, directory, sources, temper.deliver),

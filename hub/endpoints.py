@@ -20,6 +20,7 @@ from hub.sessions import api as sessions_api
 from hub.starts import api as starts_api
 from hub.stations import (
     admission_api,
+    campaigns_api,
     certificates_api,
     conformance_api,
     log_api,
@@ -136,6 +137,7 @@ def add_operator_api(app: FastAPI, hub: Hub) -> None:
         provisioning_api.router(db),
         upgrades_api.router(db, hub.upgrader),
         uploads_api.router(hub.operations.uploads),
+        campaigns_api.router(db, hub.campaigns),
         locations_api.router(db, cpo_parties=settings.cpo_parties),
         tariffs_api.router(db, cpo_parties=settings.cpo_parties),
         tokens_api.router(db, hub.keys, emsp_parties=settings.emsp_parties, issuer=settings.operator_name),

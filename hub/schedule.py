@@ -4,6 +4,7 @@ every 30 s   starts that waited for a session past their time are closed
 every 1 h    eMSPs that allowed a card long ago are forgotten
 every 30 s   partners of whom nothing was heard for too long are asked whether they are there
 every 60 s   registrations with partners that a dying process left unfinished are forgotten
+every 15 s   firmware campaigns see how far their stations are and ask the next ones
 every 60 s   operations at stations that lost their process are closed, and old ones forgotten
 every 60 s   idempotency keys past their time are forgotten
 every 5 min  messages past their time are deleted from the message log
@@ -27,6 +28,7 @@ from hub.parties.presence import Presence
 from hub.parties.registration import Registrar
 from hub.settings import Settings
 from hub.starts.flows import Starter
+from hub.stations.campaigns import Campaigns
 from hub.stations.certificates import Certificates
 from hub.stations.operations import Operations
 from hub.tokens import routes
@@ -41,6 +43,7 @@ def wire(
     settings: Settings,
     starter: Starter,
     operations: Operations,
+    campaigns: Campaigns,
     registrar: Registrar,
     presence: Presence,
     directory: Directory,
@@ -51,6 +54,7 @@ def wire(
     reactions.every("parties.forget_unfinished", timedelta(seconds=60), registrar.forget_unfinished)
     reactions.every("parties.read_hubs", timedelta(hours=24), hub_reading.daily(directory))
     reactions.every("starts.expire", timedelta(seconds=30), starter.expire)
+    reactions.every("stations.lead_campaigns", timedelta(seconds=15), campaigns.look)
     reactions.every("stations.tidy_operations", timedelta(seconds=60), operations.tidy)
     reactions.every("tokens.forget_routes", timedelta(hours=1), routes.forget_expired)
     reactions.every("idempotency.forget", timedelta(seconds=60), _forget_keys)

@@ -16,6 +16,7 @@ import hub.parties.reservations
 import hub.parties.tables
 import hub.sessions.tables
 import hub.starts.tables
+import hub.stations.campaign_tables
 import hub.stations.certificate_tables
 import hub.stations.desired_tables
 import hub.stations.local_lists

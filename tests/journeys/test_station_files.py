@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from simulators.station.upkeep.maintenance import LOG
 
 from simulators.station import SimulatedStation
+from simulators.station.maintenance import LOG
 from tests.journeys.network import Network, eventually, http_client, operator_api
 
 pytestmark = pytest.mark.anyio

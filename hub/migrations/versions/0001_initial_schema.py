@@ -247,6 +247,26 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "firmware_campaign",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("name", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=False),
+        sa.Column("state", sqlmodel.sql.sqltypes.AutoString(length=10), nullable=False),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=True),
+        sa.Column("sealed_intent", sa.Text(), nullable=False),
+        sa.Column("expected_version", sqlmodel.sql.sqltypes.AutoString(length=255), nullable=True),
+        sa.Column("at_once", sa.Integer(), nullable=False),
+        sa.Column("most_failures", sa.Integer(), nullable=False),
+        sa.Column("forgiven", sa.Integer(), nullable=False),
+        sa.Column("patience_s", sa.Integer(), nullable=False),
+        sa.Column("created_by", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("ended_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_firmware_campaign")),
+    )
+    with op.batch_alter_table("firmware_campaign", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_firmware_campaign_state"), ["state"], unique=False)
+
+    op.create_table(
         "idempotency_key",
         sa.Column("scope", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
         sa.Column("key", sqlmodel.sql.sqltypes.AutoString(length=255), nullable=False),
@@ -645,6 +665,22 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "firmware_campaign_station",
+        sa.Column("campaign_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
+        sa.Column("stage", sa.Integer(), nullable=False),
+        sa.Column("state", sqlmodel.sql.sqltypes.AutoString(length=10), nullable=False),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(length=500), nullable=True),
+        sa.Column("operation_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("asked_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("ended_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"], ["firmware_campaign.id"], name=op.f("fk_firmware_campaign_station_campaign_id")
+        ),
+        sa.ForeignKeyConstraint(["station_id"], ["station.id"], name=op.f("fk_firmware_campaign_station_station_id")),
+        sa.PrimaryKeyConstraint("campaign_id", "station_id", name=op.f("pk_firmware_campaign_station")),
+    )
+    op.create_table(
         "location_evse",
         sa.Column("country_code", sqlmodel.sql.sqltypes.AutoString(length=2), nullable=False),
         sa.Column("party_id", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
@@ -929,6 +965,7 @@ def downgrade() -> None:
 
     op.drop_table("party")
     op.drop_table("location_evse")
+    op.drop_table("firmware_campaign_station")
     op.drop_table("delivery_receipt")
     op.drop_table("delivery_cursor")
     with op.batch_alter_table("cdr_dispute", schema=None) as batch_op:
@@ -1009,6 +1046,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_idempotency_key_expires_at"))
 
     op.drop_table("idempotency_key")
+    with op.batch_alter_table("firmware_campaign", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_firmware_campaign_state"))
+
+    op.drop_table("firmware_campaign")
     op.drop_table("csms_variable")
     with op.batch_alter_table("csms_transaction_frames", schema=None) as batch_op:
         batch_op.drop_index("ix_csms_transaction_frames_station_id")
