@@ -32,6 +32,7 @@ from hub.stations import (
     uploads_api,
 )
 from hub.stations import api as stations_api
+from hub.stations.operation_tables import UNKNOWN_AFTER
 from hub.tariffs import api as tariffs_api
 from hub.tokens import api as tokens_api
 from hub.web import routes as web
@@ -131,7 +132,7 @@ def add_operator_api(app: FastAPI, hub: Hub) -> None:
         certificates_api.router(db, hub.link, hub.authority, hub.certificates),
         log_api.router(db, hub.keys, hub.masker, hub.frames),
         conformance_api.router(db, hub.conformance),
-        operations_api.router(db, hub.operations, Idempotency(db, hub.keys)),
+        operations_api.router(db, hub.operations, Idempotency(db, hub.keys, lease=UNKNOWN_AFTER)),
         notices_api.router(db),
         recompute_api.router(db, hub.keys, hub.frames),
         provisioning_api.router(db),

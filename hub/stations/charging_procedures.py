@@ -11,6 +11,7 @@ from hub.stations import local_lists, reservations
 from hub.stations.at_station import AtStation
 from hub.stations.intents_charging import CancelReservationIn, ReserveIn, SendListIn, SetLimitIn
 from hub.stations.local_lists import Entries
+from hub.stations.reservations import ReservationState, StationReservation
 
 _MOST_PER_MESSAGE = "SendLocalListMaxLength"
 
@@ -18,7 +19,10 @@ _MOST_PER_MESSAGE = "SendLocalListMaxLength"
 async def reserve(at: AtStation, intent: ReserveIn) -> CommandOutcome:
     """Note the reservation, ask for it, and keep what came of it."""
     async with at.db.tx() as tx:
-        row = reservations.make(
+        row = await tx.get(StationReservation, at.request_id)  # there is one when the station was away before
+        if row is not None:
+            row.state = ReservationState.ASKED
+        row = row or reservations.make(
             tx,
             at.keys,
             station_id=at.station_id,

@@ -27,7 +27,7 @@ async def send_log(at: AtStation, intent: SendLogIn) -> CommandOutcome:
     location = intent.location
     if location is None:
         async with at.db.tx() as tx:
-            location = at.uploads.offer(tx, at.station_id, intent.kind, at.request_id)
+            location = await at.uploads.offer(tx, at.station_id, intent.kind, at.request_id)
     return await at.call(
         SendLog(
             at.request_id,

@@ -13,13 +13,17 @@ from sqlalchemy import Index, Text, UniqueConstraint, delete, select, update
 from sqlmodel import Field, SQLModel, col
 
 import kit.db  # noqa: F401 - sets the naming convention before the first table
-from csms.station import CancelReservation, CommandOutcome, Reserve, TokenType
+from csms.station import CancelReservation, CommandOutcome, CommandStatus, Reserve, TokenType
 from csms.words import LARGEST_INT32
 from kit.crypto import KeyRing
 from kit.tx import Tx
 
 KEPT_AFTER_EXPIRY = timedelta(days=30)
 _PURPOSE = "station-reservation"
+
+
+_UNKNOWN = (CommandStatus.TIMED_OUT, CommandStatus.DISCONNECTED)
+"""The charger may hold what it was asked for."""
 
 
 class ReservationState(StrEnum):
@@ -148,7 +152,7 @@ async def settle(tx: Tx, number: int, outcome: CommandOutcome, *, cancels: bool)
         row.state = ReservationState.CANCELLED if outcome.payload is not None else row.state
     elif outcome.ok:
         row.state = ReservationState.HELD
-    elif outcome.payload is not None:
+    elif outcome.status not in _UNKNOWN:
         row.state = ReservationState.REFUSED
 
 

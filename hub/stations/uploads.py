@@ -61,17 +61,22 @@ class Uploads:
     validity: timedelta
     max_bytes: int
 
-    def offer(self, tx: Tx, station_id: str, kind: str, request_id: int) -> str:
-        """Note a file that is about to be asked for; the URL to upload it to."""
-        row = StationFile(
-            id=uuid7(),
-            station_id=station_id,
-            kind=kind,
-            request_id=request_id,
-            created_at=tx.now,
-            expires_at=tx.now + self.validity,
-        )
-        tx.add(row)
+    async def offer(self, tx: Tx, station_id: str, kind: str, request_id: int) -> str:
+        """Note a file that is about to be asked for, once for each request; the URL to upload it to."""
+        expires_at = tx.now + self.validity
+        where = (col(StationFile.station_id) == station_id, col(StationFile.request_id) == request_id)
+        row = await tx.first(select(StationFile).where(*where))
+        if row is None:
+            row = StationFile(
+                id=uuid7(),
+                station_id=station_id,
+                kind=kind,
+                request_id=request_id,
+                created_at=tx.now,
+                expires_at=expires_at,
+            )
+            tx.add(row)
+        row.expires_at = expires_at
         return f"{self.base_url}{UPLOADS}/{self._signed(row.id, row.expires_at)}"
 
     def verified(self, token: str, now: datetime) -> str:

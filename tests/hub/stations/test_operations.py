@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from csms.events import StationBooted
 from csms.link import Link
@@ -15,8 +15,9 @@ from csms.registry import Registry
 from hub.stations.operation_schemas import INTENT, OperationOut
 from hub.stations.operation_tables import KEPT, UNKNOWN_AFTER, OperationState, StationOperation
 from hub.stations.operations import OPERATE, Operations
+from hub.stations.reservations import StationReservation
 from hub.stations.tables import Station
-from hub.stations.uploads import Uploads
+from hub.stations.uploads import StationFile, Uploads
 from kit.bus import connect
 from kit.clock import ManualClock
 from kit.crypto import KeyRing
@@ -89,6 +90,21 @@ async def test_it_is_tried_again_for_as_long_as_the_operator_wants(operations: O
     assert (after.state, after.status) == ("done", "offline")
     assert after.attempts == 4, "after 5, 15 and 35 s; another 40 s later would be too late"
     assert attempts == sorted(attempts)
+
+
+async def test_what_is_noted_for_an_attempt_is_noted_once(operations: Operations, clock: ManualClock) -> None:
+    expires_at = (clock.now() + timedelta(hours=1)).isoformat()
+    asked = {"operation": "reserve", "token_uid": "04AA", "evse_id": 1, "expires_at": expires_at}
+    reserved = await ask(operations, **asked, keep_trying_s=60)
+    log = await ask(operations, operation="send_log", keep_trying_s=60)
+    clock.advance(10)
+    await Worker(operations.db).drain()
+    assert [(await now(operations, each.id)).attempts for each in (reserved, log)] == [2, 2]
+    async with operations.db.read() as tx:
+        [reservation] = await tx.all(select(StationReservation))
+        [file] = await tx.all(select(StationFile))
+    assert (reservation.number, reservation.state) == (reserved.request_id, "refused")
+    assert file.request_id == log.request_id
 
 
 async def test_a_boot_brings_it_forward(operations: Operations, clock: ManualClock) -> None:

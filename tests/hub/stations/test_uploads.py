@@ -29,7 +29,7 @@ async def uploads(db: Database, keys: KeyRing, tmp_path: Path) -> Uploads:
 
 async def offered(uploads: Uploads) -> str:
     async with uploads.db.tx() as tx:
-        url = uploads.offer(tx, "CS-1", "diagnostics", 7)
+        url = await uploads.offer(tx, "CS-1", "diagnostics", 7)
     assert url.startswith(f"{BASE}{UPLOADS}/")
     assert len(url) < 255
     return url.rpartition("/")[2]
