@@ -96,7 +96,9 @@ async def test_nobody_cancels_a_reservation_of_somebody_else(trio: Three) -> Non
         path, to = "receiver/commands/CANCEL_RESERVATION", addressed(to="BE*CPO")
         assert await trio.raw(trio.rival).code("POST", path, asked, headers=to) == (200, 2001)
         answer = await trio.raw(trio.rival).send("POST", path, asked)
-        assert answer.json()["data"]["result"] == "NOT_SUPPORTED", "without a receiver it is for our own chargers"
+        assert answer.json()["data"]["result"] == "REJECTED", (
+            "without a receiver it is for our own chargers, which know none"
+        )
     assert list(trio.cpo.state.reservations) == [inner]
 
 
