@@ -4,12 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from csms.commands import (
+    Command,
+    CommandOutcome,
+    CommandStatus,
+)
 from csms.dialect import Dialect
 from csms.frames import Failure, Result, encode_call, encode_complaint
 from csms.operations import NotInThisVersion
 from csms.schemas import SchemaViolation, Violation
 from csms.setting_names import UnknownName
-from csms.station import Command, CommandOutcome, CommandStatus
 from kit.ids import uuid7
 from kit.log import correlation_id
 

@@ -7,7 +7,14 @@ told to wait may only say what it was asked for (OCPP 1.6 section 4.2, OCPP 2.0.
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from csms.station import BootStatus, Command, RawCall, Trigger
+from csms.commands import (
+    Command,
+    RawCall,
+    Trigger,
+)
+from csms.station import (
+    BootStatus,
+)
 from kit.clock import Clock
 
 _ANSWERS = frozenset(

@@ -2,8 +2,12 @@
 
 import orjson
 
+from csms.commands import (
+    Command,
+    CommandOutcome,
+    CommandStatus,
+)
 from csms.registry import Registry, subject
-from csms.station import Command, CommandOutcome, CommandStatus
 from csms.wire import decode_outcome, encode_request
 from kit.bus import Bus, BusMessageTooLarge, BusTimeout, BusUnavailable, HandlerFailed, NoResponders
 from kit.log import get

@@ -2,6 +2,11 @@
 
 from typing import Any
 
+from csms.commands import (
+    CommandOutcome,
+    CommandStatus,
+    Operation,
+)
 from csms.operations import (
     ClearMonitors,
     MonitorKind,
@@ -11,7 +16,6 @@ from csms.operations import (
     SetMonitoringLevel,
 )
 from csms.setting_names import variable_of
-from csms.station import CommandOutcome, CommandStatus, Operation
 from csms.words import without_none
 
 _KIND = {

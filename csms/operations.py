@@ -12,7 +12,12 @@ from typing import Any
 
 from csms.backoffice import AuthorizationStatus
 from csms.charging import ChargingProfile, LimitUnit, ProfilePurpose
-from csms.station import Operation, TokenType
+from csms.commands import (
+    Operation,
+)
+from csms.station import (
+    TokenType,
+)
 
 
 class NotInThisVersion(Exception):

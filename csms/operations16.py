@@ -5,6 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from csms.charging import ChargingProfile, LimitUnit, ProfileKind, ProfilePurpose
+from csms.commands import (
+    CommandOutcome,
+    CommandStatus,
+    Operation,
+)
 from csms.operations import (
     CertificateUse,
     ClearCache,
@@ -27,7 +32,6 @@ from csms.operations import (
     WriteSetting,
 )
 from csms.setting_names import key_of
-from csms.station import CommandOutcome, CommandStatus, Operation
 from csms.words import VERDICT_16, certificate_hash, tenths, utc_text, without_none
 
 Request = tuple[str, dict[str, Any]]

@@ -4,6 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from csms.charging import ChargingProfile, ProfileKind, ProfilePurpose
+from csms.commands import (
+    CommandOutcome,
+    CommandStatus,
+    Operation,
+)
 from csms.monitors201 import monitor_outcome, monitor_request
 from csms.operations import (
     AskCustomerInformation,
@@ -32,7 +37,6 @@ from csms.operations import (
 )
 from csms.operations16 import recurrence, schedule_result, settings_outcome
 from csms.setting_names import name_of, variable_of
-from csms.station import CommandOutcome, CommandStatus, Operation
 from csms.words import (
     CERTIFICATE_WORD,
     TOKEN_WORD,

@@ -16,6 +16,12 @@ from websockets.exceptions import ConnectionClosed
 from csms.asking import Asker
 from csms.backoffice import Admission, Authorization, AuthorizeRequest, Backoffice
 from csms.calls import Calls
+from csms.commands import (
+    Command,
+    CommandOutcome,
+    CommandStatus,
+    Trigger,
+)
 from csms.dialect import Dialect
 from csms.frame_chunks import correlation_of
 from csms.frames import Call, Complaint, FrameError, Send, decode, encode_error, encode_result
@@ -33,9 +39,6 @@ from csms.state import StationState
 from csms.station import (
     AuthorizeAsked,
     Booted,
-    Command,
-    CommandOutcome,
-    CommandStatus,
     DataSent,
     FactKind,
     PlainlyAnswered,
@@ -46,7 +49,6 @@ from csms.station import (
     StatusesAsked,
     TokenType,
     TransactionFact,
-    Trigger,
 )
 from csms.vendors import VendorMessage, Vendors
 from csms.words import utc_text

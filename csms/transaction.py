@@ -6,7 +6,10 @@ from decimal import Decimal
 from enum import StrEnum
 
 from csms.registers import ZERO
-from csms.station import ChargingState, TokenType
+from csms.station import (
+    ChargingState,
+    TokenType,
+)
 
 
 class Review(StrEnum):

@@ -9,6 +9,22 @@ from decimal import Decimal
 from typing import Any
 
 from csms.backoffice import Authorization, AuthorizationStatus
+from csms.commands import (
+    CancelReservation,
+    Command,
+    CommandOutcome,
+    CommandStatus,
+    Operation,
+    RawCall,
+    Reserve,
+    Reset,
+    ResetKind,
+    SetAvailability,
+    StartCharging,
+    StopCharging,
+    Trigger,
+    Unlock,
+)
 from csms.frames import RULES_16
 from csms.meters import energy_wh as exact_wh
 from csms.meters import instant, number, sample
@@ -19,31 +35,17 @@ from csms.station import (
     AuthorizeAsked,
     Booted,
     BootStatus,
-    CancelReservation,
     CertificateStatus,
     ChargingState,
-    Command,
-    CommandOutcome,
-    CommandStatus,
     ConnectorStatus,
     FactKind,
-    Operation,
     PlainlyAnswered,
-    RawCall,
     Reading,
-    Reserve,
-    Reset,
-    ResetKind,
     Sample,
-    SetAvailability,
-    StartCharging,
     StationFact,
     StatusChanged,
-    StopCharging,
     TokenType,
     TransactionFact,
-    Trigger,
-    Unlock,
 )
 from csms.vendors import VendorAnswer
 from csms.words import (

@@ -9,6 +9,22 @@ from decimal import Decimal
 from typing import Any
 
 from csms.backoffice import Authorization
+from csms.commands import (
+    CancelReservation,
+    Command,
+    CommandOutcome,
+    CommandStatus,
+    Operation,
+    RawCall,
+    Reserve,
+    Reset,
+    ResetKind,
+    SetAvailability,
+    StartCharging,
+    StopCharging,
+    Trigger,
+    Unlock,
+)
 from csms.frames import RULES_2
 from csms.meters import begin_register_wh, end_register_wh, instant, number, sample
 from csms.operations201 import outcome201, request201
@@ -17,33 +33,19 @@ from csms.station import (
     AuthorizeAsked,
     Booted,
     BootStatus,
-    CancelReservation,
     CertificateStatus,
     ChargingState,
-    Command,
-    CommandOutcome,
-    CommandStatus,
     ConnectorStatus,
     FactKind,
-    Operation,
     PlainlyAnswered,
-    RawCall,
     Reading,
-    Reserve,
-    Reset,
-    ResetKind,
     Sample,
-    SetAvailability,
-    StartCharging,
     StationFact,
     StatusChanged,
     StatusesAsked,
     StatusWanted,
-    StopCharging,
     TokenType,
     TransactionFact,
-    Trigger,
-    Unlock,
 )
 from csms.vendors import VendorAnswer
 from csms.words import (

@@ -9,7 +9,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from csms import operations
-from csms.station import (
+from csms.commands import (
     CancelReservation,
     Command,
     CommandOutcome,

@@ -9,17 +9,19 @@ from typing import Any
 import orjson
 
 from csms.backoffice import AuthorizationStatus
+from csms.commands import (
+    Command,
+    CommandOutcome,
+    CommandStatus,
+    RawCall,
+)
 from csms.operations import CertificateHash, CertificateUse
 from csms.schemas import Fault, SchemaViolation
 from csms.station import (
     BootStatus,
-    Command,
-    CommandOutcome,
-    CommandStatus,
     DataSent,
     Progress,
     Progressed,
-    RawCall,
     SigningAsked,
     Task,
     TokenType,

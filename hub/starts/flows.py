@@ -10,15 +10,17 @@ from typing import Any
 
 import orjson
 
-from csms.link import Link
-from csms.station import (
+from csms.commands import (
     Command,
     CommandOutcome,
     CommandStatus,
     StartCharging,
     StopCharging,
-    TokenType,
     Unlock,
+)
+from csms.link import Link
+from csms.station import (
+    TokenType,
 )
 from hub.parties.agreements import ANY
 from hub.parties.clients import Clients

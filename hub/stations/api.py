@@ -4,8 +4,11 @@ from fastapi import APIRouter
 from sqlalchemy import func, select
 
 from auth.guards import AdminDep, OperatorDep
+from csms.commands import (
+    CommandStatus,
+    RawCall,
+)
 from csms.link import Link
-from csms.station import CommandStatus, RawCall
 from hub.parties.wire import own_party
 from hub.stations.live import live_stations
 from hub.stations.schemas import CallIn, CallOut, ConnectorOut, EvseOut, StationCreated, StationIn, StationOut

@@ -4,9 +4,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from csms.capabilities import Capabilities
+from csms.commands import (
+    Command,
+    CommandOutcome,
+)
 from csms.link import Link
 from csms.operations import ListEntry
-from csms.station import Command, CommandOutcome
 from hub.stations.uploads import Uploads
 from kit.crypto import KeyRing
 from kit.tx import Database, Tx

@@ -3,8 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from csms.commands import (
+    CommandOutcome,
+    CommandStatus,
+    RawCall,
+)
 from csms.link import Link
-from csms.station import CommandOutcome, CommandStatus, RawCall
 from hub.stations.desired import Version
 from kit.jobs import Retry
 

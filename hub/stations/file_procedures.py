@@ -1,7 +1,9 @@
 """How firmware is brought to a station, and logs from it."""
 
+from csms.commands import (
+    CommandOutcome,
+)
 from csms.operations import SendLog, UpdateFirmware
-from csms.station import CommandOutcome
 from hub.stations.at_station import AtStation
 from hub.stations.intents_files import SendLogIn, UpdateFirmwareIn
 

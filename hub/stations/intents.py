@@ -7,8 +7,13 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
+from csms.commands import (
+    Command,
+    ResetKind,
+    SetAvailability,
+    Unlock,
+)
 from csms.operations import ClearCache, ReadTransactionStatus, TransferData
-from csms.station import Command, ResetKind, SetAvailability, Unlock
 
 
 class Intent(BaseModel):

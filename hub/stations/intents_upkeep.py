@@ -6,6 +6,9 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
+from csms.commands import (
+    Command,
+)
 from csms.operations import (
     AskCustomerInformation,
     CertificateHash,
@@ -23,7 +26,6 @@ from csms.operations import (
     ShowMessage,
     TellCost,
 )
-from csms.station import Command
 from hub.stations.intents import Intent
 
 

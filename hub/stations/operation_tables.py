@@ -36,7 +36,7 @@ class StationOperation(SQLModel, table=True):
     operation: str = Field(max_length=40)
     state: str = Field(max_length=10, index=True)
     status: str | None = Field(default=None, max_length=20)
-    """A word of `csms.station.CommandStatus`, once there is an outcome; of the last attempt while it waits."""
+    """A word of `csms.commands.CommandStatus`, once there is an outcome; of the last attempt while it waits."""
     reason: str | None = Field(default=None, max_length=500)
     """The station's own words."""
     request_id: int

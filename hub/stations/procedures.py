@@ -4,8 +4,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from csms.capabilities import SettingsRead
+from csms.commands import (
+    CommandOutcome,
+    CommandStatus,
+    Reset,
+    ResetKind,
+    Trigger,
+)
 from csms.operations import ReadSettings, WriteSetting
-from csms.station import CommandOutcome, CommandStatus, Reset, ResetKind, Trigger
 from csms.store import open_transactions
 from hub.stations.at_station import AtStation, NotYet
 from hub.stations.charging_procedures import cancel_reservation, reserve, send_list, set_limit

@@ -2,7 +2,7 @@
 
 The station is told, and what it used before stays good until it has come in the new way: only then is the new profile
 the least that it may come with, and only then does the old password end. An upgrade that the station does not follow
-within a time has failed, and nothing has changed. See docs/decisions/0015-certificates-and-upgrades.md.
+within a time has failed, and nothing has changed. See docs/decisions/0017-certificates-and-upgrades.md.
 """
 
 from collections.abc import Mapping
@@ -13,8 +13,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import col
 
+from csms.commands import (
+    CommandStatus,
+    RawCall,
+    Reset,
+)
 from csms.link import Link
-from csms.station import CommandStatus, RawCall, Reset
 from hub.stations.certificate_tables import Certificate
 from hub.stations.certificates import Certificates
 from hub.stations.configuring import configuring

@@ -2,8 +2,10 @@
 
 import pytest
 
+from csms.commands import (
+    RawCall,
+)
 from csms.conformance import MOST_ROWS, OTHERS, Conformance, breaches_of, shown_path
-from csms.station import RawCall
 
 pytestmark = pytest.mark.anyio
 

@@ -7,9 +7,12 @@ import pytest
 from sqlmodel import select
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from csms.commands import (
+    CommandStatus,
+    Trigger,
+)
 from csms.door import Bucket
 from csms.server import Limits
-from csms.station import CommandStatus, Trigger
 from csms.tables import TransactionMessage
 
 pytestmark = pytest.mark.anyio

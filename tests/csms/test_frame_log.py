@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from csms.backoffice import AcceptAll, Authorization, AuthorizationStatus
+from csms.commands import (
+    RawCall,
+)
 from csms.frame_chunks import Noted, seal, unseal
 from csms.frame_log import TRACES, FrameLog, forget_frames
 from csms.frame_search import Found, Frame, Search, search
 from csms.log_tables import FrameChunk, Trace, TransactionFrameChunk
 from csms.masking import Masker
-from csms.station import RawCall
 from kit.crypto import KeyRing
 from kit.log import bind_correlation, correlation_id
 

@@ -6,9 +6,16 @@ import pytest
 from sqlmodel import select
 
 from csms.backoffice import Admission, BootVerdict
+from csms.commands import (
+    CommandStatus,
+    RawCall,
+    Trigger,
+)
 from csms.limits import SessionLimits
 from csms.server import Limits
-from csms.station import BootStatus, CommandStatus, RawCall, Trigger
+from csms.station import (
+    BootStatus,
+)
 from csms.tables import Station, TransactionMessage
 
 pytestmark = pytest.mark.anyio

@@ -5,7 +5,10 @@ import json
 
 import pytest
 
-from csms.station import CommandStatus, Reset
+from csms.commands import (
+    CommandStatus,
+    Reset,
+)
 
 pytestmark = pytest.mark.anyio
 

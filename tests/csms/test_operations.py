@@ -13,6 +13,14 @@ from hypothesis import strategies as st
 from csms import operations
 from csms.backoffice import AuthorizationStatus
 from csms.charging import ChargingProfile, LimitUnit, Period, ProfileKind, ProfilePurpose
+from csms.commands import (
+    CommandStatus,
+    Operation,
+    Reset,
+    ResetKind,
+    Trigger,
+    Unlock,
+)
 from csms.dialect import DIALECTS, Dialect
 from csms.operations import (
     AskCustomerInformation,
@@ -47,7 +55,6 @@ from csms.operations import (
     WriteSetting,
 )
 from csms.setting_names import UnknownName, key_of, name_of, variable_of
-from csms.station import CommandStatus, Operation, Reset, ResetKind, Trigger, Unlock
 from csms.wire import decode_request, encode_request
 
 V16, V201, V21 = DIALECTS["ocpp1.6"], DIALECTS["ocpp2.0.1"], DIALECTS["ocpp2.1"]

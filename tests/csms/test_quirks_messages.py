@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
+from csms.commands import (
+    CommandStatus,
+    Reset,
+    Trigger,
+)
 from csms.documents import read_fact
 from csms.record import Review
 from csms.server import Limits
 from csms.session import SessionLimits
-from csms.station import CommandStatus, Reset, Trigger
 from csms.tables import Station
 from tests.csms.told import at, metered, started
 

@@ -7,18 +7,20 @@ from typing import Any
 import pytest
 
 from csms.backoffice import Authorization, AuthorizationStatus
-from csms.limits import SessionLimits
-from csms.server import Limits
-from csms.station import (
+from csms.commands import (
     CommandStatus,
     RawCall,
     Reset,
     SetAvailability,
     StartCharging,
     StopCharging,
-    TokenType,
     Trigger,
     Unlock,
+)
+from csms.limits import SessionLimits
+from csms.server import Limits
+from csms.station import (
+    TokenType,
 )
 
 pytestmark = pytest.mark.anyio

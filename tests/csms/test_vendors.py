@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+from csms.commands import (
+    CommandStatus,
+)
 from csms.operations import TransferData
-from csms.station import CommandStatus
 from csms.vendors import VendorAnswer, VendorMessage, VendorVerdict
 
 pytestmark = pytest.mark.anyio
