@@ -132,7 +132,7 @@ class Network(Generic[UpT]):
         return partner
 
 
-async def eventually(check: Callable[[], Awaitable[Any]], *, within_s: float = 15) -> Any:
+async def eventually(check: Callable[[], Awaitable[Any]], *, within_s: float = 30) -> Any:
     """The first true value that `check` gives; fails when there is none in time."""
     async with asyncio.timeout(within_s):
         while True:

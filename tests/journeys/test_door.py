@@ -8,7 +8,7 @@ import pytest
 from starlette.responses import Response
 
 from ocpi.headers import authorization
-from tests.journeys.network import Network
+from tests.journeys.network import Network, eventually
 from tests.journeys.peers import Ocpi, addressed, credentials, hub_with, stranger
 
 pytestmark = [pytest.mark.anyio, pytest.mark.hub(partners=["CPO:BE*CPO"])]
@@ -158,12 +158,17 @@ async def test_one_partner_that_waits_does_not_take_the_room_of_others(
         calm = Ocpi.with_token(network, busy.http, invitation["token"])
         answer = await calm.send("POST", "credentials", credentials(versions, "EMSP:DE*EMS"))
         calm.token = answer.json()["data"]["token"]
-        receiver.delay_s = 0.5
+        receiver.delay_s = 60
         receiver.replies["/locations"] = lambda _: Response(b'{"status_code":1000}')
         held = [busy.send("PUT", WHERE, {}, headers=addressed(to="DE*EMS")) for _ in range(6)]
-        waiting = asyncio.gather(*held)
-        await asyncio.sleep(0.2)
+        waiting = [asyncio.create_task(each) for each in held]
+
+        async def three_are_refused() -> bool:
+            return sum(each.done() for each in waiting) == 3
+
+        await eventually(three_are_refused)
         assert await calm.code("GET", "sender/tariffs") == (200, 1000)
-        statuses = sorted(answer.status_code for answer in await waiting)
+        receiver.leaving.set()
+        statuses = sorted(answer.status_code for answer in await asyncio.gather(*waiting))
         assert statuses == [200, 200, 200, 429, 429, 429]
         assert await busy.code("GET", "sender/tariffs") == (200, 1000), "the room is given back"
