@@ -92,10 +92,10 @@ async def test_a_pause_calls_back_what_has_not_reached_its_charger(network: Netw
     assert station.upkeep.maintenance.installed == []
 
 
-async def test_a_campaign_that_makes_no_sense_is_refused(tidy_network: Network) -> None:
+async def test_a_campaign_that_makes_no_sense_is_refused(network: Network) -> None:
     for fields in ({"stages": [["CS-9"]]}, {"stages": []}, {"stages": [["CS-9"]], "signature": "x"}):
         body = {"name": "2.0", "location": FIRMWARE, **fields}
-        await tidy_network.send("POST", "/firmware-campaigns", body, expect=422)
+        await network.send("POST", "/firmware-campaigns", body, expect=422)
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,7 @@ async def test_a_campaign_that_makes_no_sense_is_refused(tidy_network: Network) 
         ("POST", "/firmware-campaigns/x/cancel"),
     ],
 )
-async def test_only_operators_lead_campaigns(tidy_network: Network, method: str, path: str) -> None:
-    network = tidy_network
+async def test_only_operators_lead_campaigns(network: Network, method: str, path: str) -> None:
     body = {"name": "2.0", "location": FIRMWARE, "stages": [["CS-1"]]} if path == "/firmware-campaigns" else None
     async with operator_api(network.up.http_url, "plb_wrong") as stranger:
         assert (await stranger.request(method, path, json=body)).status_code == 401

@@ -123,7 +123,7 @@ async def test_a_station_of_2_gets_a_network_profile_and_keeps_the_old_one_behin
 async def test_a_station_gets_its_certificate_before_it_is_told_to_use_it(hub, pki) -> None:
     station = await connected_16(hub, Identity(pki.authority))
     await begin(hub, profile=3)
-    await state_is(hub, "waiting")
+    await state_is(hub, "waiting", "verified")  # it is back with its certificate as soon as it was told to restart
     await reset(station)
     assert station.identity.chain is not None
     order = [action for action, _ in station.received]

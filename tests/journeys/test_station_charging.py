@@ -187,6 +187,6 @@ async def test_a_limit_is_set_read_and_taken_back(network: Network, protocol: st
         {"unit": "A", "limit": "-6"},
     ],
 )
-async def test_a_limit_that_makes_no_sense_is_refused(tidy_network: Network, fields: dict[str, Any]) -> None:
+async def test_a_limit_that_makes_no_sense_is_refused(network: Network, fields: dict[str, Any]) -> None:
     body = {"operation": "set_limit", **fields}
-    await tidy_network.send("POST", "/stations/CS-1/operations", body, expect=422)
+    await network.send("POST", "/stations/CS-1/operations", body, expect=422)

@@ -56,11 +56,11 @@ def _location(payload: dict[str, Any]) -> str:
     return str(payload["location"] if "location" in payload else payload["log"]["remoteLocation"])
 
 
-async def test_only_operators_see_files(tidy_network: Network) -> None:
-    async with operator_api(tidy_network.up.http_url, "plb_wrong") as stranger:
+async def test_only_operators_see_files(network: Network) -> None:
+    async with operator_api(network.up.http_url, "plb_wrong") as stranger:
         for path in ("/stations/CS-1/files", "/stations/CS-1/files/x"):
             assert (await stranger.get(path)).status_code == 401
-            assert (await tidy_network.api.get(path)).status_code == 404
+            assert (await network.api.get(path)).status_code == 404
 
 
 @VERSIONS
@@ -78,7 +78,7 @@ async def test_firmware_is_installed_and_how_far_it_is_is_told(network: Network,
     assert (await progress(network, asked, "failed"))["progress_word"] == "InstallationFailed"
 
 
-async def test_firmware_from_nowhere_is_refused(tidy_network: Network) -> None:
+async def test_firmware_from_nowhere_is_refused(network: Network) -> None:
     for fields in ({"location": "file:///etc/passwd"}, {"location": FIRMWARE, "certificate": "PEM"}):
         body = {"operation": "update_firmware", **fields}
-        await tidy_network.send("POST", "/stations/CS-1/operations", body, expect=422)
+        await network.send("POST", "/stations/CS-1/operations", body, expect=422)

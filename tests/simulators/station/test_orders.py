@@ -208,7 +208,7 @@ async def test_variables_are_read_and_changed(central: Any, make: Made) -> None:
 async def test_what_it_does_not_do_is_refused_in_the_right_words(central: Any, make: Made, protocol: str) -> None:
     station = make(protocol)
     await station.connect()
-    undone = "GetDiagnostics" if protocol == "ocpp1.6" else "UnpublishFirmware"
+    undone = "SecurityEventNotification" if protocol == "ocpp1.6" else "UnpublishFirmware"
     assert (await central.ask(undone, {}))[2] == "NotSupported"
     assert (await central.ask("Nonsense", {}))[2] == "NotImplemented"
     malformed = "FormationViolation" if protocol == "ocpp1.6" else "FormatViolation"
