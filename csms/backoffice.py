@@ -8,15 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from csms.station import (
-    Booted,
-    BootStatus,
-    CertificateState,
-    CertificateStatus,
-    SigningAsked,
-    StatusWanted,
-    TokenType,
-)
+from csms.station import Booted, BootStatus, CertificateState, CertificateStatus, SigningAsked, StatusWanted, TokenType
 
 
 class RefusalReason(StrEnum):

@@ -4,11 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from csms.commands import (
-    Command,
-    CommandOutcome,
-    CommandStatus,
-)
+from csms.commands import Command, CommandOutcome, CommandStatus
 from csms.dialect import Dialect
 from csms.frames import Failure, Result, encode_call, encode_complaint
 from csms.operations import NotInThisVersion

@@ -5,17 +5,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from csms.backoffice import Authorization
-from csms.commands import (
-    Command,
-    CommandOutcome,
-)
+from csms.commands import Command, CommandOutcome
 from csms.frames import FrameRules
 from csms.schemas import Fault, Schemas
-from csms.station import (
-    BootStatus,
-    CertificateStatus,
-    StationFact,
-)
+from csms.station import BootStatus, CertificateStatus, StationFact
 from csms.v16 import Ocpp16
 from csms.v21 import Ocpp21
 from csms.v201 import Ocpp201

@@ -8,14 +8,7 @@ from typing import Any
 import orjson
 
 from csms.record import TransactionRecord
-from csms.station import (
-    ChargingState,
-    FactKind,
-    Reading,
-    Sample,
-    TokenType,
-    TransactionFact,
-)
+from csms.station import ChargingState, FactKind, Reading, Sample, TokenType, TransactionFact
 
 
 def fact_document(fact: TransactionFact) -> bytes:

@@ -6,11 +6,7 @@ from decimal import Decimal
 from typing import Self
 
 from csms.registers import ZERO, Series
-from csms.station import (
-    ChargingState,
-    FactKind,
-    TokenType,
-)
+from csms.station import ChargingState, FactKind, TokenType
 from csms.timeline import Point, TransactionEvent, telling_order
 from csms.transaction import Period, Review, TransactionRecord
 

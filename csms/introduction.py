@@ -7,14 +7,8 @@ told to wait may only say what it was asked for (OCPP 1.6 section 4.2, OCPP 2.0.
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from csms.commands import (
-    Command,
-    RawCall,
-    Trigger,
-)
-from csms.station import (
-    BootStatus,
-)
+from csms.commands import Command, RawCall, Trigger
+from csms.station import BootStatus
 from kit.clock import Clock
 
 _ANSWERS = frozenset(
@@ -32,6 +26,9 @@ _ANSWERS = frozenset(
     }
 )
 """What a station that was told to wait says by itself, or because it is being set up."""
+_OWED = frozenset({"StartTransaction", "MeterValues", "StopTransaction"})
+"""A station of 1.6 may drop what is refused: energy that has flowed is taken down, told to wait or not. Those of 2.x
+keep their events, and are to be refused (OCPP 2.0.1 part 2, B02.FR.09)."""
 _IN_QUARANTINE = frozenset({"BootNotification", "Heartbeat", "StatusNotification"})
 
 
@@ -99,7 +96,7 @@ class Introduction:
             return action in _IN_QUARANTINE
         if self.status in (None, BootStatus.ACCEPTED):
             return True
-        return action in _ANSWERS or action in self._triggered
+        return action in _ANSWERS or action in _OWED or action in self._triggered
 
     async def settled(self) -> None:
         """Return when the station may be called."""

@@ -2,11 +2,7 @@
 
 import orjson
 
-from csms.commands import (
-    Command,
-    CommandOutcome,
-    CommandStatus,
-)
+from csms.commands import Command, CommandOutcome, CommandStatus
 from csms.registry import Registry, subject
 from csms.wire import decode_outcome, encode_request
 from kit.bus import Bus, BusMessageTooLarge, BusTimeout, BusUnavailable, HandlerFailed, NoResponders

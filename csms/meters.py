@@ -7,10 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal, DecimalException
 
-from csms.station import (
-    Reading,
-    Sample,
-)
+from csms.station import Reading, Sample
 
 IMPORT_REGISTER = "Energy.Active.Import.Register"
 IMPORT_INTERVAL = "Energy.Active.Import.Interval"

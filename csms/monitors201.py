@@ -2,11 +2,7 @@
 
 from typing import Any
 
-from csms.commands import (
-    CommandOutcome,
-    CommandStatus,
-    Operation,
-)
+from csms.commands import CommandOutcome, CommandStatus, Operation
 from csms.operations import (
     ClearMonitors,
     MonitorKind,

@@ -12,12 +12,8 @@ from typing import Any
 
 from csms.backoffice import AuthorizationStatus
 from csms.charging import ChargingProfile, LimitUnit, ProfilePurpose
-from csms.commands import (
-    Operation,
-)
-from csms.station import (
-    TokenType,
-)
+from csms.commands import Operation
+from csms.station import TokenType
 
 
 class NotInThisVersion(Exception):

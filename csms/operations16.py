@@ -5,11 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from csms.charging import ChargingProfile, LimitUnit, ProfileKind, ProfilePurpose
-from csms.commands import (
-    CommandOutcome,
-    CommandStatus,
-    Operation,
-)
+from csms.commands import CommandOutcome, CommandStatus, Operation
 from csms.operations import (
     CertificateUse,
     ClearCache,

@@ -4,11 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from csms.charging import ChargingProfile, ProfileKind, ProfilePurpose
-from csms.commands import (
-    CommandOutcome,
-    CommandStatus,
-    Operation,
-)
+from csms.commands import CommandOutcome, CommandStatus, Operation
 from csms.monitors201 import monitor_outcome, monitor_request
 from csms.operations import (
     AskCustomerInformation,

@@ -23,10 +23,7 @@ from csms.log_tables import TransactionFrameChunk
 from csms.record import TransactionEvent, TransactionRecord, reduce
 from csms.rows import message_row, record_columns
 from csms.schemas import SchemaViolation
-from csms.station import (
-    FactKind,
-    TransactionFact,
-)
+from csms.station import FactKind, TransactionFact
 from csms.tables import Transaction, TransactionMessage
 from kit.crypto import CannotDecrypt, KeyRing
 from kit.errors import NotFound

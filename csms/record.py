@@ -8,9 +8,7 @@ the past, and the caller reduces again from the stored events.
 from collections.abc import Iterable, Sequence
 
 from csms.fold import IDENTIFYING, LATE_AFTER, Fold
-from csms.station import (
-    FactKind,
-)
+from csms.station import FactKind
 from csms.timeline import Point, TransactionEvent, points, telling_order
 from csms.transaction import MINOR, Period, Review, TransactionRecord
 

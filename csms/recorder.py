@@ -13,14 +13,7 @@ from csms.events import ConnectorStatusChanged, StationBooted, StationProgressed
 from csms.record import TransactionEvent, TransactionRecord, apply, reduce
 from csms.rows import held_of, message_row, record_columns, station_row, verdict_columns
 from csms.state import Held, StationState, locate, same_token
-from csms.station import (
-    Booted,
-    ChargingState,
-    FactKind,
-    Progressed,
-    StatusChanged,
-    TransactionFact,
-)
+from csms.station import Booted, ChargingState, FactKind, Progressed, StatusChanged, TransactionFact
 from csms.store import (
     open_transactions,
     read_events,

@@ -11,10 +11,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from csms.commands import (
-    CommandOutcome,
-    CommandStatus,
-)
+from csms.commands import CommandOutcome, CommandStatus
 from csms.session import GOING_AWAY, SERVICE_RESTART, Session
 from csms.wire import decode_request, encode_outcome
 from kit.bus import Bus, BusUnavailable, Subscription, subject_token

@@ -16,12 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from csms.asking import Asker
 from csms.backoffice import Admission, Authorization, AuthorizeRequest, Backoffice
 from csms.calls import Calls
-from csms.commands import (
-    Command,
-    CommandOutcome,
-    CommandStatus,
-    Trigger,
-)
+from csms.commands import Command, CommandOutcome, CommandStatus, Trigger
 from csms.dialect import Dialect
 from csms.frame_chunks import correlation_of
 from csms.frames import Call, Complaint, FrameError, Send, decode, encode_error, encode_result

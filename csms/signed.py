@@ -19,9 +19,7 @@ from typing import Any
 import orjson
 from pyocmf import OCMF, PyOCMFError
 
-from csms.station import (
-    Reading,
-)
+from csms.station import Reading
 
 OCMF_PREFIX = "OCMF|"
 LONGEST = 32_768

@@ -11,13 +11,7 @@ from typing import NamedTuple
 
 from csms.backoffice import Authorization
 from csms.record import LATE_AFTER, Review, TransactionRecord
-from csms.station import (
-    ChargingState,
-    ConnectorStatus,
-    FactKind,
-    StatusChanged,
-    TransactionFact,
-)
+from csms.station import ChargingState, ConnectorStatus, FactKind, StatusChanged, TransactionFact
 
 VERDICT_LIFETIME_S = 120.0
 _MOST_VERDICTS = 16

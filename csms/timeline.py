@@ -8,11 +8,7 @@ from typing import NamedTuple
 
 from csms.meters import interval_wh, power_w, register_wh, soc_percent
 from csms.registers import ZERO
-from csms.station import (
-    ChargingState,
-    FactKind,
-    TransactionFact,
-)
+from csms.station import ChargingState, FactKind, TransactionFact
 
 _BEGINNING_OF_OCPP = datetime(2012, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(days=1)

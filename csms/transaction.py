@@ -6,10 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from csms.registers import ZERO
-from csms.station import (
-    ChargingState,
-    TokenType,
-)
+from csms.station import ChargingState, TokenType
 
 
 class Review(StrEnum):

@@ -10,14 +10,7 @@ from typing import Any
 
 from csms.frames import RULES_21
 from csms.schemas import Schemas, schemas_21
-from csms.station import (
-    CertificateState,
-    CertificateStatus,
-    PlainlyAnswered,
-    StationFact,
-    StatusesAsked,
-    StatusWanted,
-)
+from csms.station import CertificateState, CertificateStatus, PlainlyAnswered, StationFact, StatusesAsked, StatusWanted
 from csms.v201 import Ocpp201, status_wanted
 from csms.words import utc_text
 

@@ -9,23 +9,10 @@ from typing import Any
 import orjson
 
 from csms.backoffice import AuthorizationStatus
-from csms.commands import (
-    Command,
-    CommandOutcome,
-    CommandStatus,
-    RawCall,
-)
+from csms.commands import Command, CommandOutcome, CommandStatus, RawCall
 from csms.operations import CertificateHash, CertificateUse
 from csms.schemas import Fault, SchemaViolation
-from csms.station import (
-    BootStatus,
-    DataSent,
-    Progress,
-    Progressed,
-    SigningAsked,
-    Task,
-    TokenType,
-)
+from csms.station import BootStatus, DataSent, Progress, Progressed, SigningAsked, Task, TokenType
 
 LARGEST_INT32 = 2**31 - 1
 BOOT_WORD: Mapping[BootStatus, str] = {

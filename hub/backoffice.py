@@ -11,13 +11,7 @@ from csms.backoffice import (
     Knock,
     Refusal,
 )
-from csms.station import (
-    Booted,
-    CertificateStatus,
-    SigningAsked,
-    StatusWanted,
-    TokenType,
-)
+from csms.station import Booted, CertificateStatus, SigningAsked, StatusWanted, TokenType
 from hub.starts.flows import Starter
 from hub.stations import admission
 from hub.stations.admission import Policy

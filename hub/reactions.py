@@ -21,9 +21,7 @@ parties.read_hub         → whom a partner hub reaches is read from its list
 from collections.abc import Mapping
 
 from csms.events import ConnectorStatusChanged, StationBooted, StationProgressed, TransactionChanged
-from csms.station import (
-    ConnectorStatus,
-)
+from csms.station import ConnectorStatus
 from hub.locations import service as locations
 from hub.parties import hub_reading
 from hub.parties.clients import Clients

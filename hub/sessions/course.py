@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from csms.record import TransactionRecord
-from csms.station import (
-    ChargingState,
-)
+from csms.station import ChargingState
 from hub.sessions.documents import Course, Stretch
 
 PARKED = frozenset({ChargingState.SUSPENDED_EV, ChargingState.IDLE})

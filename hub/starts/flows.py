@@ -10,18 +10,9 @@ from typing import Any
 
 import orjson
 
-from csms.commands import (
-    Command,
-    CommandOutcome,
-    CommandStatus,
-    StartCharging,
-    StopCharging,
-    Unlock,
-)
+from csms.commands import Command, CommandOutcome, CommandStatus, StartCharging, StopCharging, Unlock
 from csms.link import Link
-from csms.station import (
-    TokenType,
-)
+from csms.station import TokenType
 from hub.parties.agreements import ANY
 from hub.parties.clients import Clients
 from hub.parties.directory import Directory

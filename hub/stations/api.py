@@ -4,10 +4,7 @@ from fastapi import APIRouter
 from sqlalchemy import func, select
 
 from auth.guards import AdminDep, OperatorDep
-from csms.commands import (
-    CommandStatus,
-    RawCall,
-)
+from csms.commands import CommandStatus, RawCall
 from csms.link import Link
 from hub.parties.wire import own_party
 from hub.stations.live import live_stations

@@ -4,10 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from csms.capabilities import Capabilities
-from csms.commands import (
-    Command,
-    CommandOutcome,
-)
+from csms.commands import Command, CommandOutcome
 from csms.link import Link
 from csms.operations import ListEntry
 from hub.stations.uploads import Uploads

@@ -9,12 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from csms.commands import (
-    CommandStatus,
-)
-from csms.station import (
-    Progress,
-)
+from csms.commands import CommandStatus
+from csms.station import Progress
 from hub.stations.campaign_tables import CampaignStation, FirmwareCampaign, locked, members_of, running
 from hub.stations.intents_files import UpdateFirmwareIn
 from hub.stations.live import LiveStation, live_stations

@@ -8,14 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 from sqlmodel import col
 
-from csms.commands import (
-    CommandStatus,
-    RawCall,
-)
+from csms.commands import CommandStatus, RawCall
 from csms.link import Link
-from csms.station import (
-    SigningAsked,
-)
+from csms.station import SigningAsked
 from hub.stations.authority import Signer, read_request
 from hub.stations.certificate_tables import Certificate, by_fingerprint
 from hub.stations.events import CertificateExpires

@@ -4,16 +4,10 @@ from collections.abc import Sequence
 
 from csms.capabilities import SettingsRead
 from csms.charging import ProfilePurpose
-from csms.commands import (
-    CancelReservation,
-    CommandOutcome,
-    CommandStatus,
-)
+from csms.commands import CancelReservation, CommandOutcome, CommandStatus
 from csms.operations import ReadListVersion, ReadSettings, SendList, SetProfile
 from csms.profiles import CannotBuild, build
-from csms.station import (
-    TokenType,
-)
+from csms.station import TokenType
 from hub.stations import local_lists, reservations
 from hub.stations.at_station import AtStation
 from hub.stations.intents_charging import CancelReservationIn, ReserveIn, SendListIn, SetLimitIn

@@ -3,11 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from csms.commands import (
-    CommandOutcome,
-    CommandStatus,
-    RawCall,
-)
+from csms.commands import CommandOutcome, CommandStatus, RawCall
 from csms.link import Link
 from hub.stations.desired import Version
 from kit.jobs import Retry

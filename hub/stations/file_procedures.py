@@ -1,8 +1,6 @@
 """How firmware is brought to a station, and logs from it."""
 
-from csms.commands import (
-    CommandOutcome,
-)
+from csms.commands import CommandOutcome
 from csms.operations import SendLog, UpdateFirmware
 from hub.stations.at_station import AtStation
 from hub.stations.intents_files import SendLogIn, UpdateFirmwareIn

@@ -7,12 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
-from csms.commands import (
-    Command,
-    ResetKind,
-    SetAvailability,
-    Unlock,
-)
+from csms.commands import Command, ResetKind, SetAvailability, Unlock
 from csms.operations import ClearCache, ReadTransactionStatus, TransferData
 
 

@@ -7,14 +7,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from csms.backoffice import AuthorizationStatus
 from csms.charging import LimitUnit, Period, ProfileKind, ProfilePurpose
-from csms.commands import (
-    Command,
-)
+from csms.commands import Command
 from csms.operations import ClearProfiles, ListEntry, ReadListVersion, ReadSchedule
 from csms.profiles import Wish
-from csms.station import (
-    TokenType,
-)
+from csms.station import TokenType
 from hub.stations.intents import Intent
 
 Limit = Annotated[Decimal, Field(ge=0, max_digits=9, decimal_places=3)]

@@ -6,9 +6,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from csms.commands import (
-    Command,
-)
+from csms.commands import Command
 from csms.operations import (
     AskCustomerInformation,
     CertificateHash,

@@ -17,11 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from csms.station import (
-    CertificateState,
-    CertificateStatus,
-    StatusWanted,
-)
+from csms.station import CertificateState, CertificateStatus, StatusWanted
 from kit.clock import Clock
 from kit.log import get
 

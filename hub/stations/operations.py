@@ -14,16 +14,10 @@ from typing import Any
 import orjson
 
 from csms.capabilities import QUIRKS, Capabilities, capabilities_of
-from csms.commands import (
-    CommandOutcome,
-    CommandStatus,
-)
+from csms.commands import CommandOutcome, CommandStatus
 from csms.events import StationBooted, StationProgressed
 from csms.link import Link
-from csms.station import (
-    Progress,
-    Task,
-)
+from csms.station import Progress, Task
 from csms.words import LARGEST_INT32
 from hub.stations import reservations
 from hub.stations.at_station import AtStation, Listed, NotYet

@@ -4,13 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from csms.capabilities import SettingsRead
-from csms.commands import (
-    CommandOutcome,
-    CommandStatus,
-    Reset,
-    ResetKind,
-    Trigger,
-)
+from csms.commands import CommandOutcome, CommandStatus, Reset, ResetKind, Trigger
 from csms.operations import ReadSettings, WriteSetting
 from csms.store import open_transactions
 from hub.stations.at_station import AtStation, NotYet

@@ -9,15 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from csms.backoffice import BootVerdict
-from csms.commands import (
-    Trigger,
-)
+from csms.commands import Trigger
 from csms.events import StationBooted
 from csms.link import Link
-from csms.station import (
-    Booted,
-    BootStatus,
-)
+from csms.station import Booted, BootStatus
 from hub.stations.configuring import configuring
 from hub.stations.desired import Outcome, Row, Subject, digest, is_same, judge, version_of, wanted
 from hub.stations.desired_tables import StationValue, desired_values, replace_values, values_of

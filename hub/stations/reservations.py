@@ -13,15 +13,8 @@ from sqlalchemy import Index, Text, UniqueConstraint, delete, select, update
 from sqlmodel import Field, SQLModel, col
 
 import kit.db  # noqa: F401 - sets the naming convention before the first table
-from csms.commands import (
-    CancelReservation,
-    CommandOutcome,
-    CommandStatus,
-    Reserve,
-)
-from csms.station import (
-    TokenType,
-)
+from csms.commands import CancelReservation, CommandOutcome, CommandStatus, Reserve
+from csms.station import TokenType
 from csms.words import LARGEST_INT32
 from kit.crypto import KeyRing
 from kit.tx import Tx

@@ -13,11 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import col
 
-from csms.commands import (
-    CommandStatus,
-    RawCall,
-    Reset,
-)
+from csms.commands import CommandStatus, RawCall, Reset
 from csms.link import Link
 from hub.stations.certificate_tables import Certificate
 from hub.stations.certificates import Certificates

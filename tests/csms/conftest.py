@@ -35,12 +35,7 @@ from csms.logbook import Logbook
 from csms.masking import Masker
 from csms.record import TransactionRecord
 from csms.server import CentralSystem, Limits
-from csms.station import (
-    Booted,
-    CertificateStatus,
-    SigningAsked,
-    StatusWanted,
-)
+from csms.station import Booted, CertificateStatus, SigningAsked, StatusWanted
 from csms.store import read_record
 from csms.tables import Transaction, TransactionMessage
 from csms.tls import Tls

@@ -5,10 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from csms.schemas import schemas_21, schemas_201
-from csms.station import (
-    CertificateState,
-    CertificateStatus,
-)
+from csms.station import CertificateState, CertificateStatus
 
 pytestmark = pytest.mark.anyio
 

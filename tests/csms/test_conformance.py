@@ -2,9 +2,7 @@
 
 import pytest
 
-from csms.commands import (
-    RawCall,
-)
+from csms.commands import RawCall
 from csms.conformance import MOST_ROWS, OTHERS, Conformance, breaches_of, shown_path
 
 pytestmark = pytest.mark.anyio

@@ -10,10 +10,7 @@ from csms.dialect import DIALECTS
 from csms.documents import fact_document, read_fact
 from csms.meters import number
 from csms.schemas import SchemaViolation
-from csms.station import (
-    FactKind,
-    TransactionFact,
-)
+from csms.station import FactKind, TransactionFact
 from tests.csms.test_dialects import T, tell
 
 numbers = st.one_of(st.integers(), st.floats(), st.text(max_size=12), st.booleans(), st.none())

@@ -7,10 +7,7 @@ import pytest
 from sqlmodel import select
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from csms.commands import (
-    CommandStatus,
-    Trigger,
-)
+from csms.commands import CommandStatus, Trigger
 from csms.door import Bucket
 from csms.server import Limits
 from csms.tables import TransactionMessage

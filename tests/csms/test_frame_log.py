@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from csms.backoffice import AcceptAll, Authorization, AuthorizationStatus
-from csms.commands import (
-    RawCall,
-)
+from csms.commands import RawCall
 from csms.frame_chunks import Noted, seal, unseal
 from csms.frame_log import TRACES, FrameLog, forget_frames
 from csms.frame_search import Found, Frame, Search, search

@@ -6,16 +6,10 @@ import pytest
 from sqlmodel import select
 
 from csms.backoffice import Admission, BootVerdict
-from csms.commands import (
-    CommandStatus,
-    RawCall,
-    Trigger,
-)
+from csms.commands import CommandStatus, RawCall, Trigger
 from csms.limits import SessionLimits
 from csms.server import Limits
-from csms.station import (
-    BootStatus,
-)
+from csms.station import BootStatus
 from csms.tables import Station, TransactionMessage
 
 pytestmark = pytest.mark.anyio
@@ -96,7 +90,8 @@ async def test_43_a_station_that_was_told_to_wait_says_only_what_it_is_asked_for
     assert frame[2] == "SecurityError"
     await world.system.link.call("CP1", Trigger("StatusNotification"))
     assert await point.call("StatusNotification", STATUS) == {}
-    assert (await point.frame("StartTransaction", START))[2] == "SecurityError"
+    assert (await point.frame("Authorize", {"idTag": "A"}))[2] == "SecurityError"
+    assert "transactionId" in await point.call("StartTransaction", START), "energy has flowed"
     assert (await point.call("Heartbeat", {}))["currentTime"]
     world.desk.boot = BootVerdict()
     await world.system.link.call("CP1", RawCall("TriggerMessage", {"requestedMessage": "BootNotification"}))

@@ -4,18 +4,10 @@ import asyncio
 
 import pytest
 
-from csms.commands import (
-    CommandStatus,
-    RawCall,
-    Reset,
-    StartCharging,
-    Trigger,
-)
+from csms.commands import CommandStatus, RawCall, Reset, StartCharging, Trigger
 from csms.link import Link
 from csms.registry import Registry, subject
-from csms.station import (
-    TokenType,
-)
+from csms.station import TokenType
 from kit.tx import NetworkInsideTx
 
 pytestmark = pytest.mark.anyio

@@ -10,9 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from csms.commands import (
-    RawCall,
-)
+from csms.commands import RawCall
 from csms.log_tables import Notice, StationVariable
 from csms.noticer import Search, forgetter, notices_of, report_of, variables_of
 from csms.notices import Part, answered, is_complete, newest_report, reported

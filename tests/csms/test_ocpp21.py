@@ -5,10 +5,7 @@ import json
 
 import pytest
 
-from csms.commands import (
-    CommandStatus,
-    Reset,
-)
+from csms.commands import CommandStatus, Reset
 
 pytestmark = pytest.mark.anyio
 

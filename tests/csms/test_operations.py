@@ -13,14 +13,7 @@ from hypothesis import strategies as st
 from csms import operations
 from csms.backoffice import AuthorizationStatus
 from csms.charging import ChargingProfile, LimitUnit, Period, ProfileKind, ProfilePurpose
-from csms.commands import (
-    CommandStatus,
-    Operation,
-    Reset,
-    ResetKind,
-    Trigger,
-    Unlock,
-)
+from csms.commands import CommandStatus, Operation, Reset, ResetKind, Trigger, Unlock
 from csms.dialect import DIALECTS, Dialect
 from csms.operations import (
     AskCustomerInformation,

@@ -4,11 +4,7 @@ import pytest
 
 from csms.dialect import DIALECTS
 from csms.events import StationProgressed
-from csms.station import (
-    Progress,
-    Progressed,
-    Task,
-)
+from csms.station import Progress, Progressed, Task
 
 V16, V201 = DIALECTS["ocpp1.6"], DIALECTS["ocpp2.0.1"]
 

@@ -11,10 +11,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from csms.backoffice import Admission
-from csms.commands import (
-    CommandStatus,
-    Trigger,
-)
+from csms.commands import CommandStatus, Trigger
 from csms.handshake import mend_request_line, station_id_of
 from csms.limits import SessionLimits
 from csms.server import Limits

@@ -7,11 +7,7 @@ from typing import Any
 
 import pytest
 
-from csms.commands import (
-    CommandStatus,
-    Reset,
-    Trigger,
-)
+from csms.commands import CommandStatus, Reset, Trigger
 from csms.documents import read_fact
 from csms.record import Review
 from csms.server import Limits

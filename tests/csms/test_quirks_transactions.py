@@ -7,14 +7,10 @@ from typing import Any
 import pytest
 
 from csms.backoffice import Authorization, AuthorizationStatus
-from csms.commands import (
-    StartCharging,
-)
+from csms.commands import StartCharging
 from csms.documents import read_fact
 from csms.record import Review
-from csms.station import (
-    TokenType,
-)
+from csms.station import TokenType
 from tests.csms.told import at, event, metered, started, stopped
 
 pytestmark = pytest.mark.anyio

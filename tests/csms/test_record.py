@@ -9,14 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csms.record import Review, TransactionEvent, TransactionRecord, apply, reduce
-from csms.station import (
-    ChargingState,
-    FactKind,
-    Reading,
-    Sample,
-    TokenType,
-    TransactionFact,
-)
+from csms.station import ChargingState, FactKind, Reading, Sample, TokenType, TransactionFact
 
 T0 = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
 REGISTER = "Energy.Active.Import.Register"

@@ -11,12 +11,7 @@ from websockets.typing import Subprotocol
 from csms.backoffice import Admission, AuthorizeRequest, BootVerdict, Knock, Refusal, RefusalReason
 from csms.backoffice import Authorization as Verdict
 from csms.server import CentralSystem, Limits
-from csms.station import (
-    Booted,
-    CertificateStatus,
-    SigningAsked,
-    StatusWanted,
-)
+from csms.station import Booted, CertificateStatus, SigningAsked, StatusWanted
 from csms.tables import Station
 
 pytestmark = pytest.mark.anyio

@@ -7,21 +7,10 @@ from typing import Any
 import pytest
 
 from csms.backoffice import Authorization, AuthorizationStatus
-from csms.commands import (
-    CommandStatus,
-    RawCall,
-    Reset,
-    SetAvailability,
-    StartCharging,
-    StopCharging,
-    Trigger,
-    Unlock,
-)
+from csms.commands import CommandStatus, RawCall, Reset, SetAvailability, StartCharging, StopCharging, Trigger, Unlock
 from csms.limits import SessionLimits
 from csms.server import Limits
-from csms.station import (
-    TokenType,
-)
+from csms.station import TokenType
 
 pytestmark = pytest.mark.anyio
 

@@ -13,9 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csms.signed import Nature, SignedValue, Verdict, check, signed_values
-from csms.station import (
-    Reading,
-)
+from csms.station import Reading
 
 AT = datetime(2026, 5, 1, 10, tzinfo=UTC)
 KEY = ec.generate_private_key(ec.SECP256R1())

@@ -8,9 +8,7 @@ import pytest
 
 from csms.events import ConnectorStatusChanged, StationBooted, TransactionChanged
 from csms.record import Review
-from csms.station import (
-    ChargingState,
-)
+from csms.station import ChargingState
 from csms.tables import Connector
 from tests.csms.told import event, metered, started, status, stopped
 

@@ -4,9 +4,7 @@ import asyncio
 
 import pytest
 
-from csms.commands import (
-    CommandStatus,
-)
+from csms.commands import CommandStatus
 from csms.operations import TransferData
 from csms.vendors import VendorAnswer, VendorMessage, VendorVerdict
 

@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import get_args
 
-from csms.commands import (
-    CommandStatus,
-)
+from csms.commands import CommandStatus
 from hub.stations.operation_schemas import INTENTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "chargers.md").read_text()

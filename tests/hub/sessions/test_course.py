@@ -8,13 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csms.record import TransactionEvent, reduce
-from csms.station import (
-    ChargingState,
-    FactKind,
-    Reading,
-    Sample,
-    TransactionFact,
-)
+from csms.station import ChargingState, FactKind, Reading, Sample, TransactionFact
 from csms.transaction import Period, TransactionRecord
 from hub.sessions.course import PARKED, course_of, stretches
 

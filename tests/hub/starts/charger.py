@@ -10,9 +10,7 @@ from sqlmodel import select
 
 from csms.documents import fact_document
 from csms.events import TransactionChanged
-from csms.station import (
-    TransactionFact,
-)
+from csms.station import TransactionFact
 from csms.tables import Transaction, TransactionMessage
 from hub.locations import service as locations
 from hub.sessions.tables import Cdr, Session

@@ -10,11 +10,7 @@ import pytest
 from sqlalchemy import delete
 from sqlmodel import SQLModel
 
-from csms.station import (
-    ChargingState,
-    FactKind,
-    TransactionFact,
-)
+from csms.station import ChargingState, FactKind, TransactionFact
 from csms.tables import Transaction, TransactionMessage
 from hub.sessions import service as sessions
 from hub.sessions.tables import Cdr, Session

@@ -12,10 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from csms.station import (
-    CertificateState,
-    StatusWanted,
-)
+from csms.station import CertificateState, StatusWanted
 from hub.stations.ocsp import Responders, read_authorities
 from kit.clock import SystemClock
 from kit.http import Egress
