@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from enum import Enum
 from functools import lru_cache
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from kit.redact import is_secret_name, redact_path
 
@@ -99,7 +99,10 @@ class Masker:
             fields = parse_qsl(query, keep_blank_values=True, max_num_fields=50)
         except ValueError:
             return HIDDEN
-        return "&".join(f"{redact_word(name)}={value if name in _SHOWN_QUERY else HIDDEN}" for name, value in fields)
+        return "&".join(
+            f"{redact_word(name)}={quote(value, safe=':') if name in _SHOWN_QUERY else HIDDEN}"
+            for name, value in fields
+        )
 
     def _value(self, value: Json, place: bool, person: bool, found: Found, depth: int) -> Json:
         if isinstance(value, dict):

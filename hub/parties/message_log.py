@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Insert
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlmodel import col
 
 from hub.parties.callers import Caller
@@ -167,6 +168,27 @@ class MessageLog:
                 await asyncio.sleep(0)
         if not messages:
             return
+        try:
+            await self._insert(messages, contents)
+        except DBAPIError as error:
+            if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
+                raise  # the database is away: all of it is tried again
+            await self._insert_singly(messages, contents)
+
+    async def _insert_singly(self, messages: Sequence[Row], contents: Sequence[Row]) -> None:
+        """Write what the database takes of a batch that it has refused: one message must not keep the others out."""
+        content_of = {content["id"]: content for content in contents}
+        for message in messages:
+            content = content_of.get(message["id"])
+            try:
+                await self._insert([message], [] if content is None else [content])
+            except DBAPIError as error:
+                if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
+                    raise
+                log.error("message_not_loggable", error=type(error).__name__)
+                self._spool.drop(1)
+
+    async def _insert(self, messages: Sequence[Row], contents: Sequence[Row]) -> None:
         async with self._db.tx() as tx:
             connection = await tx.session.connection()
             for statement, rows in zip(self._statements, (messages, contents), strict=True):

@@ -60,8 +60,10 @@ async def state_is(hub: Network, *wanted: str) -> dict:
 
 
 async def reset(station: SimulatedStation) -> None:
+    """The station was told to restart, and has done so."""
+
     async def is_reset() -> bool:
-        return any(action == "Reset" for action, _ in station.received)
+        return any(action == "Reset" for action, _ in station.received) and not station._tasks
 
     await eventually(is_reset)
 
@@ -179,7 +181,6 @@ async def test_a_second_upgrade_tells_the_password_that_the_first_has_told(hub, 
     await reset(station)
     first = station.configuration["AuthorizationKey"]
     station.received.clear()
-    await station.connect()
     await begin(hub, profile=2, new_password=True)
     await reset(station)
     assert station.configuration["AuthorizationKey"] == first

@@ -202,3 +202,15 @@ async def test_of_a_page_one_row_is_kept_as_long_as_it_tells_everything(db: Data
         "ocpi-from-country-code": "DE",
         "ocpi-from-party-id": "EMS",
     }
+
+
+async def test_what_the_database_does_not_take_keeps_no_other_message_out(db: Database, keys: KeyRing) -> None:
+    log = log_of(db, keys)
+    log.received(served(headers=MessageHeaders("r-\x00", "c-1")))
+    log.received(served(target="/ocpi/2.2.1/sender/sessions?date_to=%00&limit=5", method="GET"))
+    log.received(served())
+    await log.flush()
+    found = await rows(db)
+    assert "r-1" in {row.request_id for row in found}
+    assert "/ocpi/2.2.1/sender/sessions?date_to=%00&limit=5" in {row.path for row in found}
+    assert len(found) + log.dropped == 3
