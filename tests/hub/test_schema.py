@@ -113,6 +113,7 @@ def test_the_place_of_a_change_in_the_log_is_never_given_twice(migrated_database
         assert query(migrated_database_url, "SELECT pg_get_serial_sequence('change', 'seq')") != ["None"]
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_migrate_once(database_url: str) -> None:
     with ProcessPoolExecutor(3, get_context("spawn")) as pool:
         for started in [pool.submit(migrate.upgrade, database_url, schema.SCRIPTS) for _ in range(3)]:

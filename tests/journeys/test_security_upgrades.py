@@ -12,7 +12,7 @@ from tests.csms.pki import Pki
 from tests.journeys.network import Network, eventually
 from tests.journeys.peers import hub_with
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 OLD = "the-password-of-old"
 TLS_URL = "wss://chargers.example.com/ocpp"
