@@ -209,7 +209,10 @@ async def test_too_many_waiting_calls_are_refused(build) -> None:
     world = await build(limits=Limits(session=SessionLimits(waiting_calls=2)))
     point = await world.point()
     point.answer = lambda _action, _payload: None
-    calls = [asyncio.create_task(world.system.link.call("CP1", Reset(), 0.3)) for _ in range(4)]
+    # Those that wait lose patience long before the turn is theirs.
+    calls = [
+        asyncio.create_task(world.system.link.call("CP1", Reset(), patience_s)) for patience_s in (1, 0.2, 0.2, 0.2)
+    ]
     statuses = [outcome.status for outcome in await asyncio.gather(*calls)]
     assert sorted(statuses) == [CommandStatus.BUSY, CommandStatus.BUSY, CommandStatus.BUSY, CommandStatus.TIMED_OUT]
 
