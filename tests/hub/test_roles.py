@@ -41,6 +41,7 @@ async def test_a_hub_that_is_refused_touches_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("roles", "reason"),
     [("csms,worker", "only on a nats:// bus"), ("csms,sheriff", "roles are api, ocpi, csms, worker")],

@@ -69,6 +69,7 @@ def journeys(stdout: str) -> dict[str, dict[str, Any]]:
     return {each["name"]: each for each in json.loads(line)["journeys"]}
 
 
+@pytest.mark.slow
 def test_each_journey_is_played_once_and_proved(demo: Demo) -> None:
     stdout, stderr = demo.process.communicate(timeout=90)
     found = journeys(stdout)
