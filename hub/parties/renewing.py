@@ -47,12 +47,15 @@ class Renewer:
         peer = await self._registered(platform_id)
         token, fresh = self.presented.token(peer), random_token(TOKEN_BYTES)
         addressee.set(peer.id)
+        try:
+            discovery = await self._discover(peer, token)
+        except (OcpiError, PeerError) as error:
+            raise UpstreamFailed(f"the partner cannot be asked: {error}") from error
         async with self.registrar.db.tx() as tx:  # good before the answer comes: the partner calls back inside it
             await locked(tx, peer.id)
             self.registrar.accept_token(tx, peer.id, fresh)
             tx.ring(DOORBELL)
         try:
-            discovery = await self._discover(peer, token)
             theirs, by_post = await self._exchange(peer, discovery, token, fresh)
         except PeerRefused as error:
             await self._take_back(fresh)

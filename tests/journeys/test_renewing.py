@@ -85,6 +85,17 @@ async def test_an_answer_that_is_lost_leaves_both_our_tokens_good(
     assert await Ocpi.with_token(network, http, fresh).code("GET", FUNCTIONAL) == (200, 1000)
 
 
+async def test_a_partner_that_cannot_be_asked_was_told_nothing(
+    network: Network, http: httpx.AsyncClient, other: Stranger
+) -> None:
+    await registered(network, http, other, "EMSP:DE*EMS")
+    as_it_was = await stored(network)
+    other.replies.clear()
+    away = await network.send("POST", f"/partners/{await id_of(network)}/renewal", None, expect=502)
+    assert "cannot be asked" in away["detail"]
+    assert await stored(network) == as_it_was, "no token that nobody knows stays good"
+
+
 async def test_a_partner_that_takes_a_second_post_instead_is_remembered_for_it(
     network: Network, http: httpx.AsyncClient, other: Stranger
 ) -> None:
