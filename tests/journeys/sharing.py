@@ -81,7 +81,7 @@ class Shared:
     async def _is_over(self, hub: Hub) -> bool:
         for session in (each for partner in self.links for each in partner.state.sessions.values()):
             session["status"] = "COMPLETED"  # nobody charges on at a partner's charger
-        return await is_idle(hub)
+        return await has_told(hub)
 
 
 async def behave(partner: Partner) -> None:
@@ -132,9 +132,16 @@ async def is_idle(hub: Hub) -> bool:
     return not under_way and not _carried_out() and not await _has_due_job(hub.db)
 
 
+async def has_told(hub: Hub) -> bool:
+    """Whether also every partner that can be told something now has been told it."""
+    peers = (await hub.directory.snapshot()).peers
+    behind = await hub.deliverer._leases.behind(hub.deliverer._modules)
+    return not any(lane.platform_id in peers for lane in behind) and await is_idle(hub)
+
+
 async def has_told_and_asked(hub: Hub) -> bool:
-    """Whether also every partner has been told everything, and each has been asked for its lists."""
-    if not await is_idle(hub) or await hub.deliverer._leases.behind(hub.deliverer._modules):
+    """Whether also each has been asked for its lists."""
+    if not await has_told(hub):
         return False
     due = col(PullState.wanted).is_not(None) | col(PullState.running).is_not(None)
     async with hub.db.read() as tx:

@@ -71,14 +71,14 @@ async def test_many_are_written_in_the_order_in_which_they_began(db: Database, k
 
 async def test_the_exact_bytes_are_sealed_without_credentials_and_outlive_a_rotation(db: Database) -> None:
     old = KeyRing.generate()
-    await_log = log_of(db, old)
-    await_log.received(served(b' {"x": 1e2} '))
-    await await_log.flush()
+    log = log_of(db, old)
+    log.received(served(b' {"power": 1e2} '))
+    await log.flush()
     async with db.read() as tx:
         [row] = await tx.all(select(MessageContent))
-    assert "1e2" not in row.sealed
+    assert "power" not in row.sealed
     content = opened(old.rotated(), row.sealed)
-    assert (content.request, content.response) == (b' {"x": 1e2} ', ANSWER)
+    assert (content.request, content.response) == (b' {"power": 1e2} ', ANSWER)
     assert content.headers == {"content-type": "application/json"}
 
 
