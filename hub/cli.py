@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from auth.subjects import OperatorRole
+from hub.cli_ledger import ledger_verbs
 from hub.cli_stations import station_verbs
 from hub.settings import ServerRole, Settings
 from kit import log
@@ -28,6 +29,7 @@ cli.add_typer(operator_key, name="operator-key")
 conformance = typer.Typer(no_args_is_help=True, help="Which rules of OCPI a platform keeps.")
 cli.add_typer(conformance, name="conformance")
 cli.add_typer(station_verbs(), name="station")
+cli.add_typer(ledger_verbs(), name="ledger")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for scripts.")]
 

@@ -29,3 +29,4 @@ import hub.tariffs.tables
 import hub.tokens.tables
 import kit.idempotency
 import kit.reactions
+import payments.ledger.tables

@@ -48,8 +48,8 @@ PLANTED = {
         ("hub/tokens/rules.py", "from sqlmodel import select", "hub.tokens.rules -> sqlmodel"),
         ("hub/web/pricing.py", "import kit.tx", "hub.web.pricing -> kit.tx"),
         ("hub/sessions/routing.py", "from hub.sessions import tables", "hub.sessions.routing -> hub.sessions.tables"),
-        ("payments/ledger.py", "from payments import planted_helper", "payments.planted_helper -> httpx"),
-        ("payments/planted_helper.py", "import httpx", "payments.ledger -> payments.planted_helper"),
+        ("payments/rules.py", "from payments import planted_helper", "payments.planted_helper -> httpx"),
+        ("payments/planted_helper.py", "import httpx", "payments.rules -> payments.planted_helper"),
     ],
     "stripe": [
         ("hub/web/planted_stripe.py", "import stripe", "hub.web.planted_stripe -> stripe"),

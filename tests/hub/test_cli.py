@@ -1,5 +1,6 @@
 """The command line: what scripts read, and what it says when something is wrong."""
 
+import asyncio
 import json
 import socket
 import sys
@@ -11,6 +12,12 @@ import pytest
 
 from hub.cli import main
 from hub.stations.operation_schemas import INTENTS
+from kit.clock import SystemClock
+from kit.money import Money
+from kit.tx import Database
+from payments.ledger import postings
+from payments.ledger.accounts import Document, Entry
+from payments.ledger.service import post
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -112,3 +119,26 @@ def test_every_operation_at_a_charger_is_a_verb(run: Run) -> None:
     assert (code, "does not answer" in err) == (1, True)
     code, _, err = run("station", "write-settings", "CS-1", "--key", "plb_x", "--values", "{")
     assert (code, "--values is no JSON" in err) == (2, True)
+
+
+def test_the_ledger_is_proved(run: Run, migrated_database_url: str) -> None:
+    code, out, _ = run("ledger", "check", "--json", database_url=migrated_database_url)
+    assert (code, json.loads(out)) == (0, {"entries": 0, "balances": [], "findings": []})
+    entry = Entry(Document("top_up", "1"), postings.wallet_loaded("w", Money(500, "EUR")))
+    spent = Entry(Document("payment", "1"), postings.wallet_spent("w", "driver-1", Money(501, "EUR")))
+    asyncio.run(posted(migrated_database_url, entry, spent))
+    code, out, _ = run("ledger", "check", "--json")
+    assert code == 1
+    assert [each["where"] for each in json.loads(out)["findings"]] == ["wallet:w EUR"]
+    code, out, _ = run("ledger", "check")
+    assert code == 1
+    assert "5.00 EUR" in out
+    assert "more went from it than came to it" in out
+
+
+async def posted(url: str, *entries: Entry) -> None:
+    db = Database(url, clock=SystemClock())
+    async with db.tx() as tx:
+        for each in entries:
+            await post(tx, each)
+    await db.close()

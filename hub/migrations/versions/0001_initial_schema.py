@@ -313,6 +313,21 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "ledger_entry",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("document_kind", sqlmodel.sql.sqltypes.AutoString(length=40), nullable=False),
+        sa.Column("document_id", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=False),
+        sa.Column("transfer_count", sa.Integer(), nullable=False),
+        sa.Column("digest", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("facts", sa.Text(), nullable=False),
+        sa.Column("made_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_entry")),
+        sa.UniqueConstraint("document_kind", "document_id", name=op.f("uq_ledger_entry_document_kind_document_id")),
+    )
+    with op.batch_alter_table("ledger_entry", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_ledger_entry_made_at"), ["made_at"], unique=False)
+
+    op.create_table(
         "location",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("country_code", sqlmodel.sql.sqltypes.AutoString(length=2), nullable=False),
@@ -681,6 +696,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("campaign_id", "station_id", name=op.f("pk_firmware_campaign_station")),
     )
     op.create_table(
+        "ledger_transfer",
+        sa.Column("entry_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("source", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=False),
+        sa.Column("target", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_ledger_transfer_positive")),
+        sa.CheckConstraint("source <> target", name=op.f("ck_ledger_transfer_moves")),
+        sa.ForeignKeyConstraint(
+            ["entry_id"],
+            ["ledger_entry.id"],
+            name=op.f("fk_ledger_transfer_entry_id"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.PrimaryKeyConstraint("entry_id", "number", name=op.f("pk_ledger_transfer")),
+    )
+    with op.batch_alter_table("ledger_transfer", schema=None) as batch_op:
+        batch_op.create_index("ix_ledger_transfer_source", ["source", "currency"], unique=False)
+        batch_op.create_index("ix_ledger_transfer_target", ["target", "currency"], unique=False)
+
+    op.create_table(
         "location_evse",
         sa.Column("country_code", sqlmodel.sql.sqltypes.AutoString(length=2), nullable=False),
         sa.Column("party_id", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
@@ -965,6 +1003,11 @@ def downgrade() -> None:
 
     op.drop_table("party")
     op.drop_table("location_evse")
+    with op.batch_alter_table("ledger_transfer", schema=None) as batch_op:
+        batch_op.drop_index("ix_ledger_transfer_target")
+        batch_op.drop_index("ix_ledger_transfer_source")
+
+    op.drop_table("ledger_transfer")
     op.drop_table("firmware_campaign_station")
     op.drop_table("delivery_receipt")
     op.drop_table("delivery_cursor")
@@ -1032,6 +1075,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_location_last_updated"))
 
     op.drop_table("location")
+    with op.batch_alter_table("ledger_entry", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_ledger_entry_made_at"))
+
+    op.drop_table("ledger_entry")
     with op.batch_alter_table("job", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_job_replace_key",
