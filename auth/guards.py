@@ -1,7 +1,7 @@
 """FastAPI dependencies that answer "who is asking" or refuse.
 
 The application puts its `Database` and `KeyRing` on `app.state`; routes declare `operator: OperatorDep` to be for
-operators, and `admin: AdminDep` to be for operators who may change things.
+operators, `admin: AdminDep` to be for operators who may change things, and `driver: DriverDep` to be for drivers.
 """
 
 from typing import Annotated
@@ -9,11 +9,12 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from auth.keys import operator_of
-from auth.subjects import Operator
+from auth.keys import driver_of, operator_of
+from auth.subjects import DriverIdentity, Operator
 from kit.errors import Forbidden, Unauthenticated
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="operatorKey", description="An API key: `plb_…`")
+_driver_bearer = HTTPBearer(auto_error=False, scheme_name="driverKey", description="A driver's key: `pld_…`")
 
 
 async def operator(
@@ -37,3 +38,16 @@ async def admin(who: OperatorDep) -> Operator:
 
 
 AdminDep = Annotated[Operator, Depends(admin)]
+
+
+async def driver(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_driver_bearer)]
+) -> DriverIdentity:
+    """The driver whose key the request bears. Raises `Unauthenticated`."""
+    if credentials is None:
+        raise Unauthenticated("send your key as a bearer token", headers={"WWW-Authenticate": "Bearer"})
+    async with request.app.state.db.read() as tx:
+        return await driver_of(tx, request.app.state.keys, credentials.credentials)
+
+
+DriverDep = Annotated[DriverIdentity, Depends(driver)]

@@ -1,4 +1,4 @@
-"""API keys: `plb_` + 43 random characters + 6 of a checksum.
+"""Keys: a prefix that says whose, `plb_` an operator's and `pld_` a driver's, 43 random characters, 6 of a checksum.
 
 The prefix and the checksum let secret scanners recognise a leaked key, and let us refuse a mistyped one before any
 look at the database.
@@ -6,27 +6,29 @@ look at the database.
 
 import zlib
 
-from auth.subjects import Operator, OperatorRole
-from auth.tables import ApiKey, key_by_digest
+from auth.subjects import DriverIdentity, Operator, OperatorRole
+from auth.tables import ApiKey, DriverKey, driver_key_by_digest, key_by_digest
 from kit.crypto import KeyRing
 from kit.errors import Unauthenticated
 from kit.ids import random_token
 from kit.tx import Tx
 
 PREFIX = "plb_"
+DRIVER_PREFIX = "pld_"
 _PURPOSE = "api-key"
+_DRIVER_PURPOSE = "driver-key"
 
 
-def new_key() -> str:
+def new_key(prefix: str = PREFIX) -> str:
     """A fresh secret key."""
     secret = random_token(32)
-    return f"{PREFIX}{secret}{_checksum(secret)}"
+    return f"{prefix}{secret}{_checksum(secret)}"
 
 
-def is_well_formed(key: str) -> bool:
+def is_well_formed(key: str, prefix: str = PREFIX) -> bool:
     """Whether prefix and checksum fit; says nothing about whether the key is known."""
-    secret, checksum = key[len(PREFIX) : -6], key[-6:]
-    return key.startswith(PREFIX) and len(secret) >= 32 and _checksum(secret) == checksum
+    secret, checksum = key[len(prefix) : -6], key[-6:]
+    return key.startswith(prefix) and len(secret) >= 32 and _checksum(secret) == checksum
 
 
 async def create_key(tx: Tx, ring: KeyRing, *, name: str, role: OperatorRole) -> str:
@@ -42,6 +44,23 @@ async def operator_of(tx: Tx, ring: KeyRing, key: str) -> Operator:
     if row is None:
         raise Unauthenticated("the API key is not valid", headers={"WWW-Authenticate": "Bearer"})
     return Operator(key_id=row.id, name=row.name, role=OperatorRole(row.role))
+
+
+async def create_driver_key(tx: Tx, ring: KeyRing, *, driver_id: str, name: str) -> tuple[DriverKey, str]:
+    """Store a new key of a driver: its row, and the key itself, which can be read only this once."""
+    key = new_key(DRIVER_PREFIX)
+    row = DriverKey(driver_id=driver_id, name=name, digest=ring.digest(_DRIVER_PURPOSE, key), created_at=tx.now)
+    tx.add(row)
+    return row, key
+
+
+async def driver_of(tx: Tx, ring: KeyRing, key: str) -> DriverIdentity:
+    """Which driver presents this key. Raises `Unauthenticated`, like `operator_of`."""
+    known = is_well_formed(key, DRIVER_PREFIX)
+    row = await driver_key_by_digest(tx, ring.digests(_DRIVER_PURPOSE, key)) if known else None
+    if row is None:
+        raise Unauthenticated("the key is not valid", headers={"WWW-Authenticate": "Bearer"})
+    return DriverIdentity(driver_id=row.driver_id, key_id=row.id)
 
 
 def _checksum(secret: str) -> str:

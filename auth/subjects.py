@@ -23,3 +23,11 @@ class Operator:
     def may_change(self) -> bool:
         """Viewers look only."""
         return self.role is OperatorRole.ADMIN
+
+
+@dataclass(frozen=True, slots=True)
+class DriverIdentity:
+    """A driver, known by a key that the operator issued."""
+
+    driver_id: str
+    key_id: str

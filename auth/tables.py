@@ -1,5 +1,6 @@
-"""Rows of the auth floor: API keys."""
+"""Rows of the auth floor: keys of operators and drivers."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -23,6 +24,30 @@ class ApiKey(SQLModel, table=True):
     revoked_at: datetime | None = None
 
 
+class DriverKey(SQLModel, table=True):
+    """A key that a driver's app presents. Only its keyed digest is stored."""
+
+    __tablename__ = "driver_key"
+
+    id: str = Field(default_factory=uuid7, primary_key=True, max_length=36)
+    driver_id: str = Field(max_length=36, index=True)
+    name: str = Field(max_length=100)
+    digest: str = Field(max_length=64, unique=True)
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
 async def key_by_digest(tx: Tx, digests: list[str]) -> ApiKey | None:
     """The key with one of these digests, unless it was revoked."""
     return await tx.first(select(ApiKey).where(col(ApiKey.digest).in_(digests), col(ApiKey.revoked_at).is_(None)))
+
+
+async def driver_key_by_digest(tx: Tx, digests: list[str]) -> DriverKey | None:
+    """The driver's key with one of these digests, unless it was revoked."""
+    where = (col(DriverKey.digest).in_(digests), col(DriverKey.revoked_at).is_(None))
+    return await tx.first(select(DriverKey).where(*where))
+
+
+async def keys_of_driver(tx: Tx, driver_id: str) -> Sequence[DriverKey]:
+    """Every key of a driver, revoked ones too, oldest first."""
+    return await tx.all(select(DriverKey).where(col(DriverKey.driver_id) == driver_id).order_by(col(DriverKey.id)))

@@ -84,6 +84,7 @@ from ocpi.call import Handler
 from ocpi.endpoint import HandlerKey
 
 API = "/api/operator/v1"
+DRIVER_API = "/api/driver/v1"
 OCPI = "/ocpi"
 VERSION = "2.2.1"
 

@@ -1,4 +1,4 @@
-"""What a process answers over HTTP: OCPI for partners, the operator API, the live page, health and figures."""
+"""What a process answers over HTTP: OCPI, the APIs for operators and drivers, the live page, health and figures."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hub.app import API, OCPI, VERSION, Hub
+from hub.app import API, DRIVER_API, OCPI, VERSION, Hub
+from hub.drivers import api as drivers_api
 from hub.locations import api as locations_api
 from hub.parties import agreements_api
 from hub.parties import api as parties_api
@@ -18,6 +19,7 @@ from hub.parties.message_log_api import router as messages_router
 from hub.parties.message_log_replay import Replayer
 from hub.sessions import api as sessions_api
 from hub.starts import api as starts_api
+from hub.starts import driver_api
 from hub.stations import (
     admission_api,
     campaigns_api,
@@ -39,6 +41,7 @@ from hub.web import routes as web
 from kit import health
 from kit.idempotency import Idempotency
 from kit.problems import CorrelationMiddleware, install_problem_handlers
+from kit.rates import Rates
 from kit.tx import Database
 from ocpi.call import Authenticate
 from ocpi.server import build_router, nowhere
@@ -51,14 +54,19 @@ def http_app(hub: Hub, *, operator_api: bool = True, ocpi_api: bool = True) -> A
     be led through a framework's layers that have nothing to do for them.
     """
     app = json_app(hub, operator_api=operator_api)
-    if not ocpi_api:
-        return app
-    ocpi = ocpi_app(hub, Callers(hub.db, hub.directory, hub.notices).authenticate, gate=ocpi_gate(hub))
-    below = f"{OCPI}/"
+    below: dict[str, ASGIApp] = {}
+    if ocpi_api:
+        authenticate = Callers(hub.db, hub.directory, hub.notices).authenticate
+        below[f"{OCPI}/"] = ocpi_app(hub, authenticate, gate=ocpi_gate(hub))
+    if operator_api:
+        below[f"{DRIVER_API}/"] = driver_app(hub)
 
     async def doors(scope: Scope, receive: Receive, send: Send) -> None:
-        is_ocpi = scope["type"] == "http" and scope["path"].startswith(below)
-        await (ocpi if is_ocpi else app)(scope, receive, send)
+        if scope["type"] == "http":
+            for prefix, door in below.items():
+                if scope["path"].startswith(prefix):
+                    return await door(scope, receive, send)
+        await app(scope, receive, send)
 
     return doors
 
@@ -103,10 +111,7 @@ def ocpi_gate(hub: Hub) -> Gate:
 
 def json_app(hub: Hub, *, operator_api: bool = True) -> FastAPI:
     """What is not OCPI: health and figures, the operator API and the live page."""
-    app = FastAPI(title="Plugbridge", version="1", openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.db, app.state.keys = hub.db, hub.keys
-    app.add_middleware(CorrelationMiddleware)
-    install_problem_handlers(app)
+    app = _fastapi(hub, "Plugbridge")
     checks = health.Health(hub.clock)
     checks.add("database", lambda: ping(hub.db))
     app.router.routes.extend(health.routes(checks, hub.figures.metrics, on_scrape=hub.figures.on_scrape))
@@ -114,6 +119,36 @@ def json_app(hub: Hub, *, operator_api: bool = True) -> FastAPI:
         app.router.routes.extend(uploads_api.door(hub.operations.uploads))
         add_operator_api(app, hub)
         app.router.routes.extend(web.routes(hub.live_board, hub.db, hub.keys, public=hub.settings.live_page_public))
+    return app
+
+
+def driver_app(hub: Hub) -> FastAPI:
+    """The driver API: what apps of our drivers ask."""
+    app = _fastapi(hub, "Plugbridge: drivers")
+    settings = hub.settings
+    routes = driver_api.router(
+        hub.db,
+        hub.starter,
+        Idempotency(hub.db, hub.keys),
+        Rates(hub.clock.monotonic, settings.driver_requests_per_s),
+        cpo_parties=settings.cpo_parties,
+        issuer=settings.operator_name,
+    )
+    app.include_router(routes, prefix=DRIVER_API)
+
+    async def openapi(request: Request) -> JSONResponse:
+        return JSONResponse(app.openapi())
+
+    app.add_route(f"{DRIVER_API}/openapi.json", openapi, include_in_schema=False)
+    return app
+
+
+def _fastapi(hub: Hub, title: str) -> FastAPI:
+    """An application that tells errors as problems and follows each request by its correlation id."""
+    app = FastAPI(title=title, version="1", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.db, app.state.keys = hub.db, hub.keys
+    app.add_middleware(CorrelationMiddleware)
+    install_problem_handlers(app)
     return app
 
 
@@ -141,6 +176,7 @@ def add_operator_api(app: FastAPI, hub: Hub) -> None:
         campaigns_api.router(db, hub.campaigns),
         locations_api.router(db, cpo_parties=settings.cpo_parties),
         tariffs_api.router(db, cpo_parties=settings.cpo_parties),
+        drivers_api.router(db, hub.keys, emsp_parties=settings.emsp_parties),
         tokens_api.router(db, hub.keys, emsp_parties=settings.emsp_parties, issuer=settings.operator_name),
         parties_api.router(db, hub.registrar, hub.renewer, hub.directory),
         messages_router(

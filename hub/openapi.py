@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from starlette.routing import Route
 
 from hub.app import OCPI, VERSION, Hub, open_hub
-from hub.endpoints import json_app
+from hub.endpoints import driver_app, json_app
 from hub.settings import Settings
 from kit.crypto import KeyRing
 from ocpi.openapi import openapi_document
@@ -42,7 +42,11 @@ def render(document: dict[str, Any]) -> str:
 async def _documents() -> dict[str, dict[str, Any]]:
     async with described_hub() as hub:
         ocpi = openapi_document(VERSION, keys=list(hub.ocpi_handlers), title="Plugbridge: OCPI")
-        return {"operator.json": json_app(hub).openapi(), f"ocpi-{VERSION}.json": dict(ocpi)}
+        return {
+            "operator.json": json_app(hub).openapi(),
+            "driver.json": driver_app(hub).openapi(),
+            f"ocpi-{VERSION}.json": dict(ocpi),
+        }
 
 
 async def routes() -> list[tuple[str, str]]:
@@ -50,7 +54,8 @@ async def routes() -> list[tuple[str, str]]:
     async with described_hub() as hub:
         app = json_app(hub)
         found = [(_methods(route.methods or ()), route.path) for route in app.routes if isinstance(route, Route)]
-        found += [(_methods(item), path) for path, item in app.openapi()["paths"].items()]
+        for described in (app, driver_app(hub)):
+            found += [(_methods(item), path) for path, item in described.openapi()["paths"].items()]
         for module, side, verb, level in sorted(hub.ocpi_handlers):
             found.append((verb.value, f"{OCPI}/{VERSION}/{side.value.lower()}/{module} ({level})"))
         return found

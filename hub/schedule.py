@@ -1,6 +1,7 @@
 """What happens by the clock, on one page.
 
 every 30 s   starts that waited for a session past their time are closed
+every 1 h    prices that nobody used in time are forgotten
 every 1 h    eMSPs that allowed a card long ago are forgotten
 every 30 s   partners of whom nothing was heard for too long are asked whether they are there
 every 60 s   registrations with partners that a dying process left unfinished are forgotten
@@ -28,6 +29,7 @@ from hub.parties.presence import Presence
 from hub.parties.registration import Registrar
 from hub.settings import Settings
 from hub.starts.flows import Starter
+from hub.starts.quote_tables import forget_unused
 from hub.stations.campaigns import Campaigns
 from hub.stations.certificates import Certificates
 from hub.stations.operations import Operations
@@ -54,6 +56,7 @@ def wire(
     reactions.every("parties.forget_unfinished", timedelta(seconds=60), registrar.forget_unfinished)
     reactions.every("parties.read_hubs", timedelta(hours=24), hub_reading.daily(directory))
     reactions.every("starts.expire", timedelta(seconds=30), starter.expire)
+    reactions.every("starts.forget_quotes", timedelta(hours=1), _forget_quotes)
     reactions.every("stations.lead_campaigns", timedelta(seconds=15), campaigns.look)
     reactions.every("stations.tidy_operations", timedelta(seconds=60), operations.tidy)
     reactions.every("tokens.forget_routes", timedelta(hours=1), routes.forget_expired)
@@ -82,6 +85,11 @@ def _frame_forgetter(settings: Settings) -> Callable[[Database, Mapping[str, Any
 async def _forget_keys(db: Database, payload: Mapping[str, Any]) -> None:
     async with db.tx() as tx:
         await forget_expired(tx)
+
+
+async def _forget_quotes(db: Database, payload: Mapping[str, Any]) -> None:
+    async with db.tx() as tx:
+        await forget_unused(tx)
 
 
 async def _forget_relayed(db: Database, payload: Mapping[str, Any]) -> None:

@@ -110,6 +110,9 @@ class Settings(BaseSettings):
     ocpi_requests_at_once: int = Field(
         100, ge=0, description="Requests of one partner that may be under way in a process; 0 for any number."
     )
+    driver_requests_per_s: float = Field(
+        5.0, ge=0, description="Requests that one driver may send each second, with bursts of 5 s; 0 for any number."
+    )
     http_head_timeout_s: float = Field(10.0, gt=0, description="Longest wait for the head of an HTTP request.")
     http_body_timeout_s: float = Field(30.0, gt=0, description="Longest wait for the body of an HTTP request.")
     http_head_bytes: int = Field(64 * 2**10, ge=1024, description="Largest head of an HTTP request.")

@@ -5,6 +5,7 @@
 import auth.tables
 import csms.log_tables
 import csms.tables
+import hub.drivers.tables
 import hub.locations.tables
 import hub.parties.changes
 import hub.parties.counts
@@ -15,6 +16,7 @@ import hub.parties.pulls
 import hub.parties.reservations
 import hub.parties.tables
 import hub.sessions.tables
+import hub.starts.quote_tables
 import hub.starts.tables
 import hub.stations.campaign_tables
 import hub.stations.certificate_tables

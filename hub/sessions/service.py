@@ -270,17 +270,30 @@ async def _priced(tx: Tx, body: Json) -> Decimal | None:
         tariff = await tariffs.get(tx, body["country_code"], body["party_id"], named) if named else None
     if tariff is None:
         return None
-    costs = price_periods(tariff, _stretches(body), body["currency"], None)
+    costs = price_periods(
+        tariff, _stretches(body["charging_periods"], parse_datetime(body["end_date_time"])), body["currency"], None
+    )
     return costs.total_excl_vat if costs else None
 
 
-def _stretches(body: Json) -> list[documents.Stretch]:
-    """The periods of a partner's CDR: each lasts until the next one, or the end."""
-    starts = [parse_datetime(period["start_date_time"]) for period in body["charging_periods"]]
-    ends = [*starts[1:], parse_datetime(body["end_date_time"])]
+def course_of_partner(session: Session, *, now: datetime) -> Course:
+    """How far a partner's session has come, by what it last said; a running one is taken to last until `now`."""
+    body = session.body()
+    end = session.ended_at or max(now, session.started_at)
+    periods = body.get("charging_periods") or []
+    stretches = _stretches(periods, end) or [
+        documents.Stretch(session.started_at, end, session.energy_wh, parked=False)
+    ]
+    return Course(session.started_at, session.ended_at, session.energy_wh, stretches)
+
+
+def _stretches(periods: Sequence[Json], end: datetime) -> list[documents.Stretch]:
+    """The charging periods of a partner: each lasts until the next one, or the end."""
+    starts = [parse_datetime(period["start_date_time"]) for period in periods]
+    ends = [*starts[1:], end]
     return [
-        _stretch(period["dimensions"], start, end)
-        for period, start, end in zip(body["charging_periods"], starts, ends, strict=True)
+        _stretch(period["dimensions"], start, until)
+        for period, start, until in zip(periods, starts, ends, strict=False)
     ]
 
 

@@ -3,15 +3,14 @@
 from fastapi import APIRouter
 
 from auth.guards import AdminDep, OperatorDep
-from hub.locations import service as locations
+from hub.starts import places
 from hub.starts.flows import Starter
 from hub.starts.lifecycle import StartMethod
 from hub.starts.schemas import StartIn, StartOut, StopOut
 from hub.starts.service import Asked
 from hub.starts.tables import Start
 from hub.stations import service as stations
-from hub.stations.service import Place
-from hub.stations.tables import by_evse_uid, by_id
+from hub.stations.tables import by_id
 from kit.errors import InvalidInput, NotFound
 from kit.idempotency import Claim, Idempotency, OptionalIdempotencyKey, StoredAnswer
 from kit.tx import Database, Tx
@@ -71,22 +70,12 @@ async def _at_station(tx: Tx, body: StartIn) -> Asked:
 
 
 async def _at_location(tx: Tx, body: StartIn, cpo_parties: list[str]) -> Asked:
-    """An EVSE by its location: ours is a station, a partner's is asked by OCPI."""
-    for row in await locations.with_id(tx, body.location_id or ""):
-        owner = f"{row.country_code}*{row.party_id}"
-        if body.cpo is not None and body.cpo.upper() != owner:
-            continue
-        evses = row.body().get("evses") or []
-        uid = body.evse_uid or (evses[0]["uid"] if evses else "")
-        connectors = next((evse["connectors"] for evse in evses if evse["uid"].casefold() == uid.casefold()), None)
-        if connectors is None:
-            raise InvalidInput("the location has no such EVSE")
-        connector_id = body.connector_id or connectors[0]["id"]
-        place = Place(row.country_code, row.party_id, row.body()["id"], uid, connector_id)
-        if owner not in cpo_parties:
-            return Asked(StartMethod.API, body.token_uid, place)
-        evse = await by_evse_uid(tx, row.country_code, row.party_id, uid)
-        if evse is None:
-            raise InvalidInput("no station serves that EVSE")
-        return Asked(StartMethod.API, body.token_uid, place, station_id=evse.station_id, evse_id=evse.evse_id)
-    raise NotFound("no such location")
+    where = await places.at_location(
+        tx,
+        location_id=body.location_id or "",
+        evse_uid=body.evse_uid,
+        connector_id=body.connector_id,
+        cpo=body.cpo,
+        own=cpo_parties,
+    )
+    return Asked(StartMethod.API, body.token_uid, where.place, station_id=where.station_id, evse_id=where.evse_id)

@@ -34,6 +34,7 @@ class StartMethod(StrEnum):
 
     RFID = "RFID"
     API = "API"
+    APP = "APP"
     PARTNER = "PARTNER"
 
 

@@ -65,6 +65,7 @@ class Asked:
     evse_id: int | None = None
     asked_by: str | None = None
     response_url: str | None = None
+    driver_id: str | None = None
 
 
 def note(tx: Tx, ring: KeyRing, asked: Asked) -> Start:
@@ -84,6 +85,7 @@ def note(tx: Tx, ring: KeyRing, asked: Asked) -> Start:
         remote_start_id=None if asked.method is StartMethod.RFID else secrets.randbelow(2**31 - 2) + 1,
         asked_by=asked.asked_by,
         response_url=asked.response_url,
+        driver_id=asked.driver_id,
         correlation_id=correlation_id.get(),
         created_at=tx.now,
         updated_at=tx.now,
@@ -230,7 +232,7 @@ async def _begin(
     location = await locations.get(tx, place.country_code, place.party_id, place.location_id) if place else None
     if place is None or location is None:
         return None, None
-    tariff = await _tariff(tx, place, location)
+    tariff = await tariff_in_force(tx, place, location)
     facts = Facts(
         country_code=place.country_code,
         party_id=place.party_id,
@@ -306,7 +308,7 @@ def _doubt(token: Json, start: Start | None) -> str | None:
     return None
 
 
-async def _tariff(tx: Tx, place: Place, location: Json) -> Json | None:
+async def tariff_in_force(tx: Tx, place: Place, location: Json) -> Json | None:
     """The tariff in force at a connector; the first of those that it names and we have."""
     for tariff_id in tree.tariff_ids(location, place.evse_uid, place.connector_id):
         tariff = await tariffs.get(tx, place.country_code, place.party_id, tariff_id)

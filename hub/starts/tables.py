@@ -43,6 +43,8 @@ class Start(SQLModel, table=True):
     asked_by: str | None = Field(default=None, max_length=36)
     """The platform whose START_SESSION it is."""
     response_url: str | None = Field(default=None, max_length=255)
+    driver_id: str | None = Field(default=None, max_length=36, index=True)
+    """The driver whose app asked."""
     correlation_id: str | None = Field(default=None, max_length=255)
 
     created_at: datetime

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from csms.operations import ListEntry
+from hub.drivers.tables import Driver
 from hub.parties.intake import Intake, Taken
 from hub.parties.objects import Keeping, KeptOne, ObjectKey, find, give_up, keep_many
 from hub.tokens.tables import Token, object_ids, our_own, stored_ids, uid_digests
@@ -77,3 +78,24 @@ async def get(tx: Tx, ring: KeyRing, country_code: str, party_id: str, uid: str,
         if row is not None:
             return row
     return None
+
+
+async def app_token(tx: Tx, ring: KeyRing, driver: Driver, *, issuer: str) -> Json:
+    """The token that stands for a driver's app, stored when it is not there yet."""
+    country_code, party_id, _ = driver.contract_id.split("-", 2)
+    known = await get(tx, ring, country_code, party_id, driver.token_uid, "APP_USER")
+    if known is not None:
+        return known.body()
+    body: Json = {
+        "country_code": country_code,
+        "party_id": party_id,
+        "uid": driver.token_uid,
+        "type": "APP_USER",
+        "contract_id": driver.contract_id,
+        "issuer": issuer,
+        "valid": True,
+        "whitelist": "NEVER",
+        "last_updated": format_datetime(tx.now),
+    }
+    await put(tx, ring, body, platform_id=None)
+    return body

@@ -1,21 +1,20 @@
 """The live page at `/` and its stream of server-sent events at `/live`."""
 
-import asyncio
 import re
 from base64 import b64encode
-from contextlib import suppress
+from collections.abc import AsyncIterator
 from hashlib import sha256
 from importlib.resources import files
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
 
 from auth.keys import operator_of
 from hub.web.live import LiveBoard
 from kit.crypto import KeyRing
 from kit.errors import Unauthenticated
+from kit.sse import ALIVE, EventStream, event
 from kit.tx import Database
 
 STREAM_S = 15 * 60.0
@@ -43,7 +42,7 @@ def routes(board: LiveBoard, db: Database, keys: KeyRing, *, public: bool) -> li
     async def live(request: Request) -> Response:
         if not public:
             await _require_operator(db, keys, request)
-        return EventStream(board)
+        return EventStream(_frames(board), longest_s=STREAM_S, within=board.watching())
 
     return [Route("/", page), Route("/live", live)]
 
@@ -78,42 +77,13 @@ async def _require_operator(db: Database, keys: KeyRing, request: Request) -> No
         await operator_of(tx, keys, key.strip())
 
 
-class EventStream(Response):
-    """The board as server-sent events, until the viewer goes, the server ends or `STREAM_S` have passed."""
-
-    media_type = "text/event-stream"
-
-    def __init__(self, board: LiveBoard) -> None:
-        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        self._board = board
-        del self.headers["content-length"]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Stream. Raises `Unavailable` before the first byte when there are too many viewers."""
-        async with self._board.watching():
-            start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-            await send(start)
-            streaming = asyncio.create_task(self._stream(send))
-            leaving = asyncio.create_task(_until_gone(receive))
-            try:
-                await asyncio.wait([streaming, leaving], timeout=STREAM_S, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in (streaming, leaving):
-                    task.cancel()
-                await asyncio.gather(streaming, leaving, return_exceptions=True)
-            with suppress(OSError):
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _stream(self, send: Send) -> None:
-        number = 0
-        while not self._board.closed:
-            frame = await self._board.next(number)
-            body = b": alive\n\n"
-            if frame is not None:
-                number, body = frame.number, b"data: " + frame.data + b"\n\n"
-            await send({"type": "http.response.body", "body": body, "more_body": True})
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+async def _frames(board: LiveBoard) -> AsyncIterator[bytes]:
+    """The board's snapshots, until there will be none."""
+    number = 0
+    while not board.closed:
+        frame = await board.next(number)
+        if frame is None:
+            yield ALIVE
+        else:
+            number = frame.number
+            yield event(frame.data)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from kit.ids import random_token, uuid7
+from kit.ids import random_token, short_token, uuid7
 
 
 def test_a_uuid7_has_36_characters_and_says_its_version() -> None:
@@ -30,3 +30,9 @@ def test_random_tokens_differ_and_are_url_safe() -> None:
 def test_a_guessable_token_is_refused() -> None:
     with pytest.raises(ValueError, match="guessed"):
         random_token(15)
+
+
+def test_short_tokens_fit_every_charger() -> None:
+    made = {short_token() for _ in range(1_000)}
+    assert len(made) == 1_000
+    assert all(re.fullmatch(r"[A-Z2-7]{20}", token) for token in made)

@@ -247,6 +247,33 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "driver",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=True),
+        sa.Column("language", sqlmodel.sql.sqltypes.AutoString(length=2), nullable=False),
+        sa.Column("payment", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=False),
+        sa.Column("token_uid", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("contract_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("blocked_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_driver")),
+        sa.UniqueConstraint("reference", name=op.f("uq_driver_reference")),
+    )
+    op.create_table(
+        "driver_key",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("driver_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("name", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=False),
+        sa.Column("digest", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("revoked_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_driver_key")),
+        sa.UniqueConstraint("digest", name=op.f("uq_driver_key_digest")),
+    )
+    with op.batch_alter_table("driver_key", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_driver_key_driver_id"), ["driver_id"], unique=False)
+
+    op.create_table(
         "firmware_campaign",
         sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
         sa.Column("name", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=False),
@@ -445,6 +472,29 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_profile_setter_set_at"), ["set_at"], unique=False)
 
     op.create_table(
+        "quote",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("payer", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
+        sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=True),
+        sa.Column("evse_id", sa.Integer(), nullable=True),
+        sa.Column("country_code", sqlmodel.sql.sqltypes.AutoString(length=2), nullable=False),
+        sa.Column("party_id", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("location_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("evse_uid", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("connector_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("time_zone", sqlmodel.sql.sqltypes.AutoString(length=255), nullable=True),
+        sa.Column("tariff", sa.LargeBinary(), nullable=False),
+        sa.Column("made_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("expires_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("used_by", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_quote")),
+        sa.UniqueConstraint("used_by", name=op.f("uq_quote_used_by")),
+    )
+    with op.batch_alter_table("quote", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_quote_expires_at"), ["expires_at"], unique=False)
+
+    op.create_table(
         "session",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("country_code", sqlmodel.sql.sqltypes.AutoString(length=2), nullable=False),
@@ -499,6 +549,7 @@ def upgrade() -> None:
         sa.Column("session_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
         sa.Column("asked_by", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
         sa.Column("response_url", sqlmodel.sql.sqltypes.AutoString(length=255), nullable=True),
+        sa.Column("driver_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
         sa.Column("correlation_id", sqlmodel.sql.sqltypes.AutoString(length=255), nullable=True),
         sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("updated_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
@@ -507,6 +558,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("remote_start_id", name=op.f("uq_start_remote_start_id")),
     )
     with op.batch_alter_table("start", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_start_driver_id"), ["driver_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_start_state"), ["state"], unique=False)
 
     op.create_table(
@@ -1042,6 +1094,7 @@ def downgrade() -> None:
     op.drop_table("station")
     with op.batch_alter_table("start", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_start_state"))
+        batch_op.drop_index(batch_op.f("ix_start_driver_id"))
 
     op.drop_table("start")
     with op.batch_alter_table("session", schema=None) as batch_op:
@@ -1052,6 +1105,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_session_last_updated"))
 
     op.drop_table("session")
+    with op.batch_alter_table("quote", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_quote_expires_at"))
+
+    op.drop_table("quote")
     with op.batch_alter_table("profile_setter", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_profile_setter_set_at"))
 
@@ -1097,6 +1154,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_firmware_campaign_state"))
 
     op.drop_table("firmware_campaign")
+    with op.batch_alter_table("driver_key", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_driver_key_driver_id"))
+
+    op.drop_table("driver_key")
+    op.drop_table("driver")
     op.drop_table("csms_variable")
     with op.batch_alter_table("csms_transaction_frames", schema=None) as batch_op:
         batch_op.drop_index("ix_csms_transaction_frames_station_id")

@@ -5,8 +5,9 @@ import pytest
 from hub.parties.agreeing import Agreements
 from hub.parties.callers import Caller
 from hub.parties.directory import Peer
-from hub.parties.gate import BURST_S, Gate
+from hub.parties.gate import Gate
 from kit.clock import ManualClock
+from kit.rates import BURST_S
 from ocpi.errors import TooManyRequests
 
 

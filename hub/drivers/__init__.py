@@ -1,0 +1,1 @@
+"""Drivers of our own: who they are to us, and how they pay."""

@@ -1,0 +1,62 @@
+"""How far a start has come, as its driver sees it: energy, power and what it costs by the quoted price.
+
+The cost is that of the quoted tariff, whatever the operator's is by now: the same that the driver will be billed.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from csms.store import read_record
+from hub.sessions.costs import Costs, price_periods
+from hub.sessions.course import course_of
+from hub.sessions.documents import Course
+from hub.sessions.service import course_of_partner
+from hub.starts.quote_tables import QuoteRow, of_start
+from hub.starts.service import session_of
+from hub.starts.tables import Start
+from kit.tx import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """A start, its promise, and where its session is. `power_w` is the last that was read."""
+
+    start: Start
+    quote: QuoteRow | None
+    course: Course | None = None
+    power_w: Decimal | None = None
+    costs: Costs | None = None
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When energy could flow."""
+        return self.course.started_at if self.course else None
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When the session ended."""
+        return self.course.ended_at if self.course else None
+
+
+async def so_far(tx: Tx, start: Start) -> SoFar:
+    """Where a start is now."""
+    quote = await of_start(tx, start.id)
+    session = await session_of(tx, start)
+    if session is None:
+        return SoFar(start, quote)
+    if session.transaction_id is None:
+        course, power_w = course_of_partner(session, now=tx.now), None
+    else:
+        record = await read_record(tx, session.transaction_id)
+        course, power_w = course_of(record, now=tx.now), record.power_w
+    if course.ended_at is not None:
+        power_w = None
+    return SoFar(start, quote, course, power_w, _costs(quote, course))
+
+
+def _costs(row: QuoteRow | None, course: Course) -> Costs | None:
+    if row is None:
+        return None
+    quote = row.quote()
+    return price_periods(quote.tariff, course.stretches, quote.currency, quote.time_zone or "UTC")

@@ -1,0 +1,166 @@
+"""What a driver is told about an attempt to charge, and what to do next, in the driver's language. Pure, data.
+
+Each state of an attempt, and each reason for which one ends, has a code that programs read and words that people read.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hub.starts.lifecycle import StartState
+
+FALLBACK = "en"
+
+
+class NextStep(StrEnum):
+    """What a driver can do now."""
+
+    WAIT = "wait"
+    PLUG_IN = "plug_in"
+    NONE = "none"
+    TRY_ANOTHER_CHARGER = "try_another_charger"
+    TRY_AGAIN = "try_again"
+    FREE_THE_CONNECTOR = "free_the_connector"
+    CONTACT_SUPPORT = "contact_support"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a driver is told. `code` never changes, `message` may."""
+
+    code: str
+    message: str
+    next_step: NextStep
+
+
+_STATES: dict[StartState, tuple[str, NextStep]] = {
+    StartState.REQUESTED: ("requested", NextStep.WAIT),
+    StartState.AUTHORIZED: ("authorized", NextStep.WAIT),
+    StartState.COMMANDED: ("plug_in", NextStep.PLUG_IN),
+    StartState.CHARGING: ("charging", NextStep.NONE),
+    StartState.ENDED: ("ended", NextStep.NONE),
+    StartState.REFUSED: ("not_allowed", NextStep.CONTACT_SUPPORT),
+    StartState.FAILED: ("failed", NextStep.TRY_ANOTHER_CHARGER),
+    StartState.EXPIRED: ("not_plugged_in", NextStep.TRY_AGAIN),
+}
+_REASONS: dict[str, tuple[str, NextStep]] = {
+    "REJECTED": ("charger_refused", NextStep.TRY_AGAIN),
+    "NOT_SUPPORTED": ("charger_cannot", NextStep.TRY_ANOTHER_CHARGER),
+    "TIMEOUT": ("charger_silent", NextStep.TRY_ANOTHER_CHARGER),
+    "EVSE_INOPERATIVE": ("charger_out_of_order", NextStep.TRY_ANOTHER_CHARGER),
+    "EVSE_OCCUPIED": ("connector_occupied", NextStep.FREE_THE_CONNECTOR),
+    "UNKNOWN_LOCATION": ("charger_unknown", NextStep.TRY_ANOTHER_CHARGER),
+    "BLOCKED": ("account_blocked", NextStep.CONTACT_SUPPORT),
+    "EXPIRED": ("contract_expired", NextStep.CONTACT_SUPPORT),
+    "NO_CREDIT": ("no_credit", NextStep.CONTACT_SUPPORT),
+    "NOT_ALLOWED": ("not_allowed", NextStep.CONTACT_SUPPORT),
+}
+"""By the reason that an attempt was refused or failed with: OCPI's CommandResultType or AllowedType."""
+
+_WORDS: dict[str, dict[str, str]] = {
+    "requested": {
+        "en": "We are checking your request.",
+        "de": "Wir prüfen die Anfrage.",
+        "fr": "Nous vérifions la demande.",
+        "nl": "We controleren je aanvraag.",
+    },
+    "authorized": {
+        "en": "The charger is being told to start.",
+        "de": "Die Ladestation bekommt den Startbefehl.",
+        "fr": "La borne reçoit l’ordre de démarrer.",
+        "nl": "De laadpaal krijgt de opdracht om te starten.",
+    },
+    "plug_in": {
+        "en": "The charger is ready. Plug in, if you have not yet.",
+        "de": "Die Ladestation ist bereit. Bitte einstecken, falls noch nicht geschehen.",
+        "fr": "La borne est prête. Branchez le câble si ce n’est pas déjà fait.",
+        "nl": "De laadpaal is klaar. Steek de stekker in als dat nog niet is gebeurd.",
+    },
+    "charging": {"en": "Charging.", "de": "Es wird geladen.", "fr": "Charge en cours.", "nl": "Aan het laden."},
+    "ended": {
+        "en": "Charging has ended.",
+        "de": "Der Ladevorgang ist beendet.",
+        "fr": "La charge est terminée.",
+        "nl": "Het laden is beëindigd.",
+    },
+    "failed": {
+        "en": "The charger could not start. Nothing was charged to you.",
+        "de": "Die Ladestation konnte nicht starten. Es entstehen keine Kosten.",
+        "fr": "La borne n’a pas pu démarrer. Rien ne vous est facturé.",
+        "nl": "De laadpaal kon niet starten. Er zijn geen kosten.",
+    },
+    "not_plugged_in": {
+        "en": "No car was plugged in in time. Nothing was charged to you.",
+        "de": "Es wurde nicht rechtzeitig eingesteckt. Es entstehen keine Kosten.",
+        "fr": "Aucun véhicule n’a été branché à temps. Rien ne vous est facturé.",
+        "nl": "Er is niet op tijd ingestoken. Er zijn geen kosten.",
+    },
+    "charger_refused": {
+        "en": "The charger refused. Check that the cable is plugged in, then try again.",
+        "de": "Die Ladestation hat abgelehnt. Bitte das Kabel prüfen und erneut versuchen.",
+        "fr": "La borne a refusé. Vérifiez le câble, puis réessayez.",
+        "nl": "De laadpaal weigerde. Controleer de kabel en probeer het opnieuw.",
+    },
+    "charger_cannot": {
+        "en": "This charger cannot be started from here. Please use another one.",
+        "de": "Diese Ladestation lässt sich so nicht starten. Bitte eine andere nutzen.",
+        "fr": "Cette borne ne peut pas être démarrée ainsi. Utilisez-en une autre.",
+        "nl": "Deze laadpaal kan zo niet worden gestart. Gebruik een andere.",
+    },
+    "charger_silent": {
+        "en": "The charger does not answer. Please use another one.",
+        "de": "Die Ladestation antwortet nicht. Bitte eine andere nutzen.",
+        "fr": "La borne ne répond pas. Utilisez-en une autre.",
+        "nl": "De laadpaal antwoordt niet. Gebruik een andere.",
+    },
+    "charger_out_of_order": {
+        "en": "This charger is out of order. Please use another one.",
+        "de": "Diese Ladestation ist außer Betrieb. Bitte eine andere nutzen.",
+        "fr": "Cette borne est hors service. Utilisez-en une autre.",
+        "nl": "Deze laadpaal is buiten gebruik. Gebruik een andere.",
+    },
+    "connector_occupied": {
+        "en": "This connector is in use.",
+        "de": "Dieser Anschluss ist belegt.",
+        "fr": "Cette prise est occupée.",
+        "nl": "Deze aansluiting is bezet.",
+    },
+    "charger_unknown": {
+        "en": "The operator does not know this charger any more. Please use another one.",
+        "de": "Der Betreiber kennt diese Ladestation nicht mehr. Bitte eine andere nutzen.",
+        "fr": "L’exploitant ne connaît plus cette borne. Utilisez-en une autre.",
+        "nl": "De exploitant kent deze laadpaal niet meer. Gebruik een andere.",
+    },
+    "account_blocked": {
+        "en": "Your account is blocked. Please contact us.",
+        "de": "Das Konto ist gesperrt. Bitte Kontakt aufnehmen.",
+        "fr": "Votre compte est bloqué. Contactez-nous.",
+        "nl": "Je account is geblokkeerd. Neem contact met ons op.",
+    },
+    "contract_expired": {
+        "en": "Your contract has ended. Please contact us.",
+        "de": "Der Vertrag ist abgelaufen. Bitte Kontakt aufnehmen.",
+        "fr": "Votre contrat a expiré. Contactez-nous.",
+        "nl": "Je contract is verlopen. Neem contact met ons op.",
+    },
+    "no_credit": {
+        "en": "There is not enough credit. Please contact us.",
+        "de": "Das Guthaben reicht nicht. Bitte Kontakt aufnehmen.",
+        "fr": "Le crédit est insuffisant. Contactez-nous.",
+        "nl": "Er is niet genoeg tegoed. Neem contact met ons op.",
+    },
+    "not_allowed": {
+        "en": "You may not charge here. Please contact us.",
+        "de": "Laden ist hier nicht erlaubt. Bitte Kontakt aufnehmen.",
+        "fr": "Vous ne pouvez pas charger ici. Contactez-nous.",
+        "nl": "Je mag hier niet laden. Neem contact met ons op.",
+    },
+}
+
+
+def told(state: StartState, reason: str | None, language: str) -> Told:
+    """What a driver is told. An attempt that ended for a reason that nobody has words for has failed."""
+    code, step = _STATES[state]
+    if state in (StartState.REFUSED, StartState.FAILED):
+        code, step = _REASONS.get(reason or "", (code, step))
+    words = _WORDS[code]
+    return Told(code, words.get(language, words[FALLBACK]), step)
