@@ -17,6 +17,7 @@ from rich.table import Table
 
 from auth.subjects import OperatorRole
 from hub.cli_ledger import ledger_verbs
+from hub.cli_payments import fake_stripe
 from hub.cli_stations import station_verbs
 from hub.settings import ServerRole, Settings
 from kit import log
@@ -30,6 +31,7 @@ conformance = typer.Typer(no_args_is_help=True, help="Which rules of OCPI a plat
 cli.add_typer(conformance, name="conformance")
 cli.add_typer(station_verbs(), name="station")
 cli.add_typer(ledger_verbs(), name="ledger")
+cli.command("fake-stripe")(fake_stripe)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for scripts.")]
 
