@@ -32,3 +32,6 @@ import hub.tokens.tables
 import kit.idempotency
 import kit.reactions
 import payments.ledger.tables
+import payments.card_tables
+import payments.tables
+import payments.webhook_tables

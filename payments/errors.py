@@ -30,6 +30,7 @@ class DeclineReason(StrEnum):
     CARD_EXPIRED = "card_expired"
     WRONG_DETAILS = "wrong_details"
     NOT_SUPPORTED = "not_supported"
+    AUTHENTICATION_REQUIRED = "authentication_required"
     AUTHENTICATION_FAILED = "authentication_failed"
     CARD_BLOCKED = "card_blocked"
     CARD_GONE = "card_gone"
@@ -53,6 +54,7 @@ _TEXTS = {
     DeclineReason.CARD_EXPIRED: "This card has expired.",
     DeclineReason.WRONG_DETAILS: "The card's number, date or security code is not right.",
     DeclineReason.NOT_SUPPORTED: "This card cannot be used here.",
+    DeclineReason.AUTHENTICATION_REQUIRED: "Your bank wants you to confirm this payment.",
     DeclineReason.AUTHENTICATION_FAILED: "Your bank could not confirm that it is you.",
     DeclineReason.CARD_BLOCKED: "Your bank declined the payment. Try another card, or ask your bank.",
     DeclineReason.CARD_GONE: "This card is no longer saved.",

@@ -173,10 +173,6 @@ class Notice:
 class Psp(Protocol):
     """A payment provider."""
 
-    def payable(self, amount: Money) -> Money:
-        """The largest amount up to this one that the provider can move: it may count more coarsely than we do."""
-        ...
-
     async def hold(self, order: HoldOrder, *, key: str) -> Payment:
         """Have an amount put aside. Raises `Declined`, and `NeedsAction` when the driver is wanted but not there."""
         ...
@@ -186,7 +182,10 @@ class Psp(Protocol):
         ...
 
     async def capture(self, payment_id: str, amount: Money, *, key: str) -> Payment:
-        """Take what was put aside or a part of it; the rest goes back."""
+        """Take what was put aside or a part of it; the rest goes back.
+
+        As `charge`, it takes the largest amount up to this one that the provider can count.
+        """
         ...
 
     async def void(self, payment_id: str, *, key: str) -> Payment:

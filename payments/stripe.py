@@ -16,19 +16,19 @@ from stripe import StripeClient
 
 from kit.guard import forbid_in_tx
 from kit.money import Money
-from payments import stripe_amounts
 from payments import stripe_reading as reading
 from payments.errors import (
     Declined,
     DeclineReason,
     NeedsAction,
+    NotPayable,
     PspUnavailable,
     Refused,
     Unknown,
     UnreadableNotice,
 )
 from payments.psp import Card, CardSetup, ChargeOrder, Dispute, HoldOrder, Notice, Payment, Refund, RefundOrder
-from payments.stripe_amounts import to_stripe
+from payments.stripe_amounts import payable, to_stripe
 from payments.stripe_reading import OPERATION, REFERENCE
 
 API_VERSION = "2026-10-28.endive"
@@ -60,10 +60,6 @@ class StripePsp:
         """Close every connection."""
         await self._http.close_async()  # type: ignore[no-untyped-call]
 
-    def payable(self, amount: Money) -> Money:
-        """The largest amount up to this one that Stripe can move."""
-        return stripe_amounts.payable(amount)
-
     async def hold(self, order: HoldOrder, *, key: str) -> Payment:
         """A PaymentIntent with manual capture; confirmed at once when the card is known."""
         params: dict[str, Any] = {
@@ -92,7 +88,7 @@ class StripePsp:
 
     async def capture(self, payment_id: str, amount: Money, *, key: str) -> Payment:
         """The one capture of a PaymentIntent."""
-        params: Any = {"amount_to_capture": to_stripe(amount), "expand": _EXPAND}
+        params: Any = {"amount_to_capture": to_stripe(payable(amount)), "expand": _EXPAND}
         return await self._payment(self._client.v1.payment_intents.capture_async(payment_id, params, _with(key)))
 
     async def void(self, payment_id: str, *, key: str) -> Payment:
@@ -103,7 +99,7 @@ class StripePsp:
     async def charge(self, order: ChargeOrder, *, key: str) -> Payment:
         """A PaymentIntent that is confirmed and captured at once, without the driver."""
         params: Any = {
-            "amount": to_stripe(order.amount),
+            "amount": to_stripe(payable(order.amount)),
             "currency": order.amount.currency.lower(),
             "customer": order.customer_id,
             "payment_method": order.card_id,
@@ -245,6 +241,8 @@ def _translated(error: stripe.StripeError) -> Exception:
         return Refused("the provider does not know us", provider_code=told.get("code") or "unauthenticated")
     if told.get("param") == "payment_method" and isinstance(error, stripe.InvalidRequestError):
         return Declined(DeclineReason.CARD_GONE)
+    if told.get("code") == "amount_too_small":
+        return NotPayable("less than the provider moves", provider_code="amount_too_small")
     if isinstance(error, stripe.InvalidRequestError) and status is not None and status < 500:
         return Refused(told.get("type"), provider_code=told.get("code"))
     return Unknown()  # 409 while the key is in use, 5xx: it may have happened, or be happening

@@ -53,9 +53,9 @@ _REASONS = {
         "card_not_supported currency_not_supported not_permitted service_not_allowed invalid_amount testmode_decline "
         "transaction_not_allowed"
     ),
+    DeclineReason.AUTHENTICATION_REQUIRED: "authentication_required mobile_device_authentication_required",
     DeclineReason.AUTHENTICATION_FAILED: (
-        "authentication_required payment_intent_authentication_failure setup_intent_authentication_failure "
-        "authentication_not_handled mobile_device_authentication_required"
+        "payment_intent_authentication_failure setup_intent_authentication_failure authentication_not_handled"
     ),
     DeclineReason.CARD_BLOCKED: (
         "lost_card stolen_card pickup_card restricted_card revocation_of_authorization "

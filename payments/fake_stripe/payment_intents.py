@@ -19,8 +19,7 @@ def create(world: World, params: Params) -> Json:
     amount, currency = params.amount(), params.needed("currency").lower()
     if len(currency) != 3:
         raise invalid("currency", f"Invalid currency: {currency}")
-    if amount < _LEAST.get(currency, 50):
-        raise invalid("amount", "Amount must convert to at least 50 cents.", "amount_too_small")
+    _enough(amount, currency, "amount")
     customer = params.text("customer")
     if customer is not None:
         living(world, customer)
@@ -69,6 +68,11 @@ def create(world: World, params: Params) -> Json:
     return intent
 
 
+def _enough(amount: int, currency: str, param: str) -> None:
+    if amount < _LEAST.get(currency, 50):
+        raise invalid(param, "Amount must convert to at least 50 cents.", "amount_too_small")
+
+
 def confirm_intent(world: World, params: Params, id: str) -> Json:
     """Ask for the money."""
     intent = world.get("pi", id)
@@ -97,6 +101,7 @@ def capture(world: World, params: Params, id: str) -> Json:
             param="amount_to_capture",
             payment_intent=intent,
         )
+    _enough(amount, intent["currency"], "amount_to_capture")
     charge = world.get("ch", intent["latest_charge"])
     charges.capture(world, charge, amount)
     intent.update(status="succeeded", amount_received=amount, amount_capturable=0)

@@ -446,6 +446,91 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ocpi_message_content")),
     )
     op.create_table(
+        "payment_card",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("customer_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("brand", sqlmodel.sql.sqltypes.AutoString(length=32), nullable=False),
+        sa.Column("last4", sqlmodel.sql.sqltypes.AutoString(length=4), nullable=False),
+        sa.Column("exp_month", sa.Integer(), nullable=False),
+        sa.Column("exp_year", sa.Integer(), nullable=False),
+        sa.Column("fingerprint", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("is_default", sa.Boolean(), nullable=False),
+        sa.Column("removed_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_card")),
+    )
+    with op.batch_alter_table("payment_card", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_payment_card_customer_id"), ["customer_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_payment_card_fingerprint"), ["fingerprint"], unique=False)
+
+    op.create_table(
+        "payment_customer",
+        sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("key", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("customer_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("asked_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("reference", name=op.f("pk_payment_customer")),
+        sa.UniqueConstraint("customer_id", name=op.f("uq_payment_customer_customer_id")),
+    )
+    op.create_table(
+        "payment_hold",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("state", sqlmodel.sql.sqltypes.AutoString(length=12), nullable=False),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=True),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("captured_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("customer_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("card_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("card_given", sa.Boolean(), nullable=False),
+        sa.Column("payment_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("can_increase", sa.Boolean(), nullable=False),
+        sa.Column("capture_before", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("wish", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=False),
+        sa.Column("owed_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("updated_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_payment_hold_amount")),
+        sa.CheckConstraint("captured_minor BETWEEN 0 AND amount_minor", name=op.f("ck_payment_hold_captured")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_hold")),
+        sa.UniqueConstraint("payment_id", name=op.f("uq_payment_hold_payment_id")),
+        sa.UniqueConstraint("reference", name=op.f("uq_payment_hold_reference")),
+    )
+    with op.batch_alter_table("payment_hold", schema=None) as batch_op:
+        batch_op.create_index("ix_payment_hold_open", ["state", "updated_at"], unique=False)
+
+    op.create_table(
+        "payment_swept_until",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("moment", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_swept_until")),
+    )
+    op.create_table(
+        "payment_webhook",
+        sa.Column("event_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(length=80), nullable=False),
+        sa.Column("object_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("payment_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("swept", sa.Boolean(), nullable=False),
+        sa.Column("happened_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("received_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("handled_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_payment_webhook")),
+    )
+    with op.batch_alter_table("payment_webhook", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_payment_webhook_handled_at"), ["handled_at"], unique=False)
+        batch_op.create_index(
+            "ix_payment_webhook_waiting",
+            ["received_at"],
+            unique=False,
+            sqlite_where=sa.text("handled_at IS NULL"),
+            postgresql_where=sa.text("handled_at IS NULL"),
+        )
+
+    op.create_table(
         "platform",
         sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
         sa.Column("name", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=False),
@@ -809,6 +894,31 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_party_behind_platform_id"), ["platform_id"], unique=False)
 
     op.create_table(
+        "payment_debt",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("hold_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("state", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=False),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=True),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("customer_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("card_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("payment_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_attempt_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("updated_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_payment_debt_amount")),
+        sa.ForeignKeyConstraint(["hold_id"], ["payment_hold.id"], name=op.f("fk_payment_debt_hold_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_debt")),
+        sa.UniqueConstraint("hold_id", name=op.f("uq_payment_debt_hold_id")),
+        sa.UniqueConstraint("reference", name=op.f("uq_payment_debt_reference")),
+    )
+    with op.batch_alter_table("payment_debt", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_payment_debt_state"), ["state"], unique=False)
+
+    op.create_table(
         "platform_token",
         sa.Column("digest", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
         sa.Column("platform_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
@@ -1007,10 +1117,168 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["station_id"], ["station.id"], name=op.f("fk_station_value_station_id")),
         sa.PrimaryKeyConstraint("station_id", "key", name=op.f("pk_station_value")),
     )
+    op.create_table(
+        "payment_received",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("payment_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("hold_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("debt_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("refunded_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.CheckConstraint("refunded_minor BETWEEN 0 AND amount_minor", name=op.f("ck_payment_received_refunded")),
+        sa.ForeignKeyConstraint(["debt_id"], ["payment_debt.id"], name=op.f("fk_payment_received_debt_id")),
+        sa.ForeignKeyConstraint(["hold_id"], ["payment_hold.id"], name=op.f("fk_payment_received_hold_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_received")),
+        sa.UniqueConstraint("payment_id", name=op.f("uq_payment_received_payment_id")),
+    )
+    with op.batch_alter_table("payment_received", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_payment_received_debt_id"), ["debt_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_payment_received_hold_id"), ["hold_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_payment_received_reference"), ["reference"], unique=False)
+
+    op.create_table(
+        "payment_dispute",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("provider_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("received_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("state", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=False),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("withdrawn_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("due_by", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("updated_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["received_id"], ["payment_received.id"], name=op.f("fk_payment_dispute_received_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_dispute")),
+        sa.UniqueConstraint("provider_id", name=op.f("uq_payment_dispute_provider_id")),
+    )
+    with op.batch_alter_table("payment_dispute", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_payment_dispute_received_id"), ["received_id"], unique=False)
+
+    op.create_table(
+        "payment_refund",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("received_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("state", sqlmodel.sql.sqltypes.AutoString(length=10), nullable=False),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=True),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("provider_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("updated_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_payment_refund_amount")),
+        sa.ForeignKeyConstraint(["received_id"], ["payment_received.id"], name=op.f("fk_payment_refund_received_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_refund")),
+        sa.UniqueConstraint("provider_id", name=op.f("uq_payment_refund_provider_id")),
+        sa.UniqueConstraint("reference", name=op.f("uq_payment_refund_reference")),
+    )
+    with op.batch_alter_table("payment_refund", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_payment_refund_received_id"), ["received_id"], unique=False)
+
+    op.create_table(
+        "payment_operation",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("key", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=False),
+        sa.Column("state", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=False),
+        sa.Column("outcome", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=True),
+        sa.Column("request", sa.LargeBinary(), nullable=False),
+        sa.Column("hold_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("debt_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("refund_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("maybe_heard", sa.Boolean(), nullable=False),
+        sa.Column("first_sent_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("ask_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("updated_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["debt_id"], ["payment_debt.id"], name=op.f("fk_payment_operation_debt_id")),
+        sa.ForeignKeyConstraint(["hold_id"], ["payment_hold.id"], name=op.f("fk_payment_operation_hold_id")),
+        sa.ForeignKeyConstraint(["refund_id"], ["payment_refund.id"], name=op.f("fk_payment_operation_refund_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_operation")),
+        sa.UniqueConstraint("key", name=op.f("uq_payment_operation_key")),
+    )
+    with op.batch_alter_table("payment_operation", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_payment_operation_ask",
+            ["ask_at"],
+            unique=False,
+            sqlite_where=sa.text("state IN ('READY', 'SENT', 'UNKNOWN')"),
+            postgresql_where=sa.text("state IN ('READY', 'SENT', 'UNKNOWN')"),
+        )
+        batch_op.create_index(batch_op.f("ix_payment_operation_debt_id"), ["debt_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_payment_operation_hold_id"), ["hold_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_payment_operation_refund_id"), ["refund_id"], unique=False)
+        batch_op.create_index(
+            "uq_payment_operation_open_debt_id",
+            ["debt_id"],
+            unique=True,
+            sqlite_where=sa.text("debt_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
+            postgresql_where=sa.text("debt_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
+        )
+        batch_op.create_index(
+            "uq_payment_operation_open_hold_id",
+            ["hold_id"],
+            unique=True,
+            sqlite_where=sa.text("hold_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
+            postgresql_where=sa.text("hold_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
+        )
+        batch_op.create_index(
+            "uq_payment_operation_open_refund_id",
+            ["refund_id"],
+            unique=True,
+            sqlite_where=sa.text("refund_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
+            postgresql_where=sa.text("refund_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
+        )
 
 
 def downgrade() -> None:
     """Take it back."""
+    with op.batch_alter_table("payment_operation", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_payment_operation_open_refund_id",
+            sqlite_where=sa.text("refund_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
+            postgresql_where=sa.text("refund_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
+        )
+        batch_op.drop_index(
+            "uq_payment_operation_open_hold_id",
+            sqlite_where=sa.text("hold_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
+            postgresql_where=sa.text("hold_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
+        )
+        batch_op.drop_index(
+            "uq_payment_operation_open_debt_id",
+            sqlite_where=sa.text("debt_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
+            postgresql_where=sa.text("debt_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
+        )
+        batch_op.drop_index(batch_op.f("ix_payment_operation_refund_id"))
+        batch_op.drop_index(batch_op.f("ix_payment_operation_hold_id"))
+        batch_op.drop_index(batch_op.f("ix_payment_operation_debt_id"))
+        batch_op.drop_index(
+            "ix_payment_operation_ask",
+            sqlite_where=sa.text("state IN ('READY', 'SENT', 'UNKNOWN')"),
+            postgresql_where=sa.text("state IN ('READY', 'SENT', 'UNKNOWN')"),
+        )
+
+    op.drop_table("payment_operation")
+    with op.batch_alter_table("payment_refund", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_payment_refund_received_id"))
+
+    op.drop_table("payment_refund")
+    with op.batch_alter_table("payment_dispute", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_payment_dispute_received_id"))
+
+    op.drop_table("payment_dispute")
+    with op.batch_alter_table("payment_received", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_payment_received_reference"))
+        batch_op.drop_index(batch_op.f("ix_payment_received_hold_id"))
+        batch_op.drop_index(batch_op.f("ix_payment_received_debt_id"))
+
+    op.drop_table("payment_received")
     op.drop_table("station_value")
     op.drop_table("station_upgrade")
     with op.batch_alter_table("station_reservation", schema=None) as batch_op:
@@ -1046,6 +1314,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_platform_token_platform_id"))
 
     op.drop_table("platform_token")
+    with op.batch_alter_table("payment_debt", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_payment_debt_state"))
+
+    op.drop_table("payment_debt")
     with op.batch_alter_table("party_behind", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_party_behind_platform_id"))
 
@@ -1114,6 +1386,26 @@ def downgrade() -> None:
 
     op.drop_table("profile_setter")
     op.drop_table("platform")
+    with op.batch_alter_table("payment_webhook", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_payment_webhook_waiting",
+            sqlite_where=sa.text("handled_at IS NULL"),
+            postgresql_where=sa.text("handled_at IS NULL"),
+        )
+        batch_op.drop_index(batch_op.f("ix_payment_webhook_handled_at"))
+
+    op.drop_table("payment_webhook")
+    op.drop_table("payment_swept_until")
+    with op.batch_alter_table("payment_hold", schema=None) as batch_op:
+        batch_op.drop_index("ix_payment_hold_open")
+
+    op.drop_table("payment_hold")
+    op.drop_table("payment_customer")
+    with op.batch_alter_table("payment_card", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_payment_card_fingerprint"))
+        batch_op.drop_index(batch_op.f("ix_payment_card_customer_id"))
+
+    op.drop_table("payment_card")
     op.drop_table("ocpi_message_content")
     with op.batch_alter_table("ocpi_message_access", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_ocpi_message_access_message_id"))

@@ -1,0 +1,45 @@
+"""Disputes, inside a transaction: what the provider shows is noted, whichever notice comes first."""
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from kit.tx import Tx
+from payments.events import DisputeChanged
+from payments.psp import Dispute as ProviderDispute
+from payments.psp import DisputeState
+from payments.tables import Dispute, received_for
+
+
+async def see(tx: Tx, told: ProviderDispute) -> Dispute:
+    """Bring the row of a dispute to where the provider shows it; one that is decided stays so."""
+    received = await received_for(tx, told.payment_id) if told.payment_id else None
+    found = await tx.first(
+        select(Dispute)
+        .where(col(Dispute.provider_id) == told.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if found is None:
+        found = Dispute(
+            provider_id=told.id,
+            received_id=received.id if received else None,
+            state=told.state,
+            reason=told.reason[:64],
+            amount_minor=told.amount.amount_minor,
+            withdrawn_minor=told.withdrawn.amount_minor,
+            currency=told.amount.currency,
+            due_by=told.due_by,
+            created_at=tx.now,
+            updated_at=tx.now,
+        )
+        tx.add(found)
+        await tx.flush()
+        tx.emit(DisputeChanged(found.id, found.state))
+        return found
+    decided = DisputeState(found.state).is_closed and not told.state.is_closed
+    new = (told.state.value, told.withdrawn.amount_minor)
+    if not decided and (found.state, found.withdrawn_minor) != new:
+        found.state, found.withdrawn_minor = new
+        found.due_by, found.updated_at = told.due_by, tx.now
+        tx.emit(DisputeChanged(found.id, found.state))
+    return found

@@ -1,0 +1,213 @@
+"""The payments floor as an application has it: a database, a worker, the real adapter, the fake Stripe on a socket."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import uvicorn
+from sqlalchemy import select
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from kit.clock import ManualClock
+from kit.errors import Problem
+from kit.jobs import Worker
+from kit.money import Money
+from kit.reactions import Event, Reactions
+from kit.tx import Database
+from payments import events
+from payments.card_flows import Cards
+from payments.fake_stripe import Serving, serving
+from payments.hold_flows import Collector, Holds
+from payments.holds import HoldWish
+from payments.operator import Operator
+from payments.psp import KEY_LIFETIME
+from payments.stripe import StripePsp
+from payments.tables import Debt, Dispute, Hold, Operation, Received, Refund
+from payments.webhooks import Webhooks
+from payments.wiring import wire
+
+SECRET = "whsec_of_the_shop"
+DRIVER = "driver-1"
+Json = dict[str, Any]
+
+
+def eur(minor: int) -> Money:
+    return Money(minor, "EUR")
+
+
+@dataclass
+class Shop:
+    db: Database
+    clock: ManualClock
+    worker: Worker
+    psp: StripePsp
+    stripe: Serving
+    operator: Operator
+    holds: Holds
+    collector: Collector
+    cards: Cards
+    webhooks: Webhooks
+    told: list[Event] = field(default_factory=list)
+    webhook_url: str = ""
+
+    async def control(self, order: str, body: Any = None) -> Json:
+        async with httpx.AsyncClient(trust_env=False) as http:
+            if order == "state":
+                answer = await http.get(f"{self.stripe.url}/_control/state")
+            else:
+                answer = await http.post(f"{self.stripe.url}/_control/{order}", json=body or {})
+        assert answer.status_code == 200, answer.text
+        found: Json = answer.json()
+        return found
+
+    async def plan(self, do: str, match: str = "", **more: Any) -> None:
+        await self.control("plans", [{"do": do, "match": match, **more}])
+
+    async def objects(self, kind: str) -> list[Json]:
+        return list((await self.control("state"))["objects"][kind])
+
+    async def intent(self, payment_id: str | None) -> Json:
+        return next(each for each in await self.objects("pi") if each["id"] == payment_id)
+
+    async def posts(self, path: str) -> int:
+        requests = (await self.control("state"))["requests"]
+        return sum(each["request"] == f"POST {path}" for each in requests)
+
+    async def place(self, reference: str = "start-1", amount: int = 5000, **more: Any) -> Hold:
+        customer = await self.cards.customer(self.db, more.pop("driver", DRIVER))
+        wish = HoldWish(
+            reference, eur(amount), customer, more.pop("card", "pm_card_visa"), **{"save_card": True, **more}
+        )
+        return await self.holds.place(self.db, wish)
+
+    async def hold(self, hold_id: str) -> Hold:
+        return await self.holds.get(self.db, hold_id)
+
+    async def rows(self, model: Any) -> list[Any]:
+        async with self.db.read() as tx:
+            return list(await tx.all(select(model).order_by(model.id)))
+
+    async def work(self) -> None:
+        """Do all that is due now."""
+        await self.worker.drain()
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass, look after what is open, and do all that follows."""
+        self.clock.advance(seconds)
+        await self.holds.look_after(self.db, {})
+        await self.work()
+
+    async def resolve(self) -> None:
+        """Let the janitor run until nothing is open any more."""
+        for _ in range(12):
+            await self.work()
+            open_ones = [op for op in await self.rows(Operation) if op.state in ("READY", "SENT", "UNKNOWN")]
+            if not open_ones:
+                return
+            await self.pass_time(3700)
+        raise AssertionError([f"{op.kind} {op.state} {op.attempts}" for op in open_ones])
+
+    async def debts(self) -> list[Debt]:
+        return await self.rows(Debt)
+
+    async def received(self) -> list[Received]:
+        return await self.rows(Received)
+
+    async def refunds(self) -> list[Refund]:
+        return await self.rows(Refund)
+
+    async def disputes(self) -> list[Dispute]:
+        return await self.rows(Dispute)
+
+
+@asynccontextmanager
+async def open_shop(database_url: str, *, timeout_s: float = 5.0) -> AsyncIterator[Shop]:
+    """A shop; its clock stands still, and the fake's with it."""
+    clock = ManualClock()
+    reactions = Reactions()
+    db = Database(database_url, clock=clock, reactions=reactions)
+    async with serving(clock=clock) as stripe:
+        psp = StripePsp("sk_test_shop", api_url=stripe.url, timeout_s=timeout_s)
+        operator = Operator(psp)
+        holds, collector = Holds(psp, operator), Collector(psp, operator)
+        webhooks = Webhooks(psp, [SECRET])
+        wire(reactions, operator=operator, holds=holds, collector=collector, events=webhooks)
+        shop = Shop(db, clock, Worker(db), psp, stripe, operator, holds, collector, Cards(psp), webhooks)
+        _listen(reactions, shop)
+        try:
+            yield shop
+        finally:
+            await psp.close()
+            await db.close()
+
+
+def _listen(reactions: Reactions, shop: Shop) -> None:
+    async def note(tx: Any, event: Event) -> None:
+        shop.told.append(event)
+
+    for kind in (
+        events.HoldChanged,
+        events.MoneyReceived,
+        events.DebtChanged,
+        events.RefundChanged,
+        events.DisputeChanged,
+        events.OperationStuck,
+    ):
+        reactions.on(kind, note)
+
+
+@asynccontextmanager
+async def listening(shop: Shop) -> AsyncIterator[Shop]:
+    """The shop with an endpoint for webhooks, which the fake knows."""
+
+    async def take(request: Request) -> Response:
+        try:
+            await shop.webhooks.take(
+                shop.db,
+                await request.body(),
+                signature=request.headers.get("stripe-signature"),
+                content_type=request.headers.get("content-type"),
+            )
+        except Problem as error:
+            return JSONResponse({"code": error.code}, error.status)
+        return Response(status_code=204)
+
+    app = Starlette(routes=[Route("/webhook", take, methods=["POST"])])
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server._serve(sockets=[listener]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    shop.webhook_url = f"http://127.0.0.1:{listener.getsockname()[1]}/webhook"
+    await shop.control("webhooks", {"url": shop.webhook_url, "secrets": [SECRET]})
+    try:
+        yield shop
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+def event_body(kind: str = "payment_intent.succeeded", id: str = "evt_1", object_id: str = "pi_1") -> bytes:
+    """A body as Stripe sends it."""
+    event = {
+        "id": id,
+        "object": "event",
+        "type": kind,
+        "created": 1767225600,
+        "data": {"object": {"id": object_id, "object": "payment_intent"}},
+    }
+    return json.dumps(event).encode()
+
+
+__all__ = ["DRIVER", "KEY_LIFETIME", "SECRET", "Shop", "eur", "event_body", "listening", "open_shop"]
