@@ -5,6 +5,7 @@ attempt that was refused at the door would hide that the first may have been hea
 that speaks Stripe, such as `payments.fake_stripe`.
 """
 
+import logging
 from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -47,6 +48,7 @@ class StripePsp:
 
     def __init__(self, key: str, *, api_url: str | None = None, timeout_s: float = 15.0) -> None:
         stripe.enable_telemetry = False
+        logging.getLogger("stripe").setLevel(logging.WARNING)  # below that it writes whole bodies, client secrets too
         self._http = _Http(timeout=timeout_s)
         self._client = StripeClient(
             key,

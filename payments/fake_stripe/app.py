@@ -40,6 +40,7 @@ ROUTES: list[Route] = [
     *events.ROUTES,
 ]
 LARGEST_BODY = 1_000_000
+_METHODS = ("GET ", "POST ", "DELETE ")
 _FORM = "application/x-www-form-urlencoded"
 _KINDS = ("pi", "ch", "cus", "pm", "txn", "re", "du", "seti", "tr", "acct")
 
@@ -169,8 +170,9 @@ class Fake:
         self._expand(inner, names[1:], path)
 
     def _plan(self, call: str) -> Plan | None:
+        """The first plan for this request: by all of `POST /v1/…`, or by a part of the path."""
         for plan in self.world.plans:
-            if plan.match in call:
+            if plan.match == call or (plan.match in call and not plan.match.startswith(_METHODS)):
                 self.world.plans.remove(plan)
                 return plan
         return None

@@ -37,7 +37,7 @@ class Courier:
     failed: list[str] = field(default_factory=list)
     """Ids of events that an endpoint did not take, however often it was tried."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=_PATIENCE_S, trust_env=False))
+    _http: httpx.AsyncClient | None = None
 
     def tell(self, event: Json) -> None:
         """Take an event along."""
@@ -76,7 +76,8 @@ class Courier:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._http.aclose()
+        if self._http is not None:
+            await self._http.aclose()
 
     def _take(self) -> list[Json]:
         events, self.waiting = self.waiting, []
@@ -105,12 +106,17 @@ class Courier:
                 "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
             }
             try:
-                answer = await self._http.post(endpoint["url"], content=body, headers=headers)
+                answer = await self._client().post(endpoint["url"], content=body, headers=headers)
             except httpx.HTTPError:
                 continue
             if answer.is_success:
                 return
         self.failed.append(event["id"])
+
+    def _client(self) -> httpx.AsyncClient:
+        if self._http is None:
+            self._http = httpx.AsyncClient(timeout=_PATIENCE_S, trust_env=False)
+        return self._http
 
 
 def add_endpoint(world: World, url: str, secrets: list[str], types: list[str]) -> Json:

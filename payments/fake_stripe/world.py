@@ -37,7 +37,7 @@ _KINDS = {
 
 @dataclass
 class Plan:
-    """What happens to a coming request. `match` is a part of `POST /v1/…`; the first that fits uses it up."""
+    """What happens to a coming request. `match` is `POST /v1/…` or a part of a path; the first that fits uses it up."""
 
     do: str
     match: str = ""

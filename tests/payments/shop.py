@@ -55,15 +55,15 @@ class Shop:
     collector: Collector
     cards: Cards
     webhooks: Webhooks
+    http: httpx.AsyncClient
     told: list[Event] = field(default_factory=list)
     webhook_url: str = ""
 
     async def control(self, order: str, body: Any = None) -> Json:
-        async with httpx.AsyncClient(trust_env=False) as http:
-            if order == "state":
-                answer = await http.get(f"{self.stripe.url}/_control/state")
-            else:
-                answer = await http.post(f"{self.stripe.url}/_control/{order}", json=body or {})
+        if order == "state":
+            answer = await self.http.get(f"{self.stripe.url}/_control/state")
+        else:
+            answer = await self.http.post(f"{self.stripe.url}/_control/{order}", json=body or {})
         assert answer.status_code == 200, answer.text
         found: Json = answer.json()
         return found
@@ -134,13 +134,14 @@ async def open_shop(database_url: str, *, timeout_s: float = 5.0) -> AsyncIterat
     clock = ManualClock()
     reactions = Reactions()
     db = Database(database_url, clock=clock, reactions=reactions)
-    async with serving(clock=clock) as stripe:
+    plain = httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(verify=False))
+    async with serving(clock=clock) as stripe, plain as http:
         psp = StripePsp("sk_test_shop", api_url=stripe.url, timeout_s=timeout_s)
         operator = Operator(psp)
         holds, collector = Holds(psp, operator), Collector(psp, operator)
         webhooks = Webhooks(psp, [SECRET])
         wire(reactions, operator=operator, holds=holds, collector=collector, events=webhooks)
-        shop = Shop(db, clock, Worker(db), psp, stripe, operator, holds, collector, Cards(psp), webhooks)
+        shop = Shop(db, clock, Worker(db), psp, stripe, operator, holds, collector, Cards(psp), webhooks, http)
         _listen(reactions, shop)
         try:
             yield shop
