@@ -1,0 +1,111 @@
+"""Two of the same at the same moment, in two processes: exactly one wins. Row locks decide: PostgreSQL is the judge."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from kit.jobs import Worker
+from kit.tx import Database
+from payments import holds, refunds
+from payments.errors import AlreadySettled, OverRefund
+from payments.tables import open_operation
+from tests.payments.shop import Shop, eur
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def others(shop: Shop) -> AsyncIterator[list[Database]]:
+    """Connections of other processes."""
+    made = [Database(shop.db.url, clock=shop.clock, reactions=shop.db.reactions) for _ in range(6)]
+    yield made
+    for each in made:
+        await each.close()
+
+
+async def settle(db: Database, hold_id: str, minor: int) -> str:
+    try:
+        async with db.tx() as tx:
+            await holds.settle(tx, hold_id, eur(minor))
+            await asyncio.sleep(0.05)
+    except AlreadySettled:
+        return "lost"
+    return "won"
+
+
+async def refund(db: Database, received_id: str, minor: int, reference: str) -> str:
+    try:
+        async with db.tx() as tx:
+            await refunds.request(tx, received_id, eur(minor), reference=reference)
+            await asyncio.sleep(0.05)
+    except OverRefund:
+        return "lost"
+    return "won"
+
+
+async def test_of_two_captures_exactly_one_wins(shop: Shop, others: list[Database]) -> None:
+    hold = await shop.place()
+    found = await asyncio.gather(*(settle(db, hold.id, 1000 + number) for number, db in enumerate(others)))
+    assert sorted(found) == ["lost"] * 5 + ["won"]
+    await shop.work()
+    [received] = await shop.received()
+    assert received.amount_minor == 1000 + found.index("won")
+    assert await shop.posts(f"/v1/payment_intents/{hold.payment_id}/capture") == 1
+
+
+async def test_of_two_refunds_that_do_not_both_fit_exactly_one_wins(shop: Shop, others: list[Database]) -> None:
+    hold = await shop.place()
+    assert await settle(shop.db, hold.id, 1000) == "won"
+    await shop.work()
+    [received] = await shop.received()
+    found = await asyncio.gather(
+        *(refund(db, received.id, 600, f"credit-{number}") for number, db in enumerate(others))
+    )
+    assert sorted(found) == ["lost"] * 5 + ["won"]
+    await shop.work()
+    assert [each["amount"] for each in await shop.objects("re")] == [600]
+    [received] = await shop.received()
+    assert received.refunded_minor == 600
+
+
+async def test_a_capture_and_a_release_at_once_end_in_one_of_the_two(shop: Shop, others: list[Database]) -> None:
+    hold = await shop.place()
+
+    async def release(db: Database) -> None:
+        async with db.tx() as tx:
+            await holds.release(tx, hold.id)
+
+    await asyncio.gather(settle(others[0], hold.id, 1000), release(others[1]), release(others[2]))
+    await shop.resolve()
+    hold = await shop.hold(hold.id)
+    assert hold.state in ("CAPTURED", "VOIDED")
+    assert sum(each.amount_minor for each in await shop.received()) == 1000, "by the capture, or by the debt"
+
+
+async def test_two_workers_that_send_the_same_order_send_it_under_the_same_key(
+    shop: Shop, others: list[Database]
+) -> None:
+    hold = await shop.place()
+    assert await settle(shop.db, hold.id, 1000) == "won"
+    async with shop.db.read() as tx:
+        order = await open_operation(tx, hold_id=hold.id)
+    assert order is not None
+    await asyncio.gather(*(shop.operator.run(db, order.id) for db in others))
+    await shop.resolve()
+    assert [each.amount_minor for each in await shop.received()] == [1000]
+    assert (await shop.hold(hold.id)).state == "CAPTURED"
+
+
+async def test_a_notice_and_an_answer_at_once_agree(listening_shop: Shop, others: list[Database]) -> None:
+    shop = listening_shop
+    await shop.control("delivery", {"when": "before", "times": 2})
+    hold = await shop.place()
+    assert await settle(shop.db, hold.id, 1000) == "won"
+
+    async def work(db: Database) -> None:
+        await Worker(db).drain()
+
+    await asyncio.gather(*(work(db) for db in others))
+    await shop.resolve()
+    assert [each.amount_minor for each in await shop.received()] == [1000]
