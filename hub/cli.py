@@ -19,6 +19,7 @@ from auth.subjects import OperatorRole
 from hub.cli_ledger import ledger_verbs
 from hub.cli_payments import fake_stripe
 from hub.cli_stations import station_verbs
+from hub.cli_tariffs import tariff_verbs
 from hub.settings import ServerRole, Settings
 from kit import log
 
@@ -32,6 +33,7 @@ cli.add_typer(conformance, name="conformance")
 cli.add_typer(station_verbs(), name="station")
 cli.add_typer(ledger_verbs(), name="ledger")
 cli.command("fake-stripe")(fake_stripe)
+cli.add_typer(tariff_verbs, name="tariff")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for scripts.")]
 

@@ -11,9 +11,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from hub.tariffs.model import NOTHING, Candidate, Period, Tariff
-from hub.tariffs.pricing import moment_at, zone
-from hub.tariffs.restrictions import MIDNIGHT, active
+from hub.tariffs.model import NOTHING, Candidate, Period, Restrictions, Tariff
+from hub.tariffs.restrictions import MIDNIGHT, active, beginnings, first_match, moment_at, zone
 
 _MICROSECOND = timedelta(microseconds=1)
 _MILLI = Decimal("0.001")
@@ -37,15 +36,16 @@ def cut(tariff: Tariff, periods: Sequence[Period], *, ended_at: datetime, time_z
         return tuple(periods)
     tz, pieces, used_wh = zone(time_zone), list[Period](), NOTHING
     ends = [*(period.start for period in periods[1:]), ended_at]
-    for period, end in zip(periods, ends, strict=True):
-        pieces += _cut_period(tariff, period, end, used_wh, began=periods[0].start, tz=tz)
+    for period, end, began in zip(periods, ends, beginnings(periods), strict=True):
+        pieces += cut_period(tariff, period, end, used_wh, began=began, tz=tz)
         used_wh += period.energy_wh
     return tuple(pieces)
 
 
-def _cut_period(
+def cut_period(
     tariff: Tariff, period: Period, end: datetime, used_wh: Decimal, *, began: datetime, tz: ZoneInfo | None
 ) -> Iterator[Period]:
+    """The pieces of one period that lasted until `end`, of a session that had used `used_wh` before it."""
     kept = [_Cut(period.start, NOTHING)]
     prices = _prices(tariff, period, kept[0], used_wh, began=began, tz=tz)
     for each in _candidates(tariff, period, end, used_wh, began=began, tz=tz):
@@ -64,6 +64,7 @@ def _cut_period(
             energy_wh=following.energy_wh - this.energy_wh,
             charging_s=share.of(period.charging_s, following.at) - share.of(period.charging_s, this.at),
             parking_s=share.of(period.parking_s, following.at) - share.of(period.parking_s, this.at),
+            reserved_s=share.of(period.reserved_s, following.at) - share.of(period.reserved_s, this.at),
         )
 
 
@@ -71,8 +72,9 @@ def _prices(
     tariff: Tariff, period: Period, at: _Cut, used_wh: Decimal, *, began: datetime, tz: ZoneInfo | None
 ) -> list[Candidate | None]:
     """Which component prices each dimension at a moment."""
-    moment = moment_at(period, at.at, used_wh + at.energy_wh, began=began, tz=tz)
-    return [active(tariff, dimension, moment) for dimension in tariff.lookup]
+    moment = moment_at(tariff, period, at.at, used_wh + at.energy_wh, began=began, tz=tz)
+    prices = [active(tariff, dimension, moment) for dimension in tariff.lookup]
+    return [*prices, first_match(tariff.expired_times, moment)] if tariff.expired_times else prices
 
 
 def _candidates(
@@ -80,7 +82,10 @@ def _candidates(
 ) -> list[_Cut]:
     """Every moment strictly inside the period at which some restriction may begin or cease to hold, in order."""
     share, found = _Share(period, end), list[_Cut]()
-    for at in {*_duration_moments(tariff, began), *(_wall_moments(tariff, period.start, end, tz) if tz else ())}:
+    for at in {
+        *_duration_moments(tariff, began),
+        *(wall_moments(tariff.restrictions, period.start, end, tz) if tz else ()),
+    }:
         if period.start < at < end:
             found.append(_Cut(at, share.of(period.energy_wh, at)))
     for threshold_wh in _energy_thresholds(tariff):
@@ -133,9 +138,11 @@ def _duration_moments(tariff: Tariff, began: datetime) -> set[datetime]:
     return {began + timedelta(seconds=after_s) for pair in both for after_s in pair if after_s is not None}
 
 
-def _wall_moments(tariff: Tariff, start: datetime, end: datetime, tz: ZoneInfo) -> Iterator[datetime]:
+def wall_moments(
+    restrictions: Sequence[Restrictions], start: datetime, end: datetime, tz: ZoneInfo
+) -> Iterator[datetime]:
     """When the clock on the wall shows a time that matters, or is put forward or back."""
-    local = [each for each in tariff.restrictions if each.is_local]
+    local = [each for each in restrictions if each.is_local]
     if not local:
         return
     times = {MIDNIGHT}.union(*({each.start_time or MIDNIGHT, each.end_time or MIDNIGHT} for each in local))

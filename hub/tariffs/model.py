@@ -4,7 +4,7 @@ Quantities are counted in the units that OCPI steps in, watt-hours and whole or 
 them is a rounded fraction of an hour; prices stay per kWh and per hour, as OCPI states them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -34,12 +34,18 @@ class CannotPrice(InvalidInput):
 
 
 class Dimension(StrEnum):
-    """What is priced (OCPI 2.2.1, mod_tariffs, TariffDimensionType)."""
+    """What is priced (OCPI 2.2.1, mod_tariffs, TariffDimensionType).
+
+    In an element with a reservation restriction, TIME and FLAT are the time and the fee of a reservation: other things
+    than those of a session, and never mixed with them. Here they have names of their own.
+    """
 
     ENERGY = "ENERGY"
     FLAT = "FLAT"
     PARKING_TIME = "PARKING_TIME"
     TIME = "TIME"
+    RESERVATION_FLAT = "RESERVATION_FLAT"
+    RESERVATION_TIME = "RESERVATION_TIME"
 
     @property
     def unit(self) -> str:
@@ -57,7 +63,26 @@ _UNITS = {
     Dimension.FLAT: ("session", 1),
     Dimension.PARKING_TIME: ("h", 3600),
     Dimension.TIME: ("h", 3600),
+    Dimension.RESERVATION_FLAT: ("reservation", 1),
+    Dimension.RESERVATION_TIME: ("h", 3600),
 }
+
+
+class Reservation(StrEnum):
+    """What became of a reservation: the driver came, or it ran out."""
+
+    USED = "used"
+    EXPIRED = "expired"
+
+
+class StepReading(StrEnum):
+    """What `step_size` rounds up when a session has both charging and parking time (docs/tariffs.md).
+
+    PARKING: the parking alone, wherever it stands. LAST: whichever of both came last.
+    """
+
+    PARKING = "parking"
+    LAST = "last"
 
 
 class Measure(StrEnum):
@@ -65,6 +90,8 @@ class Measure(StrEnum):
 
     POWER = "POWER"
     CURRENT = "CURRENT"
+    RESERVATION = "RESERVATION"
+    OCCUPANCY = "OCCUPANCY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +135,20 @@ class Restrictions:
     max_duration_s: int | None = None
     power_kw: Band | None = None
     current_a: Band | None = None
+    reservation: Reservation | None = None
+    """The element prices a reservation, not a session: any (USED), or one that ran out (EXPIRED)."""
+    is_local: bool = field(init=False, repr=False, compare=False)
+    """Whether the clock or the calendar on the charger's wall decides."""
+    has_bounds: bool = field(init=False, repr=False, compare=False)
+    """Whether the element ever rests: not when it only says that it is for reservations."""
 
-    @property
-    def is_local(self) -> bool:
-        """Whether the clock or the calendar on the charger's wall decides."""
-        return bool(self.start_time or self.end_time or self.start_date or self.end_date or self.weekdays)
+    def __post_init__(self) -> None:
+        wall = (self.start_time, self.end_time, self.start_date, self.end_date)
+        local = bool(self.weekdays) or any(each is not None for each in wall)
+        metered = (self.min_energy_wh, self.max_energy_wh, self.min_duration_s, self.max_duration_s)
+        measured = (self.power_kw, self.current_a)
+        object.__setattr__(self, "is_local", local)
+        object.__setattr__(self, "has_bounds", local or any(each is not None for each in (*metered, *measured)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +174,23 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """The least or the most that a session costs. Without `incl_vat`, the total with VAT changes in proportion."""
+
+    excl_vat: Decimal
+    incl_vat: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A component with the element that it stands in, as the lookup of its dimension tries them in order."""
 
     element: int
     component: PriceComponent
     restrictions: Restrictions | None
+
+
+Lookup = Mapping[Dimension, tuple[Candidate, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,20 +200,45 @@ class Tariff:
     id: str
     currency: str
     elements: tuple[Element, ...]
-    min_price: Amount | None = None
-    max_price: Amount | None = None
+    min_price: Limits | None = None
+    max_price: Limits | None = None
     valid_from: datetime | None = None
     valid_until: datetime | None = None
-    lookup: dict[Dimension, tuple[Candidate, ...]] = field(init=False, repr=False, compare=False)
-    """For each dimension that has a price, its components in the order of the elements."""
+    kind: str | None = None
+    """OCPI's TariffType; None for a tariff of all sessions."""
+    lookup: Lookup = field(init=False, repr=False, compare=False)
+    """For each dimension that has a price, its components in the order in which they are tried."""
+    expired_fees: tuple[Candidate, ...] = field(init=False, repr=False, compare=False)
+    """The fees that a reservation adds when it runs out."""
+    expired_times: tuple[Candidate, ...] = field(init=False, repr=False, compare=False)
+    """What prices the time of such a reservation; its own components go before those of any reservation."""
+    is_local: bool = field(init=False, repr=False, compare=False)
+    """Whether any price depends on the clock or the calendar on the wall."""
+    by_power: bool = field(init=False, repr=False, compare=False)
+    """Whether any price depends on the power."""
 
     def __post_init__(self) -> None:
         found: dict[Dimension, tuple[Candidate, ...]] = {}
+        fees: tuple[Candidate, ...] = ()
+        times: tuple[Candidate, ...] = ()
         for index, element in enumerate(self.elements):
+            restrictions = element.restrictions
+            reservation = restrictions.reservation if restrictions else None
             for component in element.components:
-                candidate = Candidate(index, component, element.restrictions)
-                found[component.dimension] = (*found.get(component.dimension, ()), candidate)
+                dimension = component.dimension
+                bounds = restrictions if restrictions and restrictions.has_bounds else None
+                candidate = Candidate(index, component, bounds)
+                if reservation is Reservation.EXPIRED and dimension is Dimension.RESERVATION_FLAT:
+                    fees = (*fees, candidate)
+                elif reservation is Reservation.EXPIRED:
+                    times = (*times, candidate)
+                else:
+                    found[dimension] = (*found.get(dimension, ()), candidate)
         object.__setattr__(self, "lookup", found)
+        object.__setattr__(self, "is_local", any(each.is_local for each in self.restrictions))
+        object.__setattr__(self, "by_power", any(each.power_kw is not None for each in self.restrictions))
+        object.__setattr__(self, "expired_fees", fees)
+        object.__setattr__(self, "expired_times", (*times, *found.get(Dimension.RESERVATION_TIME, ())))
 
     @property
     def restrictions(self) -> Sequence[Restrictions]:
@@ -184,8 +256,8 @@ class Tariff:
 class Period:
     """A part of a session, which lasts until the next one starts.
 
-    `charging_s` is OCPI's TIME and `parking_s` its PARKING_TIME. `power_kw` and `current_a` are known to some sessions
-    only, and needed by tariffs that are restricted to them.
+    `charging_s` is OCPI's TIME, `parking_s` its PARKING_TIME and `reserved_s` its RESERVATION_TIME. `power_kw` and
+    `current_a` are known to some sessions only, and needed by tariffs that are restricted to them.
     """
 
     start: datetime
@@ -194,11 +266,19 @@ class Period:
     parking_s: Decimal = NOTHING
     power_kw: Band | None = None
     current_a: Band | None = None
+    reserved_s: Decimal = NOTHING
+
+    @property
+    def is_reservation(self) -> bool:
+        """Whether the driver has not come yet."""
+        return bool(self.reserved_s) and not (self.energy_wh or self.charging_s or self.parking_s)
 
     def quantity(self, dimension: Dimension) -> Decimal:
-        """Watt-hours or seconds of a dimension; nothing of FLAT, which is no quantity."""
+        """Watt-hours or seconds of a dimension; nothing of a fee, which is no quantity."""
         if dimension is Dimension.ENERGY:
             return self.energy_wh
         if dimension is Dimension.TIME:
             return self.charging_s
-        return self.parking_s if dimension is Dimension.PARKING_TIME else NOTHING
+        if dimension is Dimension.PARKING_TIME:
+            return self.parking_s
+        return self.reserved_s if dimension is Dimension.RESERVATION_TIME else NOTHING

@@ -3,12 +3,23 @@
 OCPI 2.2.1, mod_tariffs, TariffRestrictions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from decimal import Decimal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from hub.tariffs.model import Band, Candidate, CannotPrice, Dimension, Measure, Restrictions, Tariff
+from hub.tariffs.model import (
+    NOTHING,
+    Band,
+    Candidate,
+    CannotPrice,
+    Dimension,
+    Measure,
+    Period,
+    Restrictions,
+    Tariff,
+)
 
 MIDNIGHT = time(0, 0)
 
@@ -25,6 +36,57 @@ class Moment:
     elapsed_s: Decimal
     power_kw: Band | None
     current_a: Band | None
+
+
+def zone(time_zone: str | None) -> ZoneInfo | None:
+    """The time zone of a location by its IANA name. Raises `CannotPrice` for a name that nobody knows."""
+    try:
+        return None if time_zone is None else ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise CannotPrice("the time zone of the location is not known") from None
+
+
+def moments(tariff: Tariff, periods: Sequence[Period], tz: ZoneInfo | None) -> Iterator[Moment]:
+    """What restrictions see at the start of each period."""
+    used_wh = NOTHING
+    for period, began in zip(periods, beginnings(periods), strict=True):
+        yield moment_at(tariff, period, period.start, used_wh, began=began, tz=tz)
+        used_wh += period.energy_wh
+
+
+def beginnings(periods: Sequence[Period]) -> Iterator[datetime]:
+    """For each period, when what it belongs to began: the reservation, or the session after it."""
+    began: datetime | None = None
+    for period in periods:
+        if period.is_reservation and began is None:
+            yield periods[0].start
+        else:
+            began = began or period.start
+            yield began
+
+
+def moment_at(
+    tariff: Tariff, period: Period, at: datetime, used_wh: Decimal, *, began: datetime, tz: ZoneInfo | None
+) -> Moment:
+    """What restrictions see at a moment inside a period of a session that began at `began`.
+
+    Where nobody measured the power, it is what the period's energy and charging time make on average: a period ends
+    where the power passes a bound of the tariff, so its average lies on the same side.
+    """
+    elapsed = at - began
+    elapsed_s = Decimal(elapsed.days * 86_400 + elapsed.seconds)
+    if elapsed.microseconds:
+        elapsed_s += Decimal(elapsed.microseconds).scaleb(-6)
+    local = at.astimezone(tz).replace(tzinfo=None) if tz is not None and tariff.is_local else None
+    power = _mean_power(period) if tariff.by_power and period.power_kw is None else period.power_kw
+    return Moment(local, used_wh, elapsed_s, power, period.current_a)
+
+
+def _mean_power(period: Period) -> Band | None:
+    if period.charging_s:
+        mean_kw = period.energy_wh * 36 / (period.charging_s * 10)
+        return Band(mean_kw, mean_kw)
+    return Band(NOTHING, NOTHING) if period.parking_s and not period.energy_wh else None
 
 
 def active(tariff: Tariff, dimension: Dimension, moment: Moment) -> Candidate | None:
@@ -45,19 +107,20 @@ def first_match(candidates: Sequence[Candidate], moment: Moment) -> Candidate | 
 
 def holds(restrictions: Restrictions, moment: Moment) -> bool:
     """Whether all restrictions hold. Raises `CannotPrice` when one looks at something which is not known."""
-    if not _within(moment.used_wh, restrictions.min_energy_wh, restrictions.max_energy_wh):
+    used_wh, elapsed_s = moment.used_wh, moment.elapsed_s
+    if restrictions.min_energy_wh is not None and used_wh < restrictions.min_energy_wh:
         return False
-    if not _within(moment.elapsed_s, restrictions.min_duration_s, restrictions.max_duration_s):
+    if restrictions.max_energy_wh is not None and used_wh >= restrictions.max_energy_wh:
+        return False
+    if restrictions.min_duration_s is not None and elapsed_s < restrictions.min_duration_s:
+        return False
+    if restrictions.max_duration_s is not None and elapsed_s >= restrictions.max_duration_s:
         return False
     if restrictions.is_local and not _holds_on_the_wall(restrictions, moment.local):
         return False
-    return _holds_for(Measure.POWER, restrictions.power_kw, moment.power_kw) and _holds_for(
-        Measure.CURRENT, restrictions.current_a, moment.current_a
-    )
-
-
-def _within(value: Decimal, least: Decimal | int | None, most: Decimal | int | None) -> bool:
-    return (least is None or value >= least) and (most is None or value < most)
+    if restrictions.power_kw is not None and not _holds_for(Measure.POWER, restrictions.power_kw, moment.power_kw):
+        return False
+    return restrictions.current_a is None or _holds_for(Measure.CURRENT, restrictions.current_a, moment.current_a)
 
 
 def _holds_on_the_wall(restrictions: Restrictions, local: datetime | None) -> bool:
@@ -69,18 +132,17 @@ def _holds_on_the_wall(restrictions: Restrictions, local: datetime | None) -> bo
         return False
     if restrictions.end_date is not None and local.date() >= restrictions.end_date:
         return False
-    return _in_daily_window(local.time(), restrictions.start_time or MIDNIGHT, restrictions.end_time or MIDNIGHT)
+    return in_daily_window(local.time(), restrictions.start_time or MIDNIGHT, restrictions.end_time or MIDNIGHT)
 
 
-def _in_daily_window(now: time, start: time, end: time) -> bool:
+def in_daily_window(now: time, start: time, end: time) -> bool:
+    """Whether a time of day lies in a window that may wrap midnight; an `end` of 00:00 is the end of the day."""
     if end == MIDNIGHT:  # the end of the day, not its start
         return now >= start
     return start <= now < end if start <= end else now >= start or now < end
 
 
-def _holds_for(measure: Measure, wanted: Band | None, known: Band | None) -> bool:
-    if wanted is None:
-        return True
+def _holds_for(measure: Measure, wanted: Band, known: Band | None) -> bool:
     known = known or Band()
     # One bound alone stands for both: a period is cut where the restriction changes, so both lie on one side of it.
     least = known.most if known.least is None else known.least

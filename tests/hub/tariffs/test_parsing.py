@@ -1,7 +1,6 @@
 """What is accepted as a tariff: everything that is priced exactly, and nothing else."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal as D
 from typing import Any
@@ -9,12 +8,13 @@ from typing import Any
 import pytest
 
 from hub.tariffs.pricing import (
+    Amount,
     Band,
     CannotPrice,
     Dimension,
     InvalidTariff,
+    Measure,
     Period,
-    Tariff,
     UnsupportedTariff,
     cost_fields,
     parse_periods,
@@ -48,10 +48,7 @@ def restricted(**restrictions: Any) -> Json:
         restricted(day_of_week=["FUNDAY"]),
         tariff(elements=[{"price_components": [{"type": "CARBON", "price": 1, "step_size": 1}]}]),
         tariff(elements=[{"price_components": [{"type": "ENERGY", "price": -0.1, "step_size": 1}]}]),
-        tariff(
-            elements=[{"price_components": [{"type": "ENERGY", "price": 0.3, "vat": 19, "step_size": 1}]}],
-            max_price={"excl_vat": 10},
-        ),
+        restricted(reservation="WAITING_LIST"),
     ],
 )
 def test_what_would_be_mispriced_is_refused(doc: Json) -> None:
@@ -71,6 +68,18 @@ def test_what_would_be_mispriced_is_refused(doc: Json) -> None:
         tariff(elements=[{"price_components": [{"type": "TIME", "price": 1, "step_size": 1}] * 2}]),
         tariff(min_price={"excl_vat": 2}, max_price={"excl_vat": 1}),
         tariff(max_price={"excl_vat": 2, "incl_vat": 1}),
+        tariff(max_price=2),
+        tariff(start_date_time="2026-03-02T12:00:00Z", end_date_time="2026-03-02T12:00:00Z"),
+        tariff(elements=[]),
+        tariff(elements=[7]),
+        tariff(elements=[{"price_components": [7]}]),
+        tariff(elements=[{"price_components": [{"type": "TIME", "price": 1e99, "step_size": 1}]}]),
+        tariff(elements=[{"price_components": [{"type": "TIME", "price": 1, "step_size": 1.5}]}]),
+        tariff(currency=None),
+        restricted(start_time=9),
+        restricted(start_date=9),
+        restricted(min_duration="long"),
+        [],
     ],
 )
 def test_what_cannot_be_meant_is_refused(doc: Json) -> None:
@@ -103,10 +112,35 @@ def test_absent_vat_is_not_zero_vat() -> None:
     assert [line.amount.incl_vat for line in lines] == [D("0.3"), D("0.3")]
 
 
-def test_every_tariff_of_the_specification_is_priced_or_refused(spec_tariff: Callable[[str], Tariff]) -> None:
-    for name in ("tariff_15_reservation_5_euro_per_hour", "tariff_18_reservation_with_expire_time"):
-        with pytest.raises(UnsupportedTariff):
-            spec_tariff(name)
+def test_a_reservation_has_a_fee_and_a_time_and_nothing_else() -> None:
+    doc = tariff(
+        elements=[
+            {
+                "price_components": [{"type": "ENERGY", "price": 1, "step_size": 1}],
+                "restrictions": {"reservation": "RESERVATION"},
+            }
+        ]
+    )
+    with pytest.raises(InvalidTariff):
+        parse_tariff(doc, measured=frozenset(Measure))
+
+
+@pytest.mark.parametrize(("vat", "incl_vat"), [(19, D("11.9")), (None, D(10)), (0, D(10))])
+def test_a_limit_without_vat_follows_from_the_one_rate(vat: int | None, incl_vat: D) -> None:
+    component = {"type": "ENERGY", "price": 0.3, "step_size": 1} | ({} if vat is None else {"vat": vat})
+    parsed = parse_tariff(tariff(elements=[{"price_components": [component]}], max_price={"excl_vat": 10}))
+    priced = price(parsed, [Period(NOON, energy_wh=D(100_000))], currency="EUR", time_zone=None)
+    assert priced.total == Amount(D(10), incl_vat)
+
+
+def test_a_limit_without_vat_among_several_rates_keeps_the_sessions_proportion() -> None:
+    components = [
+        {"type": "ENERGY", "price": 0.4, "vat": 10, "step_size": 1},
+        {"type": "FLAT", "price": 10, "vat": 30, "step_size": 1},
+    ]
+    parsed = parse_tariff(tariff(elements=[{"price_components": components}], max_price={"excl_vat": 25}))
+    priced = price(parsed, [Period(NOON, energy_wh=D(100_000))], currency="EUR", time_zone=None)
+    assert priced.total == Amount(D(25), D("28.5"))  # of 50.00 and 57.00
 
 
 def test_hours_of_a_cdr_are_whole_seconds() -> None:

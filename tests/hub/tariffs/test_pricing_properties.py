@@ -7,7 +7,18 @@ from itertools import accumulate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.tariffs.pricing import Amount, Dimension, Element, Period, PriceComponent, Priced, Restrictions, Tariff, price
+from hub.tariffs.pricing import (
+    Amount,
+    Dimension,
+    Element,
+    Limits,
+    Period,
+    PriceComponent,
+    Priced,
+    Restrictions,
+    Tariff,
+    price,
+)
 
 START = datetime(2026, 5, 4, 8, tzinfo=UTC)
 ORDER = (Dimension.ENERGY, Dimension.TIME, Dimension.PARKING_TIME, Dimension.FLAT)
@@ -34,16 +45,16 @@ def tariffs(
         restrictions = st.none() | st.builds(
             Restrictions, min_energy_wh=quantities, max_duration_s=st.integers(0, 20_000) | st.none()
         )
-    limits: st.SearchStrategy[Amount | None] = st.none()
+    limits: st.SearchStrategy[Limits | None] = st.none()
     if limited:
-        limits = st.none() | prices.map(lambda excl: Amount(excl, excl * D("1.2")))
+        limits = st.none() | prices.map(lambda excl: Limits(excl, excl * D("1.2"))) | prices.map(Limits)
     return st.builds(
         Tariff,
         id=st.just("t"),
         currency=st.just("EUR"),
         elements=st.lists(st.builds(Element, components(step_sizes), restrictions), min_size=1, max_size=4).map(tuple),
         min_price=limits,
-        max_price=st.none() if not limited else st.none() | prices.map(lambda p: Amount(p + 10, p + 20)),
+        max_price=st.none() if not limited else st.none() | prices.map(lambda p: Limits(p + 10, p + 20)),
     )
 
 

@@ -1,0 +1,122 @@
+"""An OCPI 2.2.1 CDR priced by OCPI tariffs, and the price as JSON. Pure.
+
+For whoever holds both as JSON: the check of a partner's CDR, the command line, and our own CDRs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from hub.tariffs.choosing import choose
+from hub.tariffs.cuts import cut
+from hub.tariffs.idle import FIELD, Occupancy, expanded
+from hub.tariffs.model import CannotPrice, InvalidTariff, Measure, Period, Reservation, StepReading, Tariff
+from hub.tariffs.parsing import instant, parse_tariff
+from hub.tariffs.periods import InvalidCdr, Usage, parse_usage
+from hub.tariffs.pricing import Priced, cost_fields, price
+from hub.tariffs.tally import Line, plain
+
+Json = dict[str, Any]
+
+EVERYTHING = frozenset(Measure)
+
+
+@dataclass(frozen=True, slots=True)
+class PricedCdr:
+    """What a CDR costs by a tariff. `time_zone` is what its hours were read in; None where no price asks for them."""
+
+    tariff: Tariff
+    time_zone: str | None
+    periods: tuple[Period, ...]
+    priced: Priced
+
+
+def price_cdr(
+    tariffs: Sequence[Json],
+    cdr: Json,
+    *,
+    time_zone: str | None = None,
+    otherwise_zone: str | None = None,
+    reservation: Reservation | None = None,
+    steps: StepReading = StepReading.PARKING,
+    occupancy: Sequence[Occupancy] = (),
+) -> PricedCdr:
+    """Price the charging periods of a CDR.
+
+    One tariff prices all of it. Of several, the one that its periods name, or else the one that is valid at its start.
+    `time_zone` goes before what the CDR tells, `otherwise_zone` comes after it. Raises `InvalidTariff`,
+    `UnsupportedTariff`, `InvalidCdr` and `CannotPrice`.
+    """
+    usage = parse_usage(cdr)
+    tariff, doc = _tariff_of(tariffs, usage)
+    zone = time_zone or usage.time_zone or (otherwise_zone if tariff.is_local or doc.get(FIELD) else None)
+    periods = usage.periods
+    if doc.get(FIELD) is not None:
+        ended_at = _end(cdr)
+        doc = expanded(doc, periods, ended_at=ended_at, time_zone=zone, occupancy=occupancy, measured=EVERYTHING)
+        tariff = parse_tariff(doc, measured=EVERYTHING)
+        periods = cut(tariff, periods, ended_at=ended_at, time_zone=zone)
+    currency = usage.currency or tariff.currency
+    priced = price(tariff, periods, currency=currency, time_zone=zone, reservation=reservation, steps=steps)
+    return PricedCdr(tariff, zone, periods, priced)
+
+
+def cost_document(found: PricedCdr) -> Json:
+    """The cost fields of the CDR, with the lines that make them."""
+    return {
+        "tariff_id": found.tariff.id,
+        "currency": found.priced.currency,
+        "time_zone": found.time_zone,
+        **cost_fields(found.priced, all_of_them=True),
+        "lines": [line_document(line) for line in found.priced.lines],
+    }
+
+
+def line_document(line: Line) -> Json:
+    """A line as JSON. Numbers keep all their digits that a JSON reader keeps; lines add up to the total."""
+    return {
+        "dimension": line.kind.value,
+        "period": line.period,
+        "element": line.element,
+        "volume": json_number(line.volume),
+        "unit": line.unit,
+        "step_size": line.component.step_size if line.component else None,
+        "step_added": json_number(line.step_added),
+        "unit_price": json_number(line.unit_price),
+        "vat": None if line.vat_percent is None else json_number(line.vat_percent),
+        "excl_vat": json_number(line.amount.excl_vat),
+        "incl_vat": json_number(line.amount.incl_vat),
+    }
+
+
+def json_number(number: Decimal) -> int | float:
+    """A number without a fraction where it has none."""
+    shown = plain(number)
+    return int(shown) if shown == shown.to_integral_value() else float(shown)
+
+
+def _tariff_of(docs: Sequence[Json], usage: Usage) -> tuple[Tariff, Json]:
+    if not docs:
+        raise InvalidTariff("there is no tariff")
+    parsed = [parse_tariff(doc, measured=EVERYTHING) for doc in docs]
+    if len(parsed) == 1:
+        return parsed[0], docs[0]
+    named = {tariff_id.casefold() for tariff_id in usage.tariff_ids if tariff_id}
+    found = [tariff for tariff in parsed if tariff.id.casefold() in named]
+    if len(named) > 1:
+        raise CannotPrice("the session changed from one tariff to another")
+    if usage.periods and len(found) != 1:
+        chosen = choose(found or parsed, usage.periods[0].start)
+        found = [chosen] if chosen else []
+    if not found:
+        raise CannotPrice("none of the tariffs is valid at the start of the session")
+    return found[0], docs[next(index for index, each in enumerate(parsed) if each is found[0])]
+
+
+def _end(cdr: Mapping[str, Any]) -> datetime:
+    ended_at = instant(cdr.get("end_date_time"))
+    if ended_at is None:
+        raise InvalidCdr("how long the last period lasted tells end_date_time, which is missing")
+    return ended_at

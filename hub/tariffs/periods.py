@@ -1,0 +1,109 @@
+"""From an OCPI 2.2.1 CDR or Session to the periods that are priced. Pure.
+
+What pricing does not need may be absent: a CDR is checked elsewhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+from hub.tariffs.model import NOTHING, Band, CannotPrice, InvalidTariff, Period
+from hub.tariffs.parsing import instant, number
+from hub.tariffs.zones import zone_of_country
+
+Json = Mapping[str, Any]
+
+_HOUR_S = 3600
+_WHOLE = Decimal(1)
+
+
+class InvalidCdr(CannotPrice):
+    """The CDR lacks what pricing needs, or says something that cannot be meant."""
+
+    code, title = "invalid_cdr", "The CDR is not valid"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What pricing needs of a CDR or a Session: how much of what, when, and where.
+
+    `time_zone` is None where neither the object nor the country of its location tells one.
+    """
+
+    currency: str | None
+    periods: tuple[Period, ...]
+    tariff_ids: tuple[str | None, ...]
+    time_zone: str | None
+
+
+def parse_usage(doc: Json) -> Usage:
+    """The usage that a CDR or a Session tells of. Raises `InvalidCdr`."""
+    if not isinstance(doc, dict):
+        raise InvalidCdr("a CDR is a JSON object")
+    charging_periods = doc.get("charging_periods")
+    if not isinstance(charging_periods, list):
+        raise InvalidCdr("a CDR has a list of charging_periods")
+    currency = doc.get("currency")
+    return Usage(
+        currency=currency if isinstance(currency, str) else None,
+        periods=parse_periods(charging_periods),
+        tariff_ids=tuple(period.get("tariff_id") for period in charging_periods),
+        time_zone=_time_zone(doc),
+    )
+
+
+def parse_periods(charging_periods: Sequence[Json]) -> tuple[Period, ...]:
+    """The charging periods of an OCPI Session or CDR, in the order of time.
+
+    Hours come with four decimals, a third of a second: they are read as whole seconds, or each period would lose or
+    gain some and be stepped up for it. Raises `InvalidCdr`.
+    """
+    try:
+        periods = [_period(period) for period in charging_periods]
+    except InvalidTariff as error:
+        raise InvalidCdr(f"charging_periods: {error}") from None
+    except (AttributeError, KeyError, TypeError):
+        raise InvalidCdr("a charging period has a start_date_time and dimensions, each with type and volume") from None
+    if any(before.start > after.start for before, after in pairwise(periods)):
+        raise InvalidCdr("charging_periods are not in the order of time")
+    return tuple(periods)
+
+
+def _period(doc: Json) -> Period:
+    volumes: dict[str, Decimal] = {}
+    for dimension in doc["dimensions"]:
+        kind, volume = dimension["type"], number(dimension["volume"])
+        volumes[kind] = volumes[kind] + volume if kind in volumes else volume
+    start = instant(doc["start_date_time"])
+    if start is None:
+        raise KeyError
+    energy = volumes.get("ENERGY")
+    return Period(
+        start=start,
+        energy_wh=energy * 1000 if energy else NOTHING,
+        charging_s=_seconds(volumes.get("TIME")),
+        parking_s=_seconds(volumes.get("PARKING_TIME")),
+        power_kw=_observed(volumes, "POWER", "MIN_POWER", "MAX_POWER"),
+        current_a=_observed(volumes, "CURRENT", "MIN_CURRENT", "MAX_CURRENT"),
+        reserved_s=_seconds(volumes.get("RESERVATION_TIME")),
+    )
+
+
+def _observed(volumes: Mapping[str, Decimal], average: str, least: str, most: str) -> Band | None:
+    mean = volumes.get(average)
+    lowest, highest = volumes.get(least, mean), volumes.get(most, mean)
+    return None if lowest is None and highest is None else Band(lowest, highest)
+
+
+def _seconds(hours: Decimal | None) -> Decimal:
+    return (hours * _HOUR_S).quantize(_WHOLE) if hours else NOTHING
+
+
+def _time_zone(doc: Json) -> str | None:
+    """OCPI gives a CDR no time zone: one that was added counts, or that of a country which has only one."""
+    location = doc.get("cdr_location")
+    location = location if isinstance(location, dict) else {}
+    named = location.get("time_zone") or doc.get("time_zone")
+    return str(named) if named else zone_of_country(location.get("country"))
