@@ -11,6 +11,8 @@ from rich.table import Table
 
 from hub.tariffs.cdr import PricedCdr, cost_document, price_cdr
 from hub.tariffs.idle import Occupancy
+from hub.tariffs.legal import Place
+from hub.tariffs.linting import finding_document, inspect
 from hub.tariffs.model import InvalidTariff, Reservation, StepReading
 from hub.tariffs.parsing import instant
 from hub.tariffs.periods import InvalidCdr
@@ -75,6 +77,43 @@ def price(
         err.print("plugbridge: nothing tells the time zone: hours are read in UTC; --time-zone says better")
 
 
+@tariff_verbs.command("check")
+def check(
+    file: Annotated[Path, typer.Argument(help="An OCPI 2.2.1 Tariff.")],
+    country: Annotated[str, typer.Option(help="ISO 3166-1 alpha-2 code, or one with its state: DE, GB, US-CA.")],
+    power_kw: Annotated[float | None, typer.Option(help="Power of the charger; rules may depend on it.")] = None,
+    funded: Annotated[
+        bool, typer.Option(help="In the United States: whether federal money paid for the charger (NEVI).")
+    ] = True,
+    language: Annotated[
+        str | None, typer.Option(help="Say what drivers read in this language alone: en, de, fr, nl.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a tariff: validity, elements that are never reached, and the rules of the place.
+
+    Exits with 1 where something forbids publishing it.
+    """
+    try:
+        doc = _read(file)
+    except Problem as error:
+        _fail(error)
+    power = None if power_kw is None else Decimal(str(power_kw))
+    checked = inspect(doc, Place.of(country, power, funded=funded))
+    texts = [text for text in checked.description if language is None or text["language"] == language.lower()[:2]]
+    if as_json:
+        findings = [finding_document(finding) for finding in checked.findings]
+        typer.echo(json.dumps({"ok": checked.is_allowed, "findings": findings, "description": texts}))
+    else:
+        for finding in checked.findings:
+            at = f" ({finding.pointer})" if finding.pointer else ""
+            out.print(f"{finding.severity}: {finding.message}{at}", markup=False, highlight=False, soft_wrap=True)
+            out.print(f"    {finding.code}, {finding.source}", markup=False, highlight=False, soft_wrap=True)
+        for text in texts:
+            out.print(f"{text['language']}: {text['text']}", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if checked.is_allowed else 1)
+
+
 def _constantly(percent: float | None, record: dict[str, Any]) -> list[Occupancy]:
     start = instant((record.get("charging_periods") or [{}])[0].get("start_date_time"))
     return [] if percent is None or start is None else [Occupancy(start, Decimal(str(percent)))]
@@ -83,18 +122,17 @@ def _constantly(percent: float | None, record: dict[str, Any]) -> list[Occupancy
 def _show(found: PricedCdr) -> None:
     document = cost_document(found)
     currency = document["currency"]
-    table = Table(title=f"Tariff {document['tariff_id']}", title_justify="left")
-    for name in ("", "Period", "Element"):
-        table.add_column(name)
-    for name in ("Volume", "Stepped up by", "Price", "VAT", f"{currency} excl. VAT", f"{currency} incl. VAT"):
+    table = Table(title=f"Tariff {document['tariff_id']}, {currency}", title_justify="left")
+    table.add_column("", no_wrap=True)
+    for name in ("Period", "Element", "Volume", "Step", "Price", "VAT", "Excl. VAT", "Incl. VAT"):
         table.add_column(name, justify="right")
     for line in document["lines"]:
         table.add_row(
             line["dimension"],
             _cell(line["period"]),
             _cell(line["element"]),
-            f"{line['volume']} {line['unit']}",
-            f"{line['step_added']} {line['unit']}" if line["step_added"] else "",
+            f"{line['volume']:.4g} {line['unit']}",
+            _step(line),
             f"{line['unit_price']}/{line['unit']}",
             "" if line["vat"] is None else f"{line['vat']} %",
             _amount(line["excl_vat"]),
@@ -104,8 +142,13 @@ def _show(found: PricedCdr) -> None:
     for name in [name for name in document if name.endswith("_cost")]:
         both = document[name]
         if name == "total_cost" or both["incl_vat"]:
-            table.add_row(name, *[""] * 6, _amount(both["excl_vat"]), _amount(both["incl_vat"]))
+            table.add_row(name.replace("_", " "), *[""] * 6, _amount(both["excl_vat"]), _amount(both["incl_vat"]))
     out.print(table)
+
+
+def _step(line: dict[str, Any]) -> str:
+    """What volumes are rounded up to, where that made a difference."""
+    return f"{line['step_size']} {'Wh' if line['unit'] == 'kWh' else 's'}" if line["step_added"] else ""
 
 
 def _cell(value: int | None) -> str:

@@ -31,7 +31,7 @@ import hub.tariffs.tables
 import hub.tokens.tables
 import kit.idempotency
 import kit.reactions
-import payments.ledger.tables
 import payments.card_tables
+import payments.ledger.tables
 import payments.tables
 import payments.webhook_tables

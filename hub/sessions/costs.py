@@ -1,12 +1,14 @@
 """The costs of a session by the tariff that was frozen when it started. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
-from hub.sessions.documents import Stretch, seconds
+from hub.sessions.documents import Course, Facts, Stretch, seconds
 from hub.tariffs.cuts import cut
+from hub.tariffs.idle import expanded
 from hub.tariffs.pricing import Period, cost_fields, parse_tariff, price
 from kit.errors import InvalidInput
 
@@ -15,33 +17,48 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What a session costs so far: the exact sum, an OCPI Price of it, and the cost fields of a CDR."""
+    """What a session costs so far: the exact sum, an OCPI Price of it, and the cost fields of a CDR.
+
+    `stretches` are those that were priced, cut where the price changes, and `tariff` is what a partner prices them
+    with: the frozen one, in plain OCPI.
+    """
 
     total_excl_vat: Decimal
     total: Json
     cdr_fields: Json
+    stretches: Sequence[Stretch]
+    tariff: Json
+
+    def applied(self, facts: Facts, course: Course) -> tuple[Facts, Course]:
+        """The session as its documents show it."""
+        return replace(facts, tariff=self.tariff), replace(course, stretches=self.stretches)
 
 
 def price_periods(
     tariff: Json | None, stretches: Sequence[Stretch], currency: str, time_zone: str | None
 ) -> Costs | None:
-    """Price a session; None without a tariff, or with one that cannot be priced here (a partner's).
+    """Price a session at our own charger; None without a tariff, or with one that cannot be priced here.
 
-    With a `time_zone`, that of our own charger, the stretches are cut where the price changes; without one they are
-    the charging periods of a partner's CDR, each priced as it starts.
+    `time_zone` is that of the charger. The stretches are cut where the price changes.
     """
     if tariff is None or not stretches:
         return None
     periods: Sequence[Period] = [_period(stretch) for stretch in stretches]
+    ended_at = stretches[-1].end
     try:
-        parsed = parse_tariff(tariff)
-        if time_zone is not None:
-            periods = cut(parsed, periods, ended_at=stretches[-1].end, time_zone=time_zone)
+        plain = expanded(tariff, periods, ended_at=ended_at, time_zone=time_zone)
+        parsed = parse_tariff(plain)
+        periods = cut(parsed, periods, ended_at=ended_at, time_zone=time_zone)
         priced = price(parsed, periods, currency=currency, time_zone=time_zone)
     except InvalidInput:
         return None
     fields: Json = {**cost_fields(priced)}
-    return Costs(priced.total.excl_vat, fields["total_cost"], fields)
+    ends = [*(following.start for _, following in pairwise(periods)), ended_at]
+    priced_stretches = [
+        Stretch(period.start, end, period.energy_wh, parked=bool(period.parking_s))
+        for period, end in zip(periods, ends, strict=True)
+    ]
+    return Costs(priced.total.excl_vat, fields["total_cost"], fields, priced_stretches, plain)
 
 
 def _period(stretch: Stretch) -> Period:

@@ -10,6 +10,7 @@ import orjson
 
 from csms.signed import SignedValue, signed_values
 from csms.store import read_events, read_record
+from hub.locations import service as locations
 from hub.parties.intake import Intake, Taken
 from hub.parties.objects import Kept, ObjectKey, find, is_same_content, keep
 from hub.sessions import documents
@@ -18,7 +19,8 @@ from hub.sessions.course import course_of
 from hub.sessions.documents import Course, Facts
 from hub.sessions.tables import Cdr, CdrDispute, Session, disputes_of
 from hub.tariffs import service as tariffs
-from kit.errors import Conflict
+from hub.tariffs.cdr import price_cdr
+from kit.errors import Conflict, InvalidInput
 from kit.tx import Tx
 from ocpi.datetimes import format_datetime, parse_datetime
 from ocpi.errors import InvalidParameters
@@ -202,9 +204,8 @@ async def _store(
     status = "COMPLETED" if course.ended_at is not None else "ACTIVE"
     key = ObjectKey.of(facts.country_code, facts.party_id, facts.session_id)
     known = await find(tx, Session, key)
-    body = documents.session(
-        facts, course, status=status, total_cost=costs.total if costs else None, last_updated=tx.now
-    )
+    shown = costs.applied(facts, course) if costs else (facts, course)
+    body = documents.session(*shown, status=status, total_cost=costs.total if costs else None, last_updated=tx.now)
     if known is not None:
         body["last_updated"] = _stamp(known, body, tx.now)
     kept = await keep(
@@ -247,7 +248,8 @@ async def _issue_cdr(tx: Tx, facts: Facts, course: Course, costs: Costs | None, 
     signed = documents.signed_data(await signed_values_of(tx, transaction_id))
     if signed is not None:
         fields = {**fields, "signed_data": signed}
-    body = documents.cdr(facts, course, cdr_id=facts.session_id, costs=fields, issued_at=tx.now)
+    shown = costs.applied(facts, course) if costs else (facts, course)
+    body = documents.cdr(*shown, cdr_id=facts.session_id, costs=fields, issued_at=tx.now)
     await keep(
         tx,
         Cdr,
@@ -263,17 +265,19 @@ async def _issue_cdr(tx: Tx, facts: Facts, course: Course, costs: Costs | None, 
 
 
 async def _priced(tx: Tx, body: Json) -> Decimal | None:
-    """A partner's CDR by the tariff inside it, or else by the stored one that its periods name."""
-    tariff = next(iter(body.get("tariffs") or []), None)
-    if tariff is None:
+    """A partner's CDR by the tariffs inside it, or else by the stored one that its periods name."""
+    known = body.get("tariffs") or []
+    if not known:
         named = next((period["tariff_id"] for period in body["charging_periods"] if period.get("tariff_id")), None)
-        tariff = await tariffs.get(tx, body["country_code"], body["party_id"], named) if named else None
-    if tariff is None:
+        stored = await tariffs.get(tx, body["country_code"], body["party_id"], named) if named else None
+        known = [stored] if stored else []
+    if not known:
         return None
-    costs = price_periods(
-        tariff, _stretches(body["charging_periods"], parse_datetime(body["end_date_time"])), body["currency"], None
-    )
-    return costs.total_excl_vat if costs else None
+    location = await locations.get(tx, body["country_code"], body["party_id"], body["cdr_location"]["id"])
+    try:
+        return price_cdr(known, body, time_zone=(location or {}).get("time_zone")).priced.total.excl_vat
+    except InvalidInput:
+        return None
 
 
 def course_of_partner(session: Session, *, now: datetime) -> Course:

@@ -9,8 +9,9 @@ from hub.locations import service as locations
 from hub.locations import tree
 from hub.starts.quote_tables import QuoteRow, locked_quote
 from hub.starts.quotes import VALIDITY, NoPrice, QuoteUsed, WrongSignature, estimate
-from hub.starts.service import tariff_in_force
+from hub.starts.service import tariffs_at
 from hub.stations.service import Place
+from hub.tariffs.choosing import choose, wanted_type
 from kit.crypto import KeyRing
 from kit.errors import NotFound
 from kit.tx import Tx
@@ -34,7 +35,7 @@ async def promise(
     connector = tree.connector(evse, place.connector_id) if evse else None
     if location is None or connector is None:
         raise NotFound("no such connector")
-    tariff = await tariff_in_force(tx, place, location)
+    tariff = choose(await tariffs_at(tx, place, location), tx.now, wanted=wanted_type(ad_hoc=False))
     if tariff is None:
         raise NoPrice("the operator has published no tariff for this connector")
     row = QuoteRow(

@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -33,6 +33,7 @@ from hub.stations import reservations
 from hub.stations import service as stations
 from hub.stations.service import Place
 from hub.tariffs import service as tariffs
+from hub.tariffs.choosing import choose, wanted_type
 from hub.tokens import service as tokens
 from hub.tokens.flows import Authorization
 from hub.tokens.tables import by_uid, uid_digests
@@ -52,6 +53,9 @@ COMMAND_RESULTS = frozenset(result.value for result in CommandResultType)
 
 PATIENCE = timedelta(minutes=15)
 """How long an attempt waits for its session: the grace that OCPI gives an RFID authorization."""
+
+NOTHING_IN_FORCE = "none of the connector's tariffs is in force"
+"""A session that nobody said the price of is not free: a person looks at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +236,6 @@ async def _begin(
     location = await locations.get(tx, place.country_code, place.party_id, place.location_id) if place else None
     if place is None or location is None:
         return None, None
-    tariff = await tariff_in_force(tx, place, location)
     facts = Facts(
         country_code=place.country_code,
         party_id=place.party_id,
@@ -243,10 +246,11 @@ async def _begin(
         location=location,
         evse_uid=place.evse_uid,
         connector_id=place.connector_id,
-        currency=tariff["currency"] if tariff else currency,
-        tariff=tariff,
+        currency=currency,
+        tariff=None,
     )
-    return await _claim(tx, ring, facts, record, transaction, emsp=emsp)
+    claimed, start = await _claim(tx, ring, facts, record, transaction, emsp=emsp)
+    return await _priced_by(tx, claimed, place, record.started_at), start
 
 
 async def _claim(
@@ -255,6 +259,7 @@ async def _claim(
     """The facts with whose session it is, as far as the record tells by now; and the attempt behind it."""
     start = await _start_of(tx, ring, record, transaction.authorization_reference)
     token, auth_method, reference, doubt = await _driver(tx, ring, record, start, emsp)
+    doubt = doubt or (NOTHING_IN_FORCE if facts.doubt == NOTHING_IN_FORCE else None)
     claimed = replace(facts, cdr_token=token, auth_method=auth_method, authorization_reference=reference, doubt=doubt)
     return claimed, start
 
@@ -308,13 +313,22 @@ def _doubt(token: Json, start: Start | None) -> str | None:
     return None
 
 
-async def tariff_in_force(tx: Tx, place: Place, location: Json) -> Json | None:
-    """The tariff in force at a connector; the first of those that it names and we have."""
-    for tariff_id in tree.tariff_ids(location, place.evse_uid, place.connector_id):
-        tariff = await tariffs.get(tx, place.country_code, place.party_id, tariff_id)
-        if tariff is not None:
-            return tariff
-    return None
+async def tariffs_at(tx: Tx, place: Place, location: Json) -> list[Json]:
+    """The tariffs that a connector names and that we have."""
+    named = tree.tariff_ids(location, place.evse_uid, place.connector_id)
+    known = [await tariffs.get(tx, place.country_code, place.party_id, tariff_id) for tariff_id in named]
+    return [tariff for tariff in known if tariff is not None]
+
+
+async def _priced_by(tx: Tx, facts: Facts, place: Place, at: datetime) -> Facts:
+    """The facts with the tariff that is in force at the connector when the session starts; it stays to the end."""
+    found = await tariffs_at(tx, place, facts.location)
+    if not found:
+        return facts
+    tariff = choose(found, at, wanted=wanted_type(ad_hoc=facts.cdr_token.get("type") == "AD_HOC_USER"))
+    if tariff is None:
+        return replace(facts, doubt=facts.doubt or NOTHING_IN_FORCE)
+    return replace(facts, tariff=tariff, currency=tariff["currency"])
 
 
 async def token_of(tx: Tx, ring: KeyRing, cdr_token: Json) -> Json | None:

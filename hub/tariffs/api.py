@@ -9,7 +9,8 @@ from auth.guards import AdminDep, OperatorDep
 from hub.parties.objects import page
 from hub.parties.wire import completed, own_party
 from hub.tariffs import service
-from hub.tariffs.pricing import parse_tariff
+from hub.tariffs.linting import inspect
+from hub.tariffs.schemas import DEFAULT_PLACE, MEASURED_HERE, At, CheckedTariff, PublishedTariff, refusal
 from hub.tariffs.tables import Tariff
 from kit.paging import Page, Paging
 from kit.tx import Database
@@ -28,14 +29,29 @@ def router(db: Database, *, cpo_parties: list[str]) -> APIRouter:
         body: Annotated[Json, Body(description="An OCPI 2.2.1 Tariff; owner, id and last_updated are filled in.")],
         _: AdminDep,
         cpo: Annotated[str | None, Query(description="Our CPO party as CC*PID; the first one when absent.")] = None,
-    ) -> Json:
-        """Publish a tariff of ours and tell the partners. What we could not price exactly is refused."""
+        at: Annotated[At, Query()] = DEFAULT_PLACE,
+    ) -> PublishedTariff:
+        """Publish a tariff of ours and tell the partners.
+
+        What we could not price exactly is refused, and what the law of the place forbids; warnings come along.
+        """
         party = own_party(cpo, cpo_parties)
         async with db.tx() as tx:
             stored = completed(WireTariff, body, party=party, now=tx.now, id=tariff_id)
-            parse_tariff(stored)
+            inspected = inspect(stored, at.place(party[0]), measured=MEASURED_HERE)
+            if not inspected.is_allowed:
+                raise refusal(inspected)
             await service.put(tx, stored, platform_id=None)
-        return stored
+        return PublishedTariff.of(stored, inspected)
+
+    @routes.post("/tariffs/check", operation_id="check_tariff")
+    async def check_tariff(
+        body: Annotated[Json, Body(description="An OCPI 2.2.1 Tariff; owner, id and last_updated may be missing.")],
+        _: OperatorDep,
+        at: Annotated[At, Query()] = DEFAULT_PLACE,
+    ) -> CheckedTariff:
+        """What publishing a tariff would say of it. Nothing is stored."""
+        return CheckedTariff.of(inspect(body, at.place(own_party(None, cpo_parties)[0]), measured=MEASURED_HERE))
 
     @routes.get("/tariffs", operation_id="list_tariffs")
     async def list_tariffs(_: OperatorDep, paging: Paging) -> Page[Json]:

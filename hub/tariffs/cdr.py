@@ -12,7 +12,7 @@ from typing import Any
 from hub.tariffs.choosing import choose
 from hub.tariffs.cuts import cut
 from hub.tariffs.idle import FIELD, Occupancy, expanded
-from hub.tariffs.model import CannotPrice, InvalidTariff, Measure, Period, Reservation, StepReading, Tariff
+from hub.tariffs.model import CannotPrice, Measure, Period, Reservation, StepReading, Tariff
 from hub.tariffs.parsing import instant, parse_tariff
 from hub.tariffs.periods import InvalidCdr, Usage, parse_usage
 from hub.tariffs.pricing import Priced, cost_fields, price
@@ -50,8 +50,10 @@ def price_cdr(
     `UnsupportedTariff`, `InvalidCdr` and `CannotPrice`.
     """
     usage = parse_usage(cdr)
-    tariff, doc = _tariff_of(tariffs, usage)
-    zone = time_zone or usage.time_zone or (otherwise_zone if tariff.is_local or doc.get(FIELD) else None)
+    doc = _tariff_of(tariffs, usage)
+    tariff = parse_tariff(doc, measured=EVERYTHING)
+    asks = tariff.is_local or doc.get(FIELD) is not None
+    zone = (time_zone or usage.time_zone or otherwise_zone) if asks else None
     periods = usage.periods
     if doc.get(FIELD) is not None:
         ended_at = _end(cdr)
@@ -97,22 +99,17 @@ def json_number(number: Decimal) -> int | float:
     return int(shown) if shown == shown.to_integral_value() else float(shown)
 
 
-def _tariff_of(docs: Sequence[Json], usage: Usage) -> tuple[Tariff, Json]:
-    if not docs:
-        raise InvalidTariff("there is no tariff")
-    parsed = [parse_tariff(doc, measured=EVERYTHING) for doc in docs]
-    if len(parsed) == 1:
-        return parsed[0], docs[0]
+def _tariff_of(docs: Sequence[Json], usage: Usage) -> Json:
+    if len(docs) == 1:
+        return docs[0]
     named = {tariff_id.casefold() for tariff_id in usage.tariff_ids if tariff_id}
-    found = [tariff for tariff in parsed if tariff.id.casefold() in named]
     if len(named) > 1:
         raise CannotPrice("the session changed from one tariff to another")
-    if usage.periods and len(found) != 1:
-        chosen = choose(found or parsed, usage.periods[0].start)
-        found = [chosen] if chosen else []
-    if not found:
+    found = [doc for doc in docs if str(doc.get("id")).casefold() in named] or docs
+    chosen = choose(found, usage.periods[0].start) if usage.periods else None
+    if chosen is None:
         raise CannotPrice("none of the tariffs is valid at the start of the session")
-    return found[0], docs[next(index for index, each in enumerate(parsed) if each is found[0])]
+    return chosen
 
 
 def _end(cdr: Mapping[str, Any]) -> datetime:

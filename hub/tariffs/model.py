@@ -107,6 +107,11 @@ class PriceComponent:
     vat_percent: Decimal | None
     step_size: int
 
+    @property
+    def has_steps(self) -> bool:
+        """Whether `step_size` means anything: a fee has no steps."""
+        return self.dimension not in (Dimension.FLAT, Dimension.RESERVATION_FLAT)
+
 
 @dataclass(frozen=True, slots=True)
 class Band:
@@ -195,15 +200,13 @@ Lookup = Mapping[Dimension, tuple[Candidate, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """A tariff that can be priced. `valid_from` is inclusive, `valid_until` the moment after which it is over."""
+    """A tariff that can be priced."""
 
     id: str
     currency: str
     elements: tuple[Element, ...]
     min_price: Limits | None = None
     max_price: Limits | None = None
-    valid_from: datetime | None = None
-    valid_until: datetime | None = None
     kind: str | None = None
     """OCPI's TariffType; None for a tariff of all sessions."""
     lookup: Lookup = field(init=False, repr=False, compare=False)
@@ -244,12 +247,6 @@ class Tariff:
     def restrictions(self) -> Sequence[Restrictions]:
         """The restrictions of all elements that have any."""
         return [element.restrictions for element in self.elements if element.restrictions is not None]
-
-    def is_valid_at(self, moment: datetime) -> bool:
-        """Whether a session that starts at this moment falls under the tariff."""
-        if self.valid_from is not None and moment < self.valid_from:
-            return False
-        return self.valid_until is None or moment <= self.valid_until
 
 
 @dataclass(frozen=True, slots=True)

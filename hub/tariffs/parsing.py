@@ -68,8 +68,6 @@ def parse_tariff(doc: Json, *, measured: frozenset[Measure] = frozenset()) -> Ta
         elements=elements,
         min_price=least,
         max_price=most,
-        valid_from=starts,
-        valid_until=ends,
         kind=doc.get("type"),
     )
 

@@ -159,11 +159,6 @@ def test_hours_of_a_cdr_are_whole_seconds() -> None:
     assert period == Period(NOON, D(1500), D(300), D(0), Band(most=D(11)))
 
 
-def test_a_tariff_is_valid_from_its_start_to_its_end() -> None:
-    parsed = parse_tariff(tariff(start_date_time="2026-03-02T12:00:00Z", end_date_time="2026-03-02T13:00:00"))
-    assert [parsed.is_valid_at(NOON.replace(hour=hour)) for hour in (11, 12, 13, 14)] == [False, True, True, False]
-
-
 def test_another_currency_cannot_be_priced() -> None:
     with pytest.raises(CannotPrice):
         price(parse_tariff(tariff()), [], currency="SEK", time_zone=None)
