@@ -16,7 +16,7 @@ from hub.tariffs.model import CannotPrice, Measure, Period, Reservation, StepRea
 from hub.tariffs.parsing import instant, parse_tariff
 from hub.tariffs.periods import InvalidCdr, Usage, parse_usage
 from hub.tariffs.pricing import Priced, cost_fields, price
-from hub.tariffs.tally import Line, plain
+from hub.tariffs.tally import Line
 
 Json = dict[str, Any]
 
@@ -95,8 +95,8 @@ def line_document(line: Line) -> Json:
 
 def json_number(number: Decimal) -> int | float:
     """A number without a fraction where it has none."""
-    shown = plain(number)
-    return int(shown) if shown == shown.to_integral_value() else float(shown)
+    shown = float(number)
+    return int(shown) if shown.is_integer() else shown
 
 
 def _tariff_of(docs: Sequence[Json], usage: Usage) -> Json:

@@ -7,7 +7,7 @@ and splitting a period changes neither.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal, localcontext
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
 
 from hub.tariffs.model import (
@@ -30,6 +30,7 @@ EXACT = Context(prec=80)
 _PLACES = Decimal(1).scaleb(-DECIMALS)
 _ONE = Decimal(1)
 _PERCENT = Decimal(100)
+_PER_UNIT = {dimension: Decimal(dimension.per_unit) for dimension in Dimension if dimension.per_unit != 1}
 _HOUR_S = Decimal(3600)
 _METERED = (Dimension.ENERGY, Dimension.TIME, Dimension.PARKING_TIME)
 _TIMES = frozenset({Dimension.TIME, Dimension.PARKING_TIME})
@@ -303,9 +304,8 @@ def _share(cost: Decimal, dimension: Dimension) -> Decimal:
 
 def _in_units(quantity: Decimal, kind: Dimension | Limit) -> Decimal:
     """A quantity as it is shown, without zeros that say nothing."""
-    per_unit = kind.per_unit if isinstance(kind, Dimension) else 1
-    with localcontext(EXACT):
-        return plain((quantity / per_unit).quantize(_PLACES, ROUND_HALF_EVEN))
+    per_unit = _PER_UNIT.get(kind)
+    return plain(EXACT.quantize(EXACT.divide(quantity, per_unit), _PLACES)) if per_unit and quantity else quantity
 
 
 def plain(number: Decimal) -> Decimal:
