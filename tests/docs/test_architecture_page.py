@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 PAGE = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text()
-FOUND = re.findall(r"`((?:kit|ocpi|auth|csms|hub|simulators)(?:\.\w+)+)`", PAGE)
+FOUND = re.findall(r"`((?:kit|ocpi|auth|payments|csms|hub|simulators)(?:\.\w+)+)`", PAGE)
 NAMES = sorted({name for name in FOUND if not name.endswith(".py")})
 PATHS = sorted(set(re.findall(r"`((?:kit|ocpi|auth|csms|hub|tests|simulators)(?:/[\w.]+)+)`", PAGE)))
 
