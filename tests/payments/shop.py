@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from kit.clock import ManualClock
+from kit.clock import ManualClock, SystemClock
 from kit.errors import Problem
 from kit.jobs import Worker
 from kit.money import Money
@@ -129,9 +129,9 @@ class Shop:
 
 
 @asynccontextmanager
-async def open_shop(database_url: str, *, timeout_s: float = 5.0) -> AsyncIterator[Shop]:
-    """A shop; its clock stands still, and the fake's with it."""
-    clock = ManualClock()
+async def open_shop(database_url: str, *, timeout_s: float = 5.0, real_time: bool = False) -> AsyncIterator[Shop]:
+    """A shop; its clock stands still, and the fake's with it: at `real_time` for a shop that shares its database."""
+    clock = ManualClock(SystemClock().now() if real_time else None)
     reactions = Reactions()
     db = Database(database_url, clock=clock, reactions=reactions)
     plain = httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(verify=False))

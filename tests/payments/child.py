@@ -1,0 +1,37 @@
+"""A process that pays, to be killed: `python -m tests.payments.child DATABASE_URL STRIPE_URL`."""
+
+import asyncio
+import sys
+
+from kit.clock import SystemClock
+from kit.jobs import Worker
+from kit.reactions import Reactions
+from kit.tx import Database
+from payments import holds
+from payments.card_flows import Cards
+from payments.hold_flows import Collector, Holds
+from payments.holds import HoldWish
+from payments.operator import Operator
+from payments.stripe import StripePsp
+from payments.webhooks import Webhooks
+from payments.wiring import wire
+from tests.payments.shop import DRIVER, SECRET, eur
+
+
+async def pay(database_url: str, stripe_url: str) -> None:
+    """Hold 20 euros, owe 27.50, and work until nothing is left to do."""
+    reactions = Reactions()
+    db = Database(database_url, clock=SystemClock(), reactions=reactions)
+    psp = StripePsp("sk_test_child", api_url=stripe_url)
+    operator = Operator(psp)
+    flows, collector, webhooks = Holds(psp, operator), Collector(psp, operator), Webhooks(psp, [SECRET])
+    wire(reactions, operator=operator, holds=flows, collector=collector, events=webhooks)
+    customer = await Cards(psp).customer(db, DRIVER)
+    hold = await flows.place(db, HoldWish("start-1", eur(2000), customer, "pm_card_visa", save_card=True))
+    async with db.tx() as tx:
+        await holds.settle(tx, hold.id, eur(2750))
+    await Worker(db).drain()
+
+
+if __name__ == "__main__":
+    asyncio.run(pay(*sys.argv[1:]))
