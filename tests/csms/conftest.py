@@ -171,7 +171,7 @@ class Point:
 
     async def frame(self, action: str, payload: dict[str, Any]) -> list[Any]:
         """Send a call and return the whole frame that answers it."""
-        return await asyncio.wait_for(await self.send(action, payload), 10)
+        return await asyncio.wait_for(await self.send(action, payload), 30)
 
     async def call(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
         """Send a call and return its result; anything else fails the test."""

@@ -1,7 +1,6 @@
 """Going down and coming back: calls are finished, connections close a few at a time, and not all come back at once."""
 
 import asyncio
-import time
 
 import pytest
 from sqlmodel import select
@@ -11,6 +10,8 @@ from csms.commands import CommandStatus, Trigger
 from csms.door import Bucket
 from csms.server import Limits
 from csms.tables import TransactionMessage
+from kit.clock import ManualClock
+from tests.csms.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -28,8 +29,8 @@ async def test_a_call_under_way_is_finished_before_the_connection_closes(build) 
     assert late.status is CommandStatus.OFFLINE
     session = world.system.registry.get("CP1")
     await point.raw(f'[3,"{session._calls._pending[0]}",{{"status":"Accepted"}}]')
-    assert (await asyncio.wait_for(calling, 5)).status is CommandStatus.ACCEPTED
-    await asyncio.wait_for(stopping, 10)
+    assert (await asyncio.wait_for(calling, 30)).status is CommandStatus.ACCEPTED
+    await asyncio.wait_for(stopping, 30)
     assert point.socket.close_code == 1012
 
 
@@ -40,35 +41,39 @@ async def test_a_call_that_is_never_answered_does_not_keep_the_process_from_endi
     calling = asyncio.create_task(world.system.link.call("CP1", Trigger("Heartbeat"), timeout_s=60))
     while not point.calls:
         await asyncio.sleep(0.01)
-    await asyncio.wait_for(world.system.stop(), 5)
+    await asyncio.wait_for(world.system.stop(), 30)
     assert (await calling).status is CommandStatus.DISCONNECTED
 
 
 async def test_connections_are_closed_a_few_at_a_time_and_served_until_then(build) -> None:
-    world = await build(limits=Limits(drain_per_s=40))
+    clock = ManualClock()
+    world = await build(limits=Limits(drain_per_s=40), clock=clock)
     points = [await world.point(f"CP{number}") for number in range(20)]
-    url, began = world.url("LATE"), time.monotonic()
+    await until(lambda: len(world.system.registry) == 20)
+    url, began = world.url("LATE"), clock.monotonic()
     stopping = asyncio.create_task(world.system.stop())
-    await asyncio.sleep(0.1)
+    await until(lambda: [point.socket.close_code for point in points].count(1012) == 2)
     left = [point for point in points if point.socket.close_code is None]
-    assert len(left) > 5
+    assert len(left) == 18
     assert (await left[-1].call("Heartbeat", {}))["currentTime"]
     with pytest.raises((OSError, InvalidStatus)):
         await world.point("LATE", url=url)
-    await asyncio.wait_for(stopping, 20)
-    assert time.monotonic() - began > 0.4
+    await until(lambda: clock.advance(0.01) or stopping.done())
+    await stopping
+    assert clock.monotonic() - began >= 0.45
     assert {point.socket.close_code for point in points} == {1012}
 
 
 async def test_who_comes_too_fast_is_told_when_to_come_again(build) -> None:
-    world = await build(limits=Limits(handshakes_per_s=5, handshake_burst=3))
+    clock = ManualClock()
+    world = await build(limits=Limits(handshakes_per_s=5, handshake_burst=3), clock=clock)
     for number in range(3):
         await world.point(f"CP{number}")
     with pytest.raises(InvalidStatus) as caught:
         await world.point("CP9")
     assert caught.value.response.status_code == 503
     assert int(caught.value.response.headers["Retry-After"]) >= 1
-    await asyncio.sleep(0.4)
+    clock.advance(0.4)
     await world.point("CP9")
 
 

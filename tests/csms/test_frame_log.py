@@ -196,7 +196,7 @@ async def test_a_traced_station_has_its_heartbeats_logged_until_the_trace_is_ove
     async with db.tx() as tx:
         tx.add(Trace(station_id="CP1", until=tx.now + timedelta(minutes=5)))
         tx.ring(TRACES)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not frames.is_traced("CP1"):
             await asyncio.sleep(0.01)
     for point in (traced, other):
@@ -205,7 +205,7 @@ async def test_a_traced_station_has_its_heartbeats_logged_until_the_trace_is_ove
         trace = await tx.get(Trace, "CP1")
         trace.until = tx.now
         tx.ring(TRACES)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while frames.is_traced("CP1"):
             await asyncio.sleep(0.01)
     await traced.call("Heartbeat", {})
@@ -294,8 +294,8 @@ async def test_a_log_that_cannot_be_written_delays_no_answer(build, db, frames) 
     running = asyncio.create_task(frames.run())
     point = await world.point()
     db.away = True
-    await asyncio.wait_for(point.call("Heartbeat", {}), 5)
-    await asyncio.wait_for(point.frame("Reboot", {}), 5)
+    await asyncio.wait_for(point.call("Heartbeat", {}), 30)
+    await asyncio.wait_for(point.frame("Reboot", {}), 30)
     db.away = False
     await frames.flush()
     assert len(await shown(db)) == 2

@@ -11,6 +11,8 @@ from csms.limits import SessionLimits
 from csms.server import Limits
 from csms.station import BootStatus
 from csms.tables import Station, TransactionMessage
+from kit.clock import ManualClock
+from tests.csms.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -23,43 +25,46 @@ def patient(**bounds: float) -> Limits:
     return Limits(session=SessionLimits(**bounds))
 
 
-async def until(check, within_s: float = 5.0) -> None:
-    async with asyncio.timeout(within_s):
-        while not check():
-            await asyncio.sleep(0.01)
-
-
 async def test_22_a_station_that_never_booted_is_asked_to_once(build) -> None:
-    world = await build(limits=patient(patience_s=0.1))
+    clock = ManualClock()
+    world = await build(limits=patient(patience_s=60), clock=clock)
     point = await world.point()
     assert await point.call("StatusNotification", STATUS) == {}
+    clock.advance(60)
     await until(lambda: point.calls)
     [(action, payload)] = point.calls
     assert (action, payload["requestedMessage"]) == ("TriggerMessage", "BootNotification")
     assert (await point.call("BootNotification", BOOT))["status"] == "Accepted"
+    clock.advance(600)
     await asyncio.sleep(0.2)
     assert len(point.calls) == 1
 
 
 async def test_22_a_station_that_has_booted_before_comes_back_without_being_asked(build) -> None:
-    world = await build(limits=patient(patience_s=0.1))
+    clock = ManualClock()
+    world = await build(limits=patient(patience_s=60), clock=clock)
     first = await world.point()
     await first.call("BootNotification", BOOT)
     second = await world.point()
     await second.call("Heartbeat", {})
-    await asyncio.sleep(0.3)
+    clock.advance(60)
+    await asyncio.sleep(0.2)
     assert second.calls == []
 
 
 async def test_23_no_call_goes_out_before_the_boot_has_settled(build) -> None:
-    world = await build(limits=patient(settle_s=0.3, patience_s=5))
+    clock = ManualClock()
+    world = await build(limits=patient(settle_s=10, patience_s=600), clock=clock)
     point = await world.point()
-    calling = asyncio.create_task(world.system.link.call("CP1", Trigger("Heartbeat"), timeout_s=10))
-    await asyncio.sleep(0.1)
-    await point.call("BootNotification", BOOT)
+    calling = asyncio.create_task(world.system.link.call("CP1", Trigger("Heartbeat"), timeout_s=30))
     await asyncio.sleep(0.1)
     assert point.calls == []
-    assert (await asyncio.wait_for(calling, 5)).status is CommandStatus.ACCEPTED
+    await point.call("BootNotification", BOOT)
+    clock.advance(9)
+    await asyncio.sleep(0.1)
+    assert point.calls == []
+    clock.advance(1)
+    assert (await asyncio.wait_for(calling, 30)).status is CommandStatus.ACCEPTED
 
 
 async def test_23_a_call_whose_time_is_over_before_the_station_settles_is_not_sent(build) -> None:
@@ -76,7 +81,7 @@ async def test_a_call_that_waits_for_a_boot_fails_as_soon_as_the_station_is_gone
     calling = asyncio.create_task(world.system.link.call("CP1", Trigger("Heartbeat"), timeout_s=60))
     await asyncio.sleep(0.05)
     await point.close()
-    assert (await asyncio.wait_for(calling, 5)).status is CommandStatus.OFFLINE
+    assert (await asyncio.wait_for(calling, 30)).status is CommandStatus.OFFLINE
 
 
 @pytest.mark.parametrize("status", [BootStatus.PENDING, BootStatus.REJECTED])

@@ -27,7 +27,7 @@ async def notices(db, **wanted: Any) -> list[Notice]:
 
 
 async def variables(db, count: int) -> dict[str, StationVariable]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             async with db.read() as tx:
                 rows, total = await variables_of(tx, "CP1", component=None, variable=None, offset=0, limit=100)
@@ -59,7 +59,7 @@ async def test_the_station_is_answered_after_its_notice_is_stored(world, db) -> 
     await asyncio.sleep(0.2)
     assert not answer.done()
     db.away = False
-    assert (await asyncio.wait_for(answer, 10))[0] == 3
+    assert (await asyncio.wait_for(answer, 30))[0] == 3
     assert [row.action for row in await notices(db)] == ["NotifyEvent"]
 
 
@@ -78,7 +78,7 @@ async def test_what_is_sent_without_being_answered_is_kept_too(world, db) -> Non
     point = await world.point(protocol="ocpp2.1")
     stream = {"id": 1, "pending": 0, "basetime": "2026-01-01T00:00:00Z", "data": [{"t": 0.5, "v": "17"}]}
     await point.raw(f'[6,"s-1","NotifyPeriodicEventStream",{json.dumps(stream)}]')
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not await notices(db, action="NotifyPeriodicEventStream"):
             await asyncio.sleep(0.01)
 
@@ -133,7 +133,7 @@ async def test_answers_to_our_questions_and_changes_tell_of_variables(world, db)
     await world.system.link.call("CP1", RawCall("GetVariables", ask))
 
     async def now(value: str) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (await variables(db, 1))["Connector.Available"].value != value:
                 await asyncio.sleep(0.01)
 

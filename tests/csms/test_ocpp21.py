@@ -30,7 +30,7 @@ async def test_a_station_is_told_that_its_answer_is_none(world) -> None:
     point.answer = lambda _action, _payload: {"status": 5}
     outcome = await world.system.link.call("A", Reset())
     assert outcome.status is CommandStatus.FAILED
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not point.unmatched:
             await asyncio.sleep(0.01)
     [complaint] = point.unmatched

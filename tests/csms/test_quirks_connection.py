@@ -15,16 +15,12 @@ from csms.commands import CommandStatus, Trigger
 from csms.handshake import mend_request_line, station_id_of
 from csms.limits import SessionLimits
 from csms.server import Limits
+from kit.clock import ManualClock
+from tests.csms.waiting import until
 
 pytestmark = pytest.mark.anyio
 
 BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
-
-
-async def until(check, within_s: float = 5.0) -> None:
-    async with asyncio.timeout(within_s):
-        while not check():
-            await asyncio.sleep(0.01)
 
 
 async def knock(world, line: bytes, *headers: bytes):
@@ -42,7 +38,7 @@ UPGRADE = (b"Connection: Upgrade", b"Upgrade: websocket")
 
 async def answer_to(world, line: bytes, *headers: bytes) -> bytes:
     reader, writer = await knock(world, line, *headers)
-    answer = await asyncio.wait_for(reader.readline(), 5)
+    answer = await asyncio.wait_for(reader.readline(), 30)
     writer.close()
     await writer.wait_closed()
     return answer
@@ -80,7 +76,7 @@ async def test_31_a_reserved_bit_ends_the_connection_with_1002_and_the_station_m
         assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
         mask = b"\x00\x00\x00\x00"
         writer.write(bytes([0xC1, 0x80 | 2]) + mask + b"{}")
-        frame = await asyncio.wait_for(reader.readexactly(4), 5)
+        frame = await asyncio.wait_for(reader.readexactly(4), 30)
         assert frame[0] == 0x88
         assert int.from_bytes(frame[2:4], "big") == 1002
         writer.close()
@@ -107,7 +103,7 @@ async def test_31_a_reserved_bit_ends_the_connection_with_1002_and_the_station_m
 )
 async def test_32_odd_paths_name_the_station_all_the_same(world, target: bytes, name: str) -> None:
     reader, writer = await knock(world, b"GET " + target + b" HTTP/1.1", *UPGRADE)
-    assert b" 101 " in await asyncio.wait_for(reader.readline(), 5)
+    assert b" 101 " in await asyncio.wait_for(reader.readline(), 30)
     assert world.desk.knocks[-1].station_id == name
     writer.close()
     await writer.wait_closed()
@@ -145,42 +141,55 @@ async def test_34_a_new_socket_replaces_a_half_open_one_and_its_calls_fail_at_on
     calling = asyncio.create_task(world.system.link.call("CP1", Trigger("Heartbeat"), timeout_s=60))
     await until(lambda: first.calls)
     second = await world.point("CP1")
-    outcome = await asyncio.wait_for(calling, 5)
+    outcome = await asyncio.wait_for(calling, 30)
     assert outcome.status is CommandStatus.DISCONNECTED
-    await asyncio.wait_for(first.socket.wait_closed(), 5)
+    await asyncio.wait_for(first.socket.wait_closed(), 30)
     assert (await second.call("Heartbeat", {}))["currentTime"]
 
 
-def watchful() -> Limits:
-    return Limits(ping_timeout_s=0.1, close_timeout_s=0.1, liveness_interval_s=0.02)
+WATCHFUL = Limits(ping_timeout_s=10, close_timeout_s=0.1, liveness_interval_s=1)
+
+
+async def pass_by(clock: ManualClock, seconds: int) -> None:
+    for _ in range(seconds):
+        clock.advance(1)
+        await asyncio.sleep(0)  # whoever sleeps for a second begins the next one
 
 
 async def test_35_a_station_that_answers_no_pings_is_there_as_long_as_it_says_anything(build) -> None:
-    world = await build(limits=watchful())
-    world.desk.admission = lambda name: Admission(name, ping_interval_s=0.05)
+    clock = ManualClock()
+    world = await build(limits=WATCHFUL, clock=clock)
+    world.desk.admission = lambda name: Admission(name, ping_interval_s=20)
     reader, writer = await knock(world, b"GET /ocpp/CP1 HTTP/1.1", *UPGRADE)
     await reader.readuntil(b"\r\n\r\n")
+    await until(lambda: world.system.registry.get("CP1"))
+    pulse = world.system.registry.get("CP1").pulse
     text = b'[2,"1","Heartbeat",{}]'
-    for _ in range(20):
+    for said in range(1, 21):
         writer.write(bytes([0x81, 0x80 | len(text)]) + b"\x00\x00\x00\x00" + text)
-        await asyncio.sleep(0.04)
+        await until(lambda said=said: pulse.heard == said)
+        await pass_by(clock, 25)
     assert world.system.registry.get("CP1") is not None
-    await until(lambda: world.system.registry.get("CP1") is None)
+    await until(lambda: clock.advance(1) or world.system.registry.get("CP1") is None)
     writer.close()
 
 
 async def test_35_a_station_that_only_answers_pings_is_there(build) -> None:
-    world = await build(limits=watchful())
-    world.desk.admission = lambda name: Admission(name, ping_interval_s=0.05)
+    clock = ManualClock()
+    world = await build(limits=WATCHFUL, clock=clock)
+    world.desk.admission = lambda name: Admission(name, ping_interval_s=20)
     point = await world.point("CP1")
-    await asyncio.sleep(0.8)
+    await until(lambda: world.system.registry.get("CP1"))
+    pulse = world.system.registry.get("CP1").pulse
+    await until(lambda: clock.advance(1) or pulse.heard == 5)
     assert point.socket.close_code is None
     assert (await point.call("Heartbeat", {}))["currentTime"]
 
 
 async def test_35_pings_are_sent_as_each_station_bears_them(build) -> None:
-    world = await build(limits=watchful())
-    world.desk.admission = lambda name: Admission(name, ping_interval_s=None if name == "DEAF" else 0.05)
+    clock = ManualClock()
+    world = await build(limits=WATCHFUL, clock=clock)
+    world.desk.admission = lambda name: Admission(name, ping_interval_s=None if name == "DEAF" else 20)
 
     async def silent(name: str):
         reader, writer = await knock(world, f"GET /ocpp/{name} HTTP/1.1".encode(), *UPGRADE)
@@ -188,7 +197,8 @@ async def test_35_pings_are_sent_as_each_station_bears_them(build) -> None:
         return reader, writer
 
     deaf, pinged = await silent("DEAF"), await silent("CP1")
-    await until(lambda: world.system.registry.get("CP1") is None)
+    await until(lambda: len(world.system.registry) == 2)
+    await until(lambda: clock.advance(1) or world.system.registry.get("CP1") is None)
     assert world.system.registry.get("DEAF") is not None
     for _, writer in (deaf, pinged):
         writer.close()
@@ -201,7 +211,7 @@ async def test_36_a_station_that_answers_no_calls_is_sent_to_connect_anew(build)
     for _ in range(2):
         assert (await point.call("Heartbeat", {}))["currentTime"]
         await world.system.link.call("CP1", Trigger("Heartbeat"), timeout_s=0.05)
-    await asyncio.wait_for(point.socket.wait_closed(), 5)
+    await asyncio.wait_for(point.socket.wait_closed(), 30)
     assert point.socket.close_code == 1011
 
 

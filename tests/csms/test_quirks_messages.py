@@ -122,7 +122,7 @@ async def test_quirk_21_a_clock_that_goes_by_our_answers(world, protocol: str) -
 
 async def test_quirk_25_accepted_is_no_observation(world) -> None:
     point = await world.point()
-    outcome = await world.system.link.call("CP1", Trigger("StatusNotification", 1), 5)
+    outcome = await world.system.link.call("CP1", Trigger("StatusNotification", 1), 30)
     assert outcome.status is CommandStatus.ACCEPTED
     assert [action for action, _ in point.calls] == ["TriggerMessage"]
     assert await world.transactions() == []
@@ -136,9 +136,9 @@ async def test_quirk_36_heartbeats_but_no_answers(build) -> None:
     point.answer = lambda _action, _payload: None
     for _ in range(2):
         assert (await world.system.link.call("CP1", Reset(), 0.1)).status is CommandStatus.TIMED_OUT
-    await asyncio.wait_for(point.socket.wait_closed(), 5)
+    await asyncio.wait_for(point.socket.wait_closed(), 30)
     again = await world.point()
-    assert (await world.system.link.call("CP1", Reset(), 5)).ok
+    assert (await world.system.link.call("CP1", Reset(), 30)).ok
     assert again.calls
 
 
@@ -155,7 +155,7 @@ async def test_quirk_37_everybody_comes_back_at_once(world) -> None:
 async def test_quirk_38_calls_that_do_not_wait_for_each_other(world) -> None:
     point = await world.point()
     waiting = [await point.send("MeterValues", metered(1000 + minute, minute)) for minute in range(50)]
-    answers = [await asyncio.wait_for(answer, 10) for answer in waiting]
+    answers = [await asyncio.wait_for(answer, 30) for answer in waiting]
     assert {answer[0] for answer in answers} == {3}
     assert [message.id for message in await world.messages()] == sorted(
         message.id for message in await world.messages()
@@ -168,7 +168,7 @@ async def test_quirk_39_answers_that_nobody_asked_for(world) -> None:
         await point.raw(f'[3,"late-{index}",{{}}]')
     await point.raw('[4,"late","GenericError"]')
     await point.raw('[4,"late","GenericError","text",{},"more"]')
-    assert (await world.system.link.call("CP1", Reset(), 5)).ok
+    assert (await world.system.link.call("CP1", Reset(), 30)).ok
     assert (await point.call("Heartbeat", {}))["currentTime"]
 
 

@@ -69,7 +69,7 @@ async def test_quirk_06_the_same_start_again_under_the_same_or_another_message_i
     point = await world.point()
     numbers = set()
     for call_id in ("one", "one", "two", "three"):
-        answer = await asyncio.wait_for(await point.send("StartTransaction", started(), call_id), 10)
+        answer = await asyncio.wait_for(await point.send("StartTransaction", started(), call_id), 30)
         assert answer[2]["idTagInfo"]["status"] == "Accepted", "and not ConcurrentTx"
         numbers.add(answer[2]["transactionId"])
     assert len(numbers) == 1
@@ -84,7 +84,7 @@ async def test_quirk_07_a_database_that_fails_never_refuses_a_transaction_messag
     await asyncio.sleep(0.3)
     assert not waiting.done(), "held, and not answered with an error that the charger would repeat for ever"
     world.db.away = False
-    assert (await asyncio.wait_for(waiting, 10))[0] == 3
+    assert (await asyncio.wait_for(waiting, 30))[0] == 3
 
 
 @pytest.mark.parametrize("reason", ["EVDisconnected", "PowerLoss"])
@@ -143,7 +143,7 @@ async def test_quirk_13_a_token_that_comes_back_longer_than_it_was(world) -> Non
     number = (await point.call("StartTransaction", started(idTag=tag)))["transactionId"]
     assert (await world.record(number)).token == tag
     order = asyncio.create_task(
-        world.system.link.call("CP1", StartCharging("B" * 18, TokenType.CENTRAL, 1, remote_start_id=7), 5)
+        world.system.link.call("CP1", StartCharging("B" * 18, TokenType.CENTRAL, 1, remote_start_id=7), 30)
     )
     assert (await order).ok
 

@@ -13,6 +13,7 @@ from csms.backoffice import Authorization as Verdict
 from csms.server import CentralSystem, Limits
 from csms.station import Booted, CertificateStatus, SigningAsked, StatusWanted
 from csms.tables import Station
+from tests.csms.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -144,15 +145,13 @@ async def test_a_back_office_that_fails_turns_stations_away_for_now(build) -> No
 async def test_odd_paths_name_the_station_all_the_same(world, path: str) -> None:
     url = f"ws://127.0.0.1:{world.system.port}{path}"
     await world.point("RDAM|0", password="any", url=url)
-    await asyncio.sleep(0.05)
-    assert world.system.registry.get("RDAM|0") is not None
+    await until(lambda: world.system.registry.get("RDAM|0"))
 
 
 async def test_the_canonical_name_is_the_back_offices(world) -> None:
     world.desk.admission = lambda name: Admission(name.upper())
     await world.point("cp1")
-    await asyncio.sleep(0.05)
-    assert world.system.registry.get("CP1") is not None
+    await until(lambda: world.system.registry.get("CP1"))
 
 
 async def test_the_newest_connection_of_a_station_wins(world) -> None:
@@ -160,7 +159,7 @@ async def test_the_newest_connection_of_a_station_wins(world) -> None:
     await first.call("Heartbeat", {})
     session = world.system.registry.get("CP1")
     second = await world.point()
-    await asyncio.wait_for(first.socket.wait_closed(), 5)
+    await asyncio.wait_for(first.socket.wait_closed(), 30)
     assert first.socket.close_code == 1001
     assert (await second.call("Heartbeat", {}))["currentTime"]
     assert world.system.registry.get("CP1") is not session
@@ -171,7 +170,7 @@ async def test_a_message_that_is_too_large_ends_its_connection_and_nothing_else(
     other = await world.point("CP2")
     point = await world.point("CP1")
     await point.raw(json.dumps([2, "1", "DataTransfer", {"vendorId": "v", "data": "x" * 2**21}]))
-    await asyncio.wait_for(point.socket.wait_closed(), 5)
+    await asyncio.wait_for(point.socket.wait_closed(), 30)
     assert point.socket.close_code == 1009
     assert (await other.call("Heartbeat", {}))["currentTime"]
 
@@ -181,7 +180,7 @@ async def test_stopping_closes_the_sockets_with_the_code_for_a_restart(build) ->
     point = await world.point()
     await point.call("BootNotification", BOOT)
     await world.system.stop()
-    await asyncio.wait_for(point.socket.wait_closed(), 5)
+    await asyncio.wait_for(point.socket.wait_closed(), 30)
     assert point.socket.close_code == 1012
     async with world.db.read() as tx:
         assert (await tx.get(Station, "CP1")).disconnected_at is not None
@@ -194,13 +193,12 @@ async def test_when_a_station_was_heard_is_written_now_and_then(build) -> None:
     async with world.db.read() as tx:
         before = (await tx.get(Station, "CP1")).last_seen_at
     await point.call("Heartbeat", {})
-    for _ in range(100):
-        async with world.db.read() as tx:
-            after = (await tx.get(Station, "CP1")).last_seen_at
-        if after > before:
-            return
-        await asyncio.sleep(0.02)
-    pytest.fail("last_seen_at was not written")
+    async with asyncio.timeout(30):
+        while True:
+            async with world.db.read() as tx:
+                if (await tx.get(Station, "CP1")).last_seen_at > before:
+                    return
+            await asyncio.sleep(0.02)
 
 
 async def test_a_plain_http_request_is_no_station(world) -> None:

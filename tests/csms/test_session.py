@@ -50,7 +50,7 @@ async def test_a_connection_that_sends_nothing_but_garbage_is_closed(build) -> N
     point = await world.point()
     for _ in range(5):
         await point.raw("garbage")
-    await asyncio.wait_for(point.socket.wait_closed(), 5)
+    await asyncio.wait_for(point.socket.wait_closed(), 30)
     assert point.socket.close_code == 1002
 
 
@@ -160,7 +160,7 @@ async def test_calls_that_are_not_waited_for_are_answered_in_order(world) -> Non
         answer = await point.send("MeterValues", {"connectorId": 1, "meterValue": values})
         answer.add_done_callback(lambda _, number=number: done.append(number))
         waiting.append(answer)
-    await asyncio.wait_for(asyncio.gather(*waiting), 20)
+    await asyncio.wait_for(asyncio.gather(*waiting), 30)
     assert done == list(range(200))
     assert len(await world.messages()) == 200
 
@@ -168,7 +168,7 @@ async def test_calls_that_are_not_waited_for_are_answered_in_order(world) -> Non
 async def test_a_call_of_the_station_is_answered_while_ours_is_pending(world) -> None:
     point = await world.point()
     point.answer = lambda _action, _payload: None
-    ours = asyncio.create_task(world.system.link.call("CP1", Trigger("Heartbeat"), 5))
+    ours = asyncio.create_task(world.system.link.call("CP1", Trigger("Heartbeat"), 30))
     while not point.calls:
         await asyncio.sleep(0.01)
     assert (await point.call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"}))["interval"]
@@ -200,7 +200,7 @@ async def test_our_calls_go_out_one_at_a_time(world) -> None:
     point.reader.cancel()
     await asyncio.gather(point.reader, return_exceptions=True)
     point.reader = asyncio.create_task(read())
-    outcomes = await asyncio.gather(*(world.system.link.call("CP1", Reset(), 5) for _ in range(5)))
+    outcomes = await asyncio.gather(*(world.system.link.call("CP1", Reset(), 30) for _ in range(5)))
     assert {outcome.status for outcome in outcomes} == {CommandStatus.ACCEPTED}
     assert most == 1
 
@@ -226,7 +226,7 @@ async def test_late_and_unsolicited_answers_are_ignored(world) -> None:
         await point.raw(json.dumps([3, f"late-{number}", {"status": "Accepted"}]))
         await point.raw(json.dumps([4, f"late-{number}", "GenericError", "", {}]))
     point.answer = lambda _action, _payload: {"status": "Accepted"}
-    assert (await world.system.link.call("CP1", Reset(), 5)).status is CommandStatus.ACCEPTED
+    assert (await world.system.link.call("CP1", Reset(), 30)).status is CommandStatus.ACCEPTED
 
 
 async def test_a_station_that_answers_no_calls_is_disconnected(build) -> None:
@@ -235,7 +235,7 @@ async def test_a_station_that_answers_no_calls_is_disconnected(build) -> None:
     point.answer = lambda _action, _payload: None
     for _ in range(2):
         assert (await world.system.link.call("CP1", Reset(), 0.05)).status is CommandStatus.TIMED_OUT
-    await asyncio.wait_for(point.socket.wait_closed(), 5)
+    await asyncio.wait_for(point.socket.wait_closed(), 30)
     assert point.socket.close_code == 1011
 
 
@@ -252,7 +252,7 @@ async def test_a_station_that_answers_no_calls_is_disconnected(build) -> None:
 async def test_the_answer_of_the_station_is_the_outcome(world, answer: dict[str, Any], status: CommandStatus) -> None:
     point = await world.point()
     point.answer = lambda _action, _payload: answer
-    outcome = await world.system.link.call("CP1", SetAvailability(True, 1), 5)
+    outcome = await world.system.link.call("CP1", SetAvailability(True, 1), 30)
     assert outcome.status is status
     assert point.calls == [("ChangeAvailability", {"connectorId": 1, "type": "Operative"})]
 
@@ -261,7 +261,7 @@ async def test_an_error_of_the_station_is_an_outcome_too(world) -> None:
     point = await world.point()
 
     async def fail(code: str) -> CommandStatus:
-        call = asyncio.create_task(world.system.link.call("CP1", Unlock(1), 5))
+        call = asyncio.create_task(world.system.link.call("CP1", Unlock(1), 30))
         point.answer = lambda _action, _payload: None
         sent: list[str] = []
         point.reader.cancel()
@@ -278,9 +278,9 @@ async def test_any_request_can_be_sent_raw(world) -> None:
     point = await world.point()
     answer = {"configurationKey": [], "unknownKey": ["x"]}
     point.answer = lambda _action, _payload: answer
-    outcome = await world.system.link.call("CP1", RawCall("GetConfiguration", {"key": ["x"]}), 5)
+    outcome = await world.system.link.call("CP1", RawCall("GetConfiguration", {"key": ["x"]}), 30)
     assert (outcome.status, outcome.payload) == (CommandStatus.ACCEPTED, answer)
-    outcome = await world.system.link.call("CP1", RawCall("VendorThing", {"anything": [1]}), 5)
+    outcome = await world.system.link.call("CP1", RawCall("VendorThing", {"anything": [1]}), 30)
     assert outcome.ok
     assert point.calls[1] == ("VendorThing", {"anything": [1]})
 
@@ -293,13 +293,13 @@ async def test_a_request_that_does_not_fit_its_schema_is_not_sent(world) -> None
         RawCall("VendorThing", {"bad": object()}),
         StopCharging(12345),
     ):
-        assert (await world.system.link.call("CP1", command, 5)).status is CommandStatus.INVALID
+        assert (await world.system.link.call("CP1", command, 30)).status is CommandStatus.INVALID
     assert point.calls == []
 
 
 async def test_start_and_stop_go_to_both_versions(world) -> None:
     new = await world.point("B", "ocpp2.0.1")
-    assert (await world.system.link.call("B", StartCharging("TAG", TokenType.CENTRAL, 1, 42), 5)).ok
+    assert (await world.system.link.call("B", StartCharging("TAG", TokenType.CENTRAL, 1, 42), 30)).ok
     assert new.calls == [
         (
             "RequestStartTransaction",
@@ -317,8 +317,8 @@ async def test_start_and_stop_go_to_both_versions(world) -> None:
     await new.call("TransactionEvent", event)
     [row] = await world.transactions()
     assert row.remote_start_id == 42
-    assert (await world.system.link.call("B", StopCharging(row.id), 5)).ok
+    assert (await world.system.link.call("B", StopCharging(row.id), 30)).ok
     assert new.calls[1] == ("RequestStopTransaction", {"transactionId": "tx-b"})
     old = await world.point("A")
-    assert (await world.system.link.call("A", StopCharging(row.id), 5)).status is CommandStatus.INVALID
+    assert (await world.system.link.call("A", StopCharging(row.id), 30)).status is CommandStatus.INVALID
     assert old.calls == []

@@ -297,7 +297,7 @@ async def test_a_transaction_message_waits_for_the_database_and_is_never_refused
     await asyncio.sleep(0.3)
     assert not waiting.done()
     world.db.away = False
-    frame = await asyncio.wait_for(waiting, 10)
+    frame = await asyncio.wait_for(waiting, 30)
     assert frame[0] == 3
     number = frame[2]["transactionId"]
     world.db.away = True
@@ -305,5 +305,5 @@ async def test_a_transaction_message_waits_for_the_database_and_is_never_refused
     await asyncio.sleep(0.3)
     assert not waiting.done()
     world.db.away = False
-    assert (await asyncio.wait_for(waiting, 10))[0] == 3
+    assert (await asyncio.wait_for(waiting, 30))[0] == 3
     assert (await world.record(number)).energy_wh == 500
