@@ -27,12 +27,19 @@ class Server:
         self.port = 0
         self.requests: list[str] = []
         self.connections = 0
+        self.release = asyncio.Event()
+
+    async def was_asked(self, times: int = 1) -> None:
+        """Wait until so many requests have come."""
+        async with asyncio.timeout(30):
+            while len(self.requests) < times:
+                await asyncio.sleep(0.01)
 
     def url(self, path: str = "/ok", host: str = HOST, scheme: str = "http") -> str:
         return f"{scheme}://{host}:{self.port}{path}"
 
 
-async def answer(path: str, writer: asyncio.StreamWriter) -> None:
+async def answer(path: str, writer: asyncio.StreamWriter, release: asyncio.Event) -> None:
     match path.split("?")[0]:
         case "/redirect":
             writer.write(whole(b"", f"Location: {path.split('=', 1)[1]}", "Set-Cookie: a=b", status="302 Found"))
@@ -56,15 +63,18 @@ async def answer(path: str, writer: asyncio.StreamWriter) -> None:
         case "/brotli":
             writer.write(whole(b"....", "Content-Encoding: br"))
         case "/silent":
-            await asyncio.sleep(3)
+            await asyncio.sleep(60)
         case "/drip":
             writer.write(head("Content-Length: 1000"))
-            for _ in range(30):
+            for _ in range(600):
                 writer.write(b"x")
                 await writer.drain()
                 await asyncio.sleep(0.1)
         case "/pause":
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(1)
+            writer.write(whole(b"at last"))
+        case "/held":
+            await release.wait()
             writer.write(whole(b"at last"))
         case "/fail":
             writer.write(whole(b"secret", status="500 Oops"))
@@ -75,13 +85,15 @@ async def answer(path: str, writer: asyncio.StreamWriter) -> None:
 @asynccontextmanager
 async def serving(host: str = HOST, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     running = Server()
+    handling: set[asyncio.Task[None] | None] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handling.add(asyncio.current_task())
         running.connections += 1
         try:
             while request := (await reader.readuntil(b"\r\n\r\n")).decode():
                 running.requests.append(request)
-                await answer(request.split(" ")[1], writer)
+                await answer(request.split(" ")[1], writer, running.release)
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
@@ -94,7 +106,9 @@ async def serving(host: str = HOST, tls: ssl.SSLContext | None = None) -> AsyncI
         yield running
     finally:
         server.close()
-        await asyncio.sleep(0)
+        for task in filter(None, handling):
+            task.cancel()
+        await asyncio.wait_for(server.wait_closed(), 30)
 
 
 Fetch = Callable[[Egress, str], Awaitable[bytes]]

@@ -43,7 +43,7 @@ async def test_what_comes_while_a_batch_is_worked_off_is_the_next_batch() -> Non
 
 async def test_what_comes_in_a_wave_is_one_batch_where_batches_wait() -> None:
     work = Doubling()
-    batches = Batches(work, most=3, gather_s=0.05)
+    batches = Batches(work, most=3, gather_s=1)
     first = asyncio.create_task(batches.result(1))
     await asyncio.sleep(0.01)
     second = asyncio.create_task(batches.result(2))
@@ -54,7 +54,7 @@ async def test_what_comes_in_a_wave_is_one_batch_where_batches_wait() -> None:
 async def test_a_full_batch_does_not_wait() -> None:
     work = Doubling()
     batches = Batches(work, most=2, gather_s=3600)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await asyncio.gather(*(batches.result(number) for number in range(4))) == [0, 2, 4, 6]
 
 

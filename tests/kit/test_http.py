@@ -106,7 +106,7 @@ async def test_a_name_without_answer_is_a_connection_error(fetch: Fetch) -> None
 
 async def test_a_slow_resolver_is_a_time_out(fetch: Fetch) -> None:
     async def slow(_host: str, _port: int) -> list[str]:
-        await asyncio.sleep(10)
+        await asyncio.sleep(60)
         return []
 
     with pytest.raises(httpx.ConnectTimeout):
@@ -170,19 +170,17 @@ async def test_connections_are_used_again(server: Server) -> None:
 
 @pytest.mark.parametrize("path", ["/silent", "/drip"])
 async def test_the_time_limit_bounds_the_whole_exchange(server: Server, fetch: Fetch, path: str) -> None:
-    clock = SystemClock()
-    started = clock.monotonic()
     with pytest.raises(httpx.ReadTimeout):
-        await fetch(Egress([f"{HOST}/32"], timeout_s=0.4), server.url(path))
-    assert clock.monotonic() - started < 2
+        async with asyncio.timeout(30):  # the server goes on for a minute
+            await fetch(Egress([f"{HOST}/32"], timeout_s=0.4), server.url(path))
 
 
 async def test_a_request_may_ask_for_more_time(server: Server) -> None:
-    egress = Egress([f"{HOST}/32"], timeout_s=0.2)
-    async with egress.client() as client, egress.client(timeout_s=5) as patient:
+    egress = Egress([f"{HOST}/32"], timeout_s=0.5)
+    async with egress.client() as client, egress.client(timeout_s=30) as patient:
         with pytest.raises(httpx.ReadTimeout):
             await client.get(server.url("/pause"))
-        assert (await client.get(server.url("/pause"), timeout=5)).content == b"at last"
+        assert (await client.get(server.url("/pause"), timeout=30)).content == b"at last"
         assert (await patient.get(server.url("/pause"))).content == b"at last"
 
 

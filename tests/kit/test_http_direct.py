@@ -50,7 +50,7 @@ async def saying(*answers: bytes, close: bool = False) -> AsyncIterator[Server]:
 def direct(watch: Callable[[Exchanged], None] | None = None, *, connections: int = 200, **limits: float) -> Direct:
     return Egress(
         [f"{HOST}/32"],
-        timeout_s=limits.get("timeout_s", 3.0),
+        timeout_s=limits.get("timeout_s", 30.0),
         max_bytes=int(limits.get("max_bytes", 1_000_000)),
         watch=watch,
     ).direct(connections=connections)
@@ -197,7 +197,7 @@ async def test_what_comes_unasked_ends_the_connection() -> None:
     async with aclosing(direct()) as client:
         url = f"http://{HOST}:{server.sockets[0].getsockname()[1]}/"
         assert (await client.request("GET", url, {})).body == b"asked"
-        assert await asyncio.wait_for(ended, 3) == b""
+        assert await asyncio.wait_for(ended, 30) == b""
     server.close()
 
 
@@ -238,8 +238,8 @@ async def test_a_connection_that_was_idle_too_long_is_closed(monkeypatch: pytest
 
 async def test_who_gives_up_leaves_no_answer_for_the_next() -> None:
     async with serving() as server, aclosing(direct()) as client:
-        asking = asyncio.create_task(client.request("GET", server.url("/pause"), {}))
-        await asyncio.sleep(0.1)
+        asking = asyncio.create_task(client.request("GET", server.url("/held"), {}))
+        await server.was_asked()
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
@@ -249,18 +249,24 @@ async def test_who_gives_up_leaves_no_answer_for_the_next() -> None:
 
 async def test_no_more_than_so_many_requests_are_under_way() -> None:
     async with serving() as server, aclosing(direct(connections=2)) as client:
-        answers = await asyncio.gather(*(client.request("GET", server.url("/pause"), {}) for _ in range(4)))
+        asking = [asyncio.create_task(client.request("GET", server.url("/held"), {})) for _ in range(4)]
+        await server.was_asked(2)
+        await asyncio.sleep(0.1)
+        assert len(server.requests) == 2
+        server.release.set()
+        answers = await asyncio.gather(*asking)
     assert [answer.body for answer in answers] == [b"at last"] * 4
     assert server.connections == 2
 
 
 async def test_who_waits_too_long_for_its_turn_is_told_so() -> None:
-    egress = Egress([f"{HOST}/32"], timeout_s=3, connect_timeout_s=0.1)
+    egress = Egress([f"{HOST}/32"], connect_timeout_s=0.5)
     async with serving() as server, aclosing(egress.direct(connections=1)) as client:
-        first = asyncio.create_task(client.request("GET", server.url("/pause"), {}))
-        await asyncio.sleep(0.05)
+        first = asyncio.create_task(client.request("GET", server.url("/held"), {}))
+        await server.was_asked()
         with pytest.raises(httpx.PoolTimeout):
             await client.request("GET", server.url(), {})
+        server.release.set()
         assert (await first).body == b"at last"
 
 

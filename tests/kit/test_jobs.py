@@ -293,7 +293,7 @@ async def test_a_running_worker_takes_a_job_as_soon_as_it_is_committed(db: Datab
     worker = asyncio.create_task(Worker(db, poll_s=60).run())
     await asyncio.sleep(0.05)
     await enqueue(db, "work")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await done.wait()
     worker.cancel()
     await asyncio.gather(worker, return_exceptions=True)
@@ -330,7 +330,7 @@ async def test_many_workers_run_each_job_once(db: Database, reactions: Reactions
         for n in range(60):
             tx.enqueue("work", {"n": n})
     workers = [asyncio.create_task(Worker(db, concurrency=5).run()) for _ in range(3)]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while len(runs) < 60:
             await asyncio.sleep(0.02)
     for worker in workers:

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 import uvicorn
@@ -23,10 +24,10 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse(f"{scope['path']} {len(body)}")(scope, receive, send)
 
 
-@pytest.fixture
-async def port() -> AsyncIterator[int]:
+@asynccontextmanager
+async def listening(head_s: float, body_s: float) -> AsyncIterator[int]:
     listener = socket.create_server(("127.0.0.1", 0))
-    protocol = guarded_protocol(head_s=0.3, body_s=0.6, head_bytes=2000)
+    protocol = guarded_protocol(head_s=head_s, body_s=body_s, head_bytes=2000)
     server = uvicorn.Server(uvicorn.Config(app, http=protocol, ws="none", lifespan="off", log_config=None))
     serving = asyncio.create_task(server._serve(sockets=[listener]))
     while not server.started:
@@ -36,15 +37,21 @@ async def port() -> AsyncIterator[int]:
     await serving
 
 
-async def spoken(port: int, *pieces: bytes, pause_s: float = 0.0) -> bytes:
-    """What the server says until it closes, or for a second at most."""
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    async with listening(head_s=0.3, body_s=0.6) as port:
+        yield port
+
+
+async def spoken(port: int, *pieces: bytes, pause_s: float = 0.0, within_s: float = 30) -> bytes:
+    """What the server says until it closes, or until `within_s` is over."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     heard = b""
     try:
         for piece in pieces:
             writer.write(piece)
             await asyncio.sleep(pause_s)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(within_s):
             while chunk := await reader.read(65_536):
                 heard += chunk
     except (ConnectionError, TimeoutError):
@@ -54,10 +61,11 @@ async def spoken(port: int, *pieces: bytes, pause_s: float = 0.0) -> bytes:
     return heard
 
 
-async def test_ordinary_requests_share_a_connection(port: int) -> None:
+async def test_ordinary_requests_share_a_connection() -> None:
     get = b"GET /a HTTP/1.1\r\nhost: x\r\n\r\n"
     post = b"POST /b HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\n"
-    heard = await spoken(port, get, post, b"abc" + get, get + get, pause_s=0.1)
+    async with listening(head_s=1, body_s=1) as port:
+        heard = await spoken(port, get, post, b"abc" + get, get + get, pause_s=0.1, within_s=2)
     assert heard.count(b"/a 0") == 4
     assert heard.count(b"/b 3") == 1
     assert heard.endswith(b"<still open>"), "a pause between requests is the keep-alive's business"

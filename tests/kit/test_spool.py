@@ -59,7 +59,7 @@ async def test_what_could_not_be_written_is_written_later_and_what_waits_at_the_
     spool = spool_of(store)
     running = asyncio.create_task(spool.run())
     spool.put(1, 1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not store.batches:
             await asyncio.sleep(0.01)
     spool.put(2, 1)
