@@ -24,7 +24,7 @@ async def plugged_in(network: Network, protocol: str) -> AsyncIterator[Device]:
     device = Device(network.up.ocpp_url, "FOREIGN-1", made["password"], protocol)
     life = asyncio.create_task(device.run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await device.booted.wait()
         yield device
     finally:

@@ -97,7 +97,7 @@ class RudeCharger:
     async def call(self, call_id: str, action: str, payload: Any) -> Any:
         """Send a good call; what answers it."""
         await self.send(json.dumps([2, call_id, action, payload]))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while True:
                 found = next((frame for frame in self.answers if isinstance(frame, list) and frame[1] == call_id), None)
                 if found is not None:
@@ -117,14 +117,14 @@ class RudeCharger:
     async def thrown_out(self) -> None:
         """Return when the central system has closed the connection."""
         assert self._reader is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             await asyncio.shield(self._reader)
         await self.close()
 
     async def settle(self) -> None:
         """Return when every call has its answer. Fails when one gets none."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 while self.asked - self._answered():
                     await asyncio.sleep(0.01)
         assert self.asked - self._answered() == set()

@@ -30,7 +30,7 @@ async def spoken(network: Network, *pieces: bytes, pause_s: float = 0.0) -> byte
         for piece in pieces:
             writer.write(piece)
             await asyncio.sleep(pause_s)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while chunk := await reader.read(65_536):
                 heard += chunk
     except ConnectionError:

@@ -160,7 +160,7 @@ async def test_we_register_with_a_partner_who_calls_back_inside_our_request(netw
     async with running_partner(role="CPO", party="BE*CPO", name="Partner CPO") as partner:
         invitation = partner.invite()
         body = {"name": "Partner", "versions_url": invitation["versions_url"], "token": invitation["token"]}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             made = await network.send("POST", "/partners", body, expect=201)
         assert made["status"] == "CONNECTED"
         assert [party["party"] for party in made["parties"]] == ["BE*CPO"]

@@ -69,7 +69,7 @@ def told(emsp: Partner, module: str) -> list[Json]:
 
 async def soon(check: Callable[[], Awaitable[object]]) -> None:
     """Wait with as little delay as possible."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while not await check():
             await asyncio.sleep(0.002)
 

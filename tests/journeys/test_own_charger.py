@@ -90,7 +90,7 @@ async def test_a_second_socket_with_the_same_identity_takes_the_charger_over(net
 
     await second.connect()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await first.wait_disconnected()
     heartbeat = {"action": "TriggerMessage", "payload": {"requestedMessage": "Heartbeat"}}
     answer = await network.send("POST", "/stations/CS-1/calls", heartbeat)

@@ -168,7 +168,7 @@ async def test_a_station_that_moves_to_another_process_is_reached_there_and_leav
 
     await there.connect()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await here.wait_disconnected()
     before = len(here.received)
     assert await reached(split)

@@ -345,7 +345,7 @@ async def test_a_slow_partner_holds_up_nobody(db: Database) -> None:
     for name, count in (("One", 1), ("Two", 2)):
         await put(db, name, at=f"2026-03-01T12:00:0{count}Z")
         await deliverer.look()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(partners.got("quick")) < count:
                 await asyncio.sleep(0.01)
                 await deliverer.look()

@@ -130,7 +130,7 @@ async def test_the_database_may_be_away_for_a_while(
     monkeypatch.setattr(Database, "tx", failing)
     writing = asyncio.create_task(log.run())
     log.received(served())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not await rows(db):
             await asyncio.sleep(0.02)
     writing.cancel()

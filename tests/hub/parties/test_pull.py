@@ -336,7 +336,7 @@ async def test_a_link_to_somebody_else_is_not_followed(reader: Reader, other: St
 async def test_a_link_in_a_circle_ends(reader: Reader, other: Stranger) -> None:
     shelf(other, 5, link=lambda url: f'<{url.partition("?")[0]}?offset=0&limit=2>; rel="next"')
     peer = await reader.partner(other)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         await reader.settle()
     assert (await reader.state(peer.id)).running is None
 

@@ -270,6 +270,6 @@ async def test_partners_are_learned_of_apart(reader: Reader, other: Stranger) ->
         odd.honours_date_from = False
         other.replies["/locations"] = odd
         first, second = await reader.partner(other), await reader.partner(plain, party="FR*PLA")
-        await asyncio.wait_for(reader.settle(), 20)
+        await asyncio.wait_for(reader.settle(), 30)
         assert not (await reader.peer(first.id)).quirks.flag("honours_date_from")
         assert (await reader.peer(second.id)).quirks.flag("honours_date_from")

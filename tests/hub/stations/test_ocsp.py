@@ -103,7 +103,7 @@ async def ca() -> AsyncIterator[Ca]:
 
 @pytest.fixture
 async def responders(ca: Ca) -> AsyncIterator[Responders]:
-    async with Egress(["127.0.0.0/8"], allow_http=True, timeout_s=5).client() as http:
+    async with Egress(["127.0.0.0/8"], allow_http=True, timeout_s=30).client() as http:
         yield Responders(http, SystemClock(), [ca.root])
 
 
@@ -171,7 +171,7 @@ async def test_a_question_that_makes_no_sense_is_not_asked(ca, responders, chang
 
 async def test_private_addresses_are_not_asked_for_stations(ca) -> None:
     ca.answer()
-    async with Egress(allow_http=True, timeout_s=5).client() as http:
+    async with Egress(allow_http=True, timeout_s=30).client() as http:
         assert (await Responders(http, SystemClock(), [ca.root]).status(ca.wanted())).state is CertificateState.FAILED
 
 

@@ -111,7 +111,7 @@ def eventually() -> Callable[[Callable[[], Any]], Awaitable[Any]]:
     """Waits until something is so."""
 
     async def wait(check: Callable[[], Any]) -> Any:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not (found := check()):
                 await asyncio.sleep(0.01)
             return found

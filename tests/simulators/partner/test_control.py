@@ -95,7 +95,7 @@ async def test_a_partner_that_is_gone_refuses_connections_and_comes_back(
                 return False  # it has only just closed
         return False
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await refused():
             await asyncio.sleep(0.02)
     with pytest.raises(PeerUnreachable):

@@ -88,7 +88,7 @@ class CentralSystem:
         message_id = f"cs-{next(self._numbers)}"
         self._replies[message_id] = asyncio.get_running_loop().create_future()
         await self._socket.send(json.dumps([2, message_id, action, payload]))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             frame = await self._replies[message_id]
         if frame[0] == 3:
             check(protocol, f"{action}Response", frame[2])
@@ -189,7 +189,7 @@ def eventually() -> Callable[[Callable[[], Any]], Awaitable[Any]]:
     """Waits until something is so."""
 
     async def wait(check: Callable[[], Any]) -> Any:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not (found := check()):
                 await asyncio.sleep(0.005)
             return found

@@ -29,7 +29,7 @@ async def running(station: SimulatedStation) -> AsyncIterator[None]:
 
 async def tick(clock: ManualClock, seconds: float, until: Callable[[], Any]) -> None:
     """Move the clock until something is so."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not until():
             clock.advance(seconds)
             await asyncio.sleep(0.005)

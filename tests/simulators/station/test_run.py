@@ -41,7 +41,7 @@ async def process(url: str, **options: Any) -> AsyncIterator[asyncio.subprocess.
 
 async def line(stream: asyncio.StreamReader | None) -> str:
     assert stream is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         return (await stream.readline()).decode()
 
 
@@ -63,7 +63,7 @@ async def test_it_takes_orders_and_ends_with_its_input(central: Any) -> None:
         started.stdin.write(b'{"tap": "04AABBCC", "seconds": 0.1}\n')
         assert json.loads(await line(started.stdout)) == {"station_id": "CS-1", "energy_wh": None}
         started.stdin.close()
-        assert await asyncio.wait_for(started.wait(), 10) == 0
+        assert await asyncio.wait_for(started.wait(), 30) == 0
 
 
 async def test_it_says_why_it_cannot_connect_and_goes_on_trying(central: Any) -> None:
