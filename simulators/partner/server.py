@@ -31,6 +31,8 @@ from simulators.partner.state import State
 
 VERSION = "2.2.1"
 GRACE_S = 2
+TIMEOUT_S = 30.0
+"""A hub that is asked for something asks back first, maybe more than once."""
 ROLES = ("CPO", "EMSP", "HUB", "NSP", "SCSP")
 
 
@@ -134,7 +136,7 @@ async def running_partner(
         for setting in faults:
             switchboard.switch_on(setting)
         network = Outgoing(httpx.AsyncHTTPTransport(verify=_public_authorities()), switchboard.pushes)
-        http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, transport=network))
+        http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=TIMEOUT_S, transport=network))
         door, control = Listener(host, port), Listener("127.0.0.1", control_port)
         country_code, _, party_id = party.partition("*")
         partner = Partner(

@@ -25,7 +25,9 @@ def profile(tmp_path: Path) -> Path:
 async def begin_charging(http_url: str, ocpp_url: str, key: str) -> SimulatedStation:
     station_id, card = "CS-1", "04AABBCCDD"
     headers = {"Authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(base_url=f"{http_url}/api/operator/v1", headers=headers, trust_env=False) as api:
+    async with httpx.AsyncClient(
+        base_url=f"{http_url}/api/operator/v1", headers=headers, trust_env=False, timeout=30
+    ) as api:
         await api.put("/tariffs/STANDARD", json=TARIFF)
         await api.put("/locations/LOC1", json=LOCATION)
         await api.post("/tokens", json={"uid": card})

@@ -79,7 +79,7 @@ async def test_a_damaged_object_is_taken_whole_or_refused_without_a_trace(partne
 @pytest.mark.parametrize("seed", range(2))
 async def test_an_odd_path_or_query_is_answered(partners: Partners, seed: int) -> None:
     random, closed = Random(f"path {seed}"), 0
-    async with httpx.AsyncClient(trust_env=False, follow_redirects=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=30, follow_redirects=False) as http:
         for _ in range(ROUNDS):
             request = random.choice(REQUESTS)
             target = odd_target(request.path, random)
@@ -144,7 +144,7 @@ async def test_a_damaged_object_that_names_its_receiver_is_no_fault_of_the_hub(p
 @pytest.mark.parametrize("seed", range(2))
 async def test_damaged_credentials_are_refused_or_are_a_renewal(network: Network[HubProcess], seed: int) -> None:
     random = Random(f"credentials {seed}")
-    async with stranger() as other, httpx.AsyncClient(trust_env=False) as http:
+    async with stranger() as other, httpx.AsyncClient(trust_env=False, timeout=30) as http:
         versions = other.speaks({"RECEIVER/locations": f"{other.url}/locations"})
         good = credentials(versions, "EMSP:DE*EMS")
         invitation = await network.send("POST", "/partners/invitations", {"name": "Rude"}, expect=201)

@@ -152,8 +152,9 @@ def settings_for(tmp_path: Path, database_url: str, **changes: Any) -> Settings:
         "data_folder": tmp_path / "data",
         "egress_private_networks": ["127.0.0.0/8", "::1/128"],
         "session_update_interval_s": 0.3,
-        "authorize_deadline_s": 2.0,
-        "command_timeout_s": 5.0,
+        "authorize_deadline_s": 30.0,
+        "command_timeout_s": 30.0,
+        "egress_timeout_s": 30.0,
         "ocpp_settle_s": 0.02,
     }
     return Settings(**{**defaults, **changes})

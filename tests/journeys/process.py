@@ -95,8 +95,8 @@ class HubProcess:
             "ocpp_port": str(urlsplit(self.ocpp_url).port or 0),
             "egress_private_networks": "127.0.0.0/8,::1/128",
             "session_update_interval_s": "0.3",
-            "authorize_deadline_s": "2",
-            "command_timeout_s": "5",
+            "authorize_deadline_s": "30",
+            "command_timeout_s": "30",
             **self.settings,
         }
         ours = {f"PLUGBRIDGE_{name.upper()}": value for name, value in settings.items()}

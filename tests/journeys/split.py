@@ -56,7 +56,9 @@ async def split_hub(directory: Path, database_url: str, bus_url: str) -> AsyncIt
         front.http_url = http_url
         await asyncio.gather(_started(front, stack), _started(back, stack))
         headers = {"Authorization": f"Bearer {await front.operator_key()}"}
-        api = httpx.AsyncClient(base_url=f"{front.http_url}/api/operator/v1", headers=headers, trust_env=False)
+        api = httpx.AsyncClient(
+            base_url=f"{front.http_url}/api/operator/v1", headers=headers, trust_env=False, timeout=30
+        )
         await stack.enter_async_context(api)
         yield Network(Split(front, back, stack), api, stack)
 

@@ -295,7 +295,7 @@ async def test_a_full_queue_drops_and_counts_and_hinders_nobody(tmp_path: Path, 
         assert await cpo.code("GET", "sender/locations") == (200, 1000)
         assert await messages(network) == []
         assert network.up.hub.messages.dropped > 0
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
             scraped = await http.get(f"{network.up.http_url}/metrics", headers=dict(network.api.headers))
         line = next(each for each in scraped.text.splitlines() if each.startswith("plugbridge_messages_dropped_total"))
         assert float(line.split()[-1]) == network.up.hub.messages.dropped

@@ -61,11 +61,14 @@ async def test_a_token_that_its_emsp_refuses_or_nobody_knows_does_not_charge(net
     assert await station.authorize("NOBODY") == "Invalid"
 
 
-async def test_an_emsp_slower_than_the_deadline_is_not_waited_for(network: Network) -> None:
+async def test_an_emsp_slower_than_the_deadline_is_not_waited_for(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network.up.hub.starter.authorizer._asker, "_deadline_s", 1.0)
     await network.publish()
     emsp = await network.partner("EMSP", "DE*EMS")
     emsp.state.tokens[PARTNER_TOKEN["uid"]] = {**PARTNER_TOKEN, "country_code": "DE", "party_id": "EMS"}
-    emsp.state.authorize_delay_s = 30
+    emsp.state.authorize_delay_s = 60
     station = await network.station()
     assert await station.authorize(PARTNER_TOKEN["uid"]) == "Invalid"
 

@@ -95,7 +95,7 @@ async def side(stack: AsyncExitStack, directory: Path) -> Side:
 
 async def join(side: Side, other: Stranger, party: str) -> None:
     other.speaks({"RECEIVER/locations": f"{other.url}/locations"})
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
         await registered(side.network, http, other, f"EMSP:{party}")
 
 

@@ -55,7 +55,7 @@ def now() -> Callable[[], datetime]:
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     """A client that loads no certificates and keeps no connection: each test starts and ends in no time."""
     limits = httpx.Limits(max_keepalive_connections=0)
-    async with httpx.AsyncClient(timeout=5, verify=False, limits=limits) as client:
+    async with httpx.AsyncClient(timeout=30, verify=False, limits=limits) as client:
         yield client
 
 

@@ -137,7 +137,7 @@ async def reading(database_url: str, clock: ManualClock) -> AsyncIterator[Reader
     async def on_session(tx: Tx, session: Session) -> None:
         return None
 
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
         clients = Clients(http, Presented(keys), clock, "NL*PLH", 5.0, notices)
         pace = Pace(overlap=timedelta(minutes=5), full_every=timedelta(days=7), page_limit=10)
         yield Reader(

@@ -24,7 +24,7 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture
 async def registrar(db: Database, keys: KeyRing, clock: ManualClock) -> AsyncIterator[Registrar]:
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
         yield Registrar(
             db=db,
             keys=keys,

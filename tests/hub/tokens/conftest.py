@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.hub.tokens.emsps import DEADLINE_S, Emsps
+from tests.hub.tokens.emsps import Emsps
 from tests.journeys.network import http_client
 from tests.journeys.sharing import Shared, sharing
 
@@ -14,7 +14,7 @@ from tests.journeys.sharing import Shared, sharing
 async def shared_hub(tmp_path_factory: pytest.TempPathFactory, module_database_url: str) -> AsyncIterator[Shared]:
     """One hub for the tests of a module."""
     directory = tmp_path_factory.mktemp("hub")
-    async with sharing(directory, module_database_url, authorize_deadline_s=DEADLINE_S) as shared:
+    async with sharing(directory, module_database_url) as shared:
         yield shared
 
 

@@ -1,5 +1,6 @@
 """Who is asked about a card, how long, and what counts as an answer: with eMSPs on real sockets."""
 
+import asyncio
 import time
 
 import orjson
@@ -7,7 +8,7 @@ import pytest
 from starlette.responses import Response
 
 from hub.tokens.whitelist import Verdict
-from tests.hub.tokens.emsps import DEADLINE_S, PLACE, UID, Emsps, says, token
+from tests.hub.tokens.emsps import DEADLINE_S, FOREVER_S, PLACE, UID, Emsps, answers_last, says, token
 from tests.journeys.peers import success
 
 pytestmark = pytest.mark.anyio
@@ -36,9 +37,9 @@ async def test_the_whitelist_decides_who_is_asked_and_what_silence_means(
     assert [seen.path for seen in emsp.seen] == ([f"/tokens/{UID}/authorize"] if asked else [])
     emsp.replies["/tokens"] = lambda _: Response(status_code=503)
     assert (await emsps.decide()).verdict is away
-    emsp.delay_s = DEADLINE_S * 2
-    assert (await emsps.decide()).verdict is away
-    emsp.delay_s = 0
+    emsp.delay_s = FOREVER_S
+    with emsps.hurried(0.5):
+        assert (await emsps.decide()).verdict is away
 
 
 @pytest.mark.parametrize("reply", [success(status=404, code=2004), success(code=2004)])
@@ -65,13 +66,14 @@ async def test_everybody_is_asked_at_once_and_the_first_yes_wins(emsps: Emsps) -
     slow, fast, no = [await emsps.add(party) for party in ("DE*SLO", "DE*FAS", "DE*NOO")]
     cpo = await emsps.add("DE*CPO", role="CPO")
     slow.replies["/tokens"] = lambda _: says("ALLOWED", "DE*SLO")
-    slow.delay_s = DEADLINE_S * 3
+    slow.delay_s = fast.delay_s = FOREVER_S
     fast.replies["/tokens"] = lambda _: says("ALLOWED", "DE*FAS", authorization_reference="REF-1")
-    fast.delay_s = 0.2
     no.replies["/tokens"] = lambda _: says("BLOCKED", "DE*NOO")
 
     before = time.monotonic()
-    answer = await emsps.decide(place=PLACE)
+    deciding = asyncio.create_task(emsps.decide(place=PLACE))
+    await answers_last(fast, (slow, fast, no))
+    answer = await deciding
 
     assert time.monotonic() - before < DEADLINE_S
     assert (answer.verdict, answer.reference, answer.auth_method) == (Verdict.ALLOWED, "REF-1", "AUTH_REQUEST")
@@ -80,18 +82,17 @@ async def test_everybody_is_asked_at_once_and_the_first_yes_wins(emsps: Emsps) -
     assert orjson.loads(fast.seen[0].body) == {"location_id": "LOC1", "evse_uids": ["EVSE-1"]}
     assert len(slow.seen) == len(no.seen) == 1
     assert cpo.seen == []
-    slow.delay_s = 0
 
 
 async def test_nobody_is_waited_for_beyond_the_deadline(emsps: Emsps) -> None:
     slow, no = await emsps.add("DE*SLO"), await emsps.add("DE*NOO")
-    slow.delay_s = DEADLINE_S * 5
+    slow.delay_s = FOREVER_S
     no.replies["/tokens"] = lambda _: says("NO_CREDIT", "DE*NOO")
     before = time.monotonic()
-    answer = await emsps.decide()
-    assert DEADLINE_S * 0.9 < time.monotonic() - before < slow.delay_s
+    with emsps.hurried(2):
+        answer = await emsps.decide()
+    assert 1.9 < time.monotonic() - before < DEADLINE_S
     assert answer.verdict is Verdict.NO_CREDIT, "who answered in time counts"
-    slow.delay_s = 0
 
 
 async def test_a_refusal_by_who_knows_the_card_outweighs_those_who_do_not(emsps: Emsps) -> None:

@@ -86,7 +86,7 @@ async def test_a_partner_that_is_gone_refuses_connections_and_comes_back(
     assert answer.json() == {"online": False}
 
     async def refused() -> bool:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
             try:
                 await client.get(f"{emsp.public_url}/ocpi/versions")
             except httpx.ConnectError:
@@ -131,7 +131,7 @@ async def test_it_runs_as_a_process_of_its_own() -> None:
         async with asyncio.timeout(30):
             said = json.loads(await started.stdout.readline())
         assert said["party"] == "DE*EMS"
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
             assert (await client.get(said["versions_url"])).status_code == 401
             assert (await client.get(f"{said['control_url']}/control/state")).json()["registered"] is False
             assert (await client.get(f"{said['url']}/control/state")).status_code == 200
