@@ -7,6 +7,7 @@ name it in `PLUGBRIDGE_TEST_DATABASE_URL` and run without `-n`.
 """
 
 import asyncio
+import gc
 import json
 import os
 import shutil
@@ -61,6 +62,10 @@ def _compile_once() -> None:
 
 _compile_once()
 
+# The garbage collector looks at young objects a few hundred at a time, and at the old ones, of which collected tests
+# are many, again and again: that took a fifteenth of a run.
+gc.set_threshold(20_000, 20, 20)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--db` chooses the database."""
@@ -79,6 +84,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"database_url", "migrated_database_url", "module_database_url"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("database")
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays: nobody need look whether it is garbage."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
