@@ -101,7 +101,10 @@ async def test_a_statement_that_was_given_up_or_cut_off_spoils_none_that_follows
     if db.dialect != "postgresql":  # SQLite has nobody who could hang up
         return
     given_up = asyncio.create_task(db.reader.all("SELECT pg_sleep(60)::text"))
-    await asyncio.sleep(0.05)
+    sleepers = text("SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)::text'")
+    async with asyncio.timeout(30), db.read() as tx:
+        while (await tx.execute(sleepers)).scalar_one() == 0:  # it still connects
+            await asyncio.sleep(0.01)
     given_up.cancel()
     await asyncio.gather(given_up, return_exceptions=True)
     with pytest.raises(asyncpg.PostgresError):
