@@ -12,6 +12,9 @@ from ocpp.routing import after, on
 from ocpp.v16 import ChargePoint as ChargePoint16
 from ocpp.v16 import call as calls16
 from ocpp.v16 import call_result as results16
+from ocpp.v21 import ChargePoint as ChargePoint21
+from ocpp.v21 import call as calls21
+from ocpp.v21 import call_result as results21
 from ocpp.v201 import ChargePoint as ChargePoint201
 from ocpp.v201 import call as calls201
 from ocpp.v201 import call_result as results201
@@ -110,24 +113,30 @@ class Charger16(ChargePoint16):  # type: ignore[misc]
         self.reboot()
 
 
-class Charger201(ChargePoint201):  # type: ignore[misc]
-    """A charger of OCPP 2.0.1."""
+class Charger2x:
+    """A charger of OCPP 2.0.1 or 2.1, where `calls` and `results` are the messages of the version."""
 
-    protocol = "ocpp2.0.1"
+    calls: Any
+    results: Any
+    call: Callable[[Any], Coroutine[Any, Any, Any]]
 
     def __init__(self, name: str, socket: ClientConnection, meter: Meter, reboot: Callable[[], None]) -> None:
-        super().__init__(name, socket)
+        super().__init__(name, socket)  # type: ignore[call-arg]
         self.meter, self.reboot, self.told = meter, reboot, 0
 
     async def boot(self) -> None:
         station = {"model": "Model 2", "vendor_name": "Foreign"}
-        answer = await self.call(calls201.BootNotification(station, "RemoteReset" if self.meter.boots else "PowerUp"))
+        reason = "RemoteReset" if self.meter.boots else "PowerUp"
+        answer = await self.call(self.calls.BootNotification(charging_station=station, reason=reason))
         assert answer.status == "Accepted"
         self.meter.boots += 1
-        await self.call(calls201.StatusNotification(stamp(), "Available", 1, 1))
+        shown = self.calls.StatusNotification(
+            timestamp=stamp(), connector_status="Available", evse_id=1, connector_id=1
+        )
+        await self.call(shown)
 
     async def authorize(self, card: str) -> str:
-        answer = await self.call(calls201.Authorize(_token(card)))
+        answer = await self.call(self.calls.Authorize(_token(card)))
         return str(answer.id_token_info["status"])
 
     async def begin(self, card: str, remote_start_id: int | None = None) -> None:
@@ -151,12 +160,12 @@ class Charger201(ChargePoint201):  # type: ignore[misc]
         known = {name: value for name, value in info.items() if value is not None}
         self.told += 1
         return await self.call(
-            calls201.TransactionEvent(
-                event,
-                stamp(),
-                trigger,
-                self.told - 1,
-                {"transaction_id": self.meter.transaction, **known},
+            self.calls.TransactionEvent(
+                event_type=event,
+                timestamp=stamp(),
+                trigger_reason=trigger,
+                seq_no=self.told - 1,
+                transaction_info={"transaction_id": self.meter.transaction, **known},
                 meter_value=[{"timestamp": stamp(), "sampled_value": [sampled]}],
                 evse={"id": 1, "connector_id": 1},
                 id_token=id_token,
@@ -165,7 +174,7 @@ class Charger201(ChargePoint201):  # type: ignore[misc]
 
     @on("RequestStartTransaction")
     async def on_start(self, **_: Any) -> Any:
-        return results201.RequestStartTransaction("Accepted")
+        return self.results.RequestStartTransaction("Accepted")
 
     @after("RequestStartTransaction")
     async def after_start(self, id_token: Json, remote_start_id: int, **_: Any) -> None:
@@ -175,7 +184,7 @@ class Charger201(ChargePoint201):  # type: ignore[misc]
     @on("RequestStopTransaction")
     async def on_stop(self, transaction_id: str) -> Any:
         known = transaction_id == self.meter.transaction
-        return results201.RequestStopTransaction("Accepted" if known else "Rejected")
+        return self.results.RequestStopTransaction("Accepted" if known else "Rejected")
 
     @after("RequestStopTransaction")
     async def after_stop(self, **_: Any) -> None:
@@ -184,7 +193,7 @@ class Charger201(ChargePoint201):  # type: ignore[misc]
 
     @on("Reset")
     async def on_reset(self, **_: Any) -> Any:
-        return results201.Reset("Accepted")
+        return self.results.Reset("Accepted")
 
     @after("Reset")
     async def after_reset(self, **_: Any) -> None:
@@ -194,12 +203,26 @@ class Charger201(ChargePoint201):  # type: ignore[misc]
         self.reboot()
 
 
+class Charger201(Charger2x, ChargePoint201):  # type: ignore[misc]
+    """A charger of OCPP 2.0.1."""
+
+    protocol, calls, results = "ocpp2.0.1", calls201, results201
+
+
+class Charger21(Charger2x, ChargePoint21):  # type: ignore[misc]
+    """A charger of OCPP 2.1."""
+
+    protocol, calls, results = "ocpp2.1", calls21, results21
+
+
 def _token(card: str) -> Json:
     return {"id_token": card, "type": "ISO14443"}
 
 
-Charger = Charger16 | Charger201
-CHARGERS: dict[str, type[Charger16] | type[Charger201]] = {"ocpp1.6": Charger16, "ocpp2.0.1": Charger201}
+Charger = Charger16 | Charger201 | Charger21
+CHARGERS: dict[str, type[Charger16] | type[Charger201] | type[Charger21]] = {
+    each.protocol: each for each in (Charger16, Charger201, Charger21)
+}
 
 
 class Device:

@@ -12,7 +12,7 @@ from tests.journeys.network import Json, Network, eventually
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 CARD = "04AABBCCDD"
-RESETS = {"ocpp1.6": {"type": "Soft"}, "ocpp2.0.1": {"type": "Immediate"}}
+RESETS = {"ocpp1.6": {"type": "Soft"}, "ocpp2.0.1": {"type": "Immediate"}, "ocpp2.1": {"type": "Immediate"}}
 
 
 @asynccontextmanager
@@ -24,8 +24,9 @@ async def plugged_in(network: Network, protocol: str) -> AsyncIterator[Device]:
     device = Device(network.up.ocpp_url, "FOREIGN-1", made["password"], protocol)
     life = asyncio.create_task(device.run())
     try:
-        async with asyncio.timeout(30):
-            await device.booted.wait()
+        booted = asyncio.create_task(device.booted.wait())
+        await asyncio.wait((life, booted), timeout=30, return_when=asyncio.FIRST_COMPLETED)
+        assert device.booted.is_set(), life.exception() if life.done() else "it does not boot"
         yield device
     finally:
         life.cancel()
