@@ -114,8 +114,8 @@ class Rpc:
                 raise Offline(f"no answer to {action}") from error
             finally:
                 self._pending.pop(message_id, None)
-                if future.done():
-                    future.exception()  # whoever was given up at this moment does not ask for it
+                if not future.cancel() and not future.cancelled():
+                    future.exception()  # a call that could not even be sent has nobody who waits for its answer
 
     async def send_raw(self, text: str) -> None:
         """Send anything at all: to see what a central system does with it. Raises `Offline`."""
