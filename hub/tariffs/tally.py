@@ -30,7 +30,9 @@ EXACT = Context(prec=80)
 _PLACES = Decimal(1).scaleb(-DECIMALS)
 _ONE = Decimal(1)
 _PERCENT = Decimal(100)
-_PER_UNIT = {dimension: Decimal(dimension.per_unit) for dimension in Dimension if dimension.per_unit != 1}
+_PER_UNIT: dict[Dimension | Limit, Decimal] = {
+    dimension: Decimal(dimension.per_unit) for dimension in Dimension if dimension.per_unit != 1
+}
 _HOUR_S = Decimal(3600)
 _METERED = (Dimension.ENERGY, Dimension.TIME, Dimension.PARKING_TIME)
 _TIMES = frozenset({Dimension.TIME, Dimension.PARKING_TIME})
