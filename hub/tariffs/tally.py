@@ -30,9 +30,7 @@ EXACT = Context(prec=80)
 _PLACES = Decimal(1).scaleb(-DECIMALS)
 _ONE = Decimal(1)
 _PERCENT = Decimal(100)
-_PER_UNIT: dict[Dimension | Limit, Decimal] = {
-    dimension: Decimal(dimension.per_unit) for dimension in Dimension if dimension.per_unit != 1
-}
+_PER_UNIT = {dimension: Decimal(dimension.per_unit) for dimension in Dimension if dimension.per_unit != 1}
 _HOUR_S = Decimal(3600)
 _METERED = (Dimension.ENERGY, Dimension.TIME, Dimension.PARKING_TIME)
 _TIMES = frozenset({Dimension.TIME, Dimension.PARKING_TIME})
@@ -306,7 +304,7 @@ def _share(cost: Decimal, dimension: Dimension) -> Decimal:
 
 def _in_units(quantity: Decimal, kind: Dimension | Limit) -> Decimal:
     """A quantity as it is shown, without zeros that say nothing."""
-    per_unit = _PER_UNIT.get(kind)
+    per_unit = _PER_UNIT.get(kind) if isinstance(kind, Dimension) else None
     return plain(EXACT.quantize(EXACT.divide(quantity, per_unit), _PLACES)) if per_unit and quantity else quantity
 
 
