@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -14,8 +15,7 @@ from hub.tariffs.idle import Occupancy
 from hub.tariffs.legal import Place
 from hub.tariffs.linting import finding_document, inspect
 from hub.tariffs.model import InvalidTariff, Reservation, StepReading
-from hub.tariffs.parsing import instant
-from hub.tariffs.periods import InvalidCdr
+from hub.tariffs.periods import InvalidCdr, parse_usage
 from kit.errors import InvalidInput, Problem
 
 UNKNOWN_ZONE = "UTC"
@@ -115,25 +115,27 @@ def check(
 
 
 def _constantly(percent: float | None, record: dict[str, Any]) -> list[Occupancy]:
-    start = instant((record.get("charging_periods") or [{}])[0].get("start_date_time"))
-    return [] if percent is None or start is None else [Occupancy(start, Decimal(str(percent)))]
+    """So full from the first period on."""
+    starts = [period.start for period in parse_usage(record).periods[:1]] if percent is not None else []
+    return [Occupancy(start, Decimal(str(percent))) for start in starts]
 
 
 def _show(found: PricedCdr) -> None:
     document = cost_document(found)
-    currency = document["currency"]
-    table = Table(title=f"Tariff {document['tariff_id']}, {currency}", title_justify="left")
+    title = f"Tariff {document['tariff_id']}, {document['currency']}"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("", no_wrap=True)
-    for name in ("Period", "Element", "Volume", "Step", "Price", "VAT", "Excl. VAT", "Incl. VAT"):
-        table.add_column(name, justify="right")
+    for name in ("Period", "El.", "Volume", "Step", "Price", "VAT", "Excl. VAT", "Incl. VAT"):
+        table.add_column(name, justify="right", no_wrap=True)
     for line in document["lines"]:
+        unit = "" if line["unit"] in ("session", "reservation") else line["unit"]
         table.add_row(
             line["dimension"],
             _cell(line["period"]),
             _cell(line["element"]),
-            f"{line['volume']:.4g} {line['unit']}",
+            f"{line['volume']:.6g} {unit}".rstrip(),
             _step(line),
-            f"{line['unit_price']}/{line['unit']}",
+            f"{line['unit_price']}/{unit}".rstrip("/"),
             "" if line["vat"] is None else f"{line['vat']} %",
             _amount(line["excl_vat"]),
             _amount(line["incl_vat"]),
@@ -142,7 +144,8 @@ def _show(found: PricedCdr) -> None:
     for name in [name for name in document if name.endswith("_cost")]:
         both = document[name]
         if name == "total_cost" or both["incl_vat"]:
-            table.add_row(name.replace("_", " "), *[""] * 6, _amount(both["excl_vat"]), _amount(both["incl_vat"]))
+            shown = name if name == "total_cost" else name.removeprefix("total_")
+            table.add_row(shown, *[""] * 6, _amount(both["excl_vat"]), _amount(both["incl_vat"]))
     out.print(table)
 
 

@@ -102,7 +102,7 @@ def json_number(number: Decimal) -> int | float:
 def _tariff_of(docs: Sequence[Json], usage: Usage) -> Json:
     if len(docs) == 1:
         return docs[0]
-    named = {tariff_id.casefold() for tariff_id in usage.tariff_ids if tariff_id}
+    named = {tariff_id.casefold() for tariff_id in usage.tariff_ids}
     if len(named) > 1:
         raise CannotPrice("the session changed from one tariff to another")
     found = [doc for doc in docs if str(doc.get("id")).casefold() in named] or docs

@@ -34,7 +34,7 @@ class Usage:
 
     currency: str | None
     periods: tuple[Period, ...]
-    tariff_ids: tuple[str | None, ...]
+    tariff_ids: tuple[str, ...]
     time_zone: str | None
 
 
@@ -49,7 +49,7 @@ def parse_usage(doc: Json) -> Usage:
     return Usage(
         currency=currency if isinstance(currency, str) else None,
         periods=parse_periods(charging_periods),
-        tariff_ids=tuple(period.get("tariff_id") for period in charging_periods),
+        tariff_ids=tuple(str(period["tariff_id"]) for period in charging_periods if period.get("tariff_id")),
         time_zone=_time_zone(doc),
     )
 
