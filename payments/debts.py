@@ -68,7 +68,10 @@ async def attempt(tx: Tx, debt_id: str) -> Operation | None:
     The payment of the last attempt is cancelled first: its driver may be about to confirm it.
     """
     debt = await locked_debt(tx, debt_id)
-    if debt is None or debt.state != DebtState.OWED or debt.next_attempt_at is None or debt.next_attempt_at > tx.now:
+    if debt is None or debt.state != DebtState.OWED or debt.next_attempt_at is None:
+        return None
+    if debt.next_attempt_at > tx.now:
+        _collect_at(tx, debt)
         return None
     if await open_operation(tx, debt_id=debt.id) is not None:
         return None
@@ -119,6 +122,8 @@ async def conclude(tx: Tx, debt: Debt, operation: Operation, answer: Answer) -> 
             _collect_at(tx, debt)
         else:
             operations.stuck(tx, operation)
+            debt.next_attempt_at = tx.now + DUNNING[0]
+            _collect_at(tx, debt)
         return
     match answer:
         case NeedsAction():
@@ -134,8 +139,9 @@ async def conclude(tx: Tx, debt: Debt, operation: Operation, answer: Answer) -> 
             _give_up(tx, debt, operation.outcome or answer.code)
         case PspUnavailable() | None:
             _try_later(tx, debt, DeclineReason.TRY_AGAIN.value)
-        case _:
-            pass  # it is being worked at; a notice will come
+        case Payment():  # found by looking, or still being worked at: it is cancelled before the next attempt
+            debt.payment_id = answer.id
+            _try_later(tx, debt, (answer.decline or DeclineReason.TRY_AGAIN).value)
 
 
 def _try_later(tx: Tx, debt: Debt, reason: str, *, needs_driver: bool = False) -> None:

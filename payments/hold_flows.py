@@ -102,7 +102,10 @@ class Holds:
                 .limit(_AT_ONCE)
             )
         for operation_id in orders:
-            await self._operator.run(db, operation_id)
+            try:
+                await self._operator.run(db, operation_id)
+            except Exception as error:  # the others are not to wait for what one row meets
+                logger.error("order_not_asked_after", operation_id=operation_id, error=type(error).__name__)
         for hold in abandoned:
             if hold.wish == Wish.KEEP:
                 async with db.tx() as tx:

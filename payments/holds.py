@@ -144,9 +144,11 @@ async def conclude(tx: Tx, hold: Hold, operation: Operation, answer: Answer) -> 
             if isinstance(answer, Refused):
                 operations.stuck(tx, operation)
             await proceed(tx, hold)
-        case _:
+        case Declined() | NeedsAction():  # to a raise: the hold stands as it did
             hold.can_increase = False
             await proceed(tx, hold)
+        case _:
+            operations.stuck(tx, operation)
 
 
 async def _refused(tx: Tx, hold: Hold, operation: Operation, error: Refused, payment: Payment) -> None:

@@ -34,6 +34,7 @@ logger = log.get(__name__)
 
 SENDS_BEFORE_LOOKING = 3
 """So often the same key is sent before what became of it is looked at: an error can be remembered with the key."""
+KEY_USED_OTHERWISE = "idempotency_error"
 
 Owner = Hold | Debt | Refund
 
@@ -78,12 +79,24 @@ class Operator:
         try:
             return await self._send(operation)
         except (Declined, NeedsAction) as error:
+            if operation.kind in (OperationKind.CAPTURE, OperationKind.VOID):
+                return await self._refused(operation, Refused(str(error), provider_code=error.code))
             return error
         except Refused as error:
-            payment_id = orjson.loads(operation.request).get("payment_id")
-            if operation.kind == OperationKind.REFUND or payment_id is None:
-                return error
+            if error.provider_code == KEY_USED_OTHERWISE and operation.maybe_heard:
+                # A newer release words the order in another way: what the older one has sent is looked up.
+                raise Unknown from error
+            return await self._refused(operation, error)
+
+    async def _refused(self, operation: Operation, error: Refused) -> Answer:
+        """A refusal, with the payment that it is about."""
+        payment_id = orjson.loads(operation.request).get("payment_id")
+        if operation.kind == OperationKind.REFUND or payment_id is None:
+            return error
+        try:
             return RefusedAt(error, await self._psp.payment(payment_id))
+        except Refused:
+            return error
 
     async def _send(self, operation: Operation) -> Answer:
         told: dict[str, Any] = orjson.loads(operation.request)
@@ -124,7 +137,10 @@ class Operator:
             case OperationKind.REFUND:
                 return await self._psp.find_refund(payment_id, operation.id)
             case _:
-                return await self._psp.payment(payment_id)
+                try:
+                    return await self._psp.payment(payment_id)
+                except Refused as error:
+                    return error
 
 
 async def _begin(tx: Tx, operation_id: str) -> Operation | None:

@@ -15,6 +15,7 @@ import orjson
 import stripe
 from stripe import StripeClient
 
+from kit import log
 from kit.guard import forbid_in_tx
 from kit.money import Money
 from payments import stripe_reading as reading
@@ -240,7 +241,8 @@ def _translated(error: stripe.StripeError) -> Exception:
     if isinstance(error, stripe.IdempotencyError):
         return Refused("a key was used for two orders", provider_code="idempotency_error")
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
-        return Refused("the provider does not know us", provider_code=told.get("code") or "unauthenticated")
+        log.get(__name__).error("stripe_does_not_know_us", status=status, code=told.get("code"))
+        return PspUnavailable()  # once the key is right again, the same order does
     if told.get("param") == "payment_method" and isinstance(error, stripe.InvalidRequestError):
         return Declined(DeclineReason.CARD_GONE)
     if told.get("code") == "amount_too_small":

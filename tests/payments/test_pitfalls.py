@@ -10,7 +10,7 @@ from kit.errors import NotFound
 from kit.money import Money
 from payments import debts, holds, refunds
 from payments.errors import OverRefund, Refused
-from payments.events import DebtChanged
+from payments.events import DebtChanged, OperationStuck
 from payments.holds import HoldWish
 from payments.psp import HoldOrder, RefundOrder
 from payments.tables import Operation
@@ -360,3 +360,53 @@ async def test_pan_in_logs(shop: Shop, caplog: pytest.LogCaptureFixture, capfd: 
     assert secret is not None
     for kept_quiet in (secret, "sk_test_shop", "4000000000003220"):
         assert kept_quiet not in said + stored
+
+
+async def test_a_key_whose_order_is_worded_otherwise_by_a_newer_release_is_looked_up(shop: Shop) -> None:
+    await shop.cards.customer(shop.db, DRIVER)
+    await shop.plan("lose_answer", "POST /v1/payment_intents")
+    hold = await shop.place()
+    [order] = await shop.rows(Operation)
+    async with shop.db.tx() as tx:
+        row = await tx.get(Operation, order.id)
+        assert row is not None
+        row.request = row.request.replace(b"start-1", b"START-1")
+    await shop.resolve()
+    assert (await shop.hold(hold.id)).state == "HELD"
+    assert len(await shop.objects("pi")) == 1
+
+
+async def test_a_declined_charge_whose_answer_was_lost_for_a_day_is_tried_again_later(shop: Shop) -> None:
+    card = await with_card(shop, "pm_card_chargeCustomerFail")
+    customer = await shop.cards.customer(shop.db, DRIVER)
+    await shop.plan("lose_answer", "POST /v1/payment_intents")
+    async with shop.db.tx() as tx:
+        await debts.owe(tx, "cdr-1", eur(700), customer_id=customer, card_id=card)
+    await shop.work()
+    await shop.pass_time(25 * 3600)
+    [debt] = await shop.debts()
+    assert (debt.state, debt.attempts, debt.reason) == ("OWED", 1, "declined")
+    [intent] = await shop.objects("pi")
+    assert debt.payment_id == intent["id"]
+    await shop.pass_time(86_401)
+    assert sorted(each["status"] for each in await shop.objects("pi")) == ["canceled", "requires_payment_method"]
+
+
+async def test_a_key_of_ours_that_was_revoked_loses_no_order(shop: Shop) -> None:
+    hold = await shop.place()
+    await settle(shop, hold.id, 900)
+    await shop.plan("refuse", "/capture", status=401)
+    await shop.work()
+    assert (await shop.hold(hold.id)).state == "HELD"
+    await shop.resolve()
+    assert (await shop.hold(hold.id)).captured_minor == 900
+
+
+async def test_a_payment_that_vanished_at_the_provider_is_for_a_person_and_stops_nobody_else(shop: Shop) -> None:
+    hold, other = await shop.place(), await shop.place("start-2")
+    await settle(shop, hold.id, 900)
+    await settle(shop, other.id, 700)
+    del shop.stripe.fake.world.objects["pi"][str(hold.payment_id)]
+    await shop.resolve()
+    assert (await shop.hold(other.id)).captured_minor == 700
+    assert [each.outcome for each in shop.told if isinstance(each, OperationStuck)] == ["resource_missing"]
