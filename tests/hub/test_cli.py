@@ -3,10 +3,12 @@
 import asyncio
 import json
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
+from urllib.request import urlopen
 
 import pytest
 
@@ -142,3 +144,20 @@ async def posted(url: str, *entries: Entry) -> None:
         for each in entries:
             await post(tx, each)
     await db.close()
+
+
+def test_a_fake_stripe_needs_a_secret_to_sign_with(run: Run) -> None:
+    code, _, complaint = run("fake-stripe", "--webhook-url", "http://127.0.0.1:1/webhook")
+    assert code == 2
+    assert "--webhook-secret" in complaint
+
+
+def test_a_fake_stripe_says_where_it_is_and_ends_when_it_is_told_to() -> None:
+    command = [sys.executable, "-m", "hub.cli", "fake-stripe", "--port", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        with urlopen(f"{told['control_url']}/state") as answer:
+            assert json.load(answer)["objects"]["pi"] == []
+        process.terminate()
+        assert process.wait(60) == 0
