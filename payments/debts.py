@@ -22,8 +22,8 @@ DUNNING = (timedelta(days=1), timedelta(days=3), timedelta(days=5), timedelta(da
 
 
 async def owe_rest(tx: Tx, hold: Hold, rest: Money) -> None:
-    """What a hold did not cover, once."""
-    await owe(tx, f"hold:{hold.id}", rest, customer_id=hold.customer_id, card_id=hold.card_id, hold_id=hold.id)
+    """What a hold did not cover, once, under the hold's reference."""
+    await owe(tx, hold.reference, rest, customer_id=hold.customer_id, card_id=hold.card_id, hold_id=hold.id)
 
 
 async def owe(

@@ -32,9 +32,10 @@ _AT_ONCE = 50
 class Holds:
     """The use cases of holds that call outside."""
 
-    def __init__(self, psp: Psp, operator: Operator) -> None:
+    def __init__(self, psp: Psp, operator: Operator, *, action_within: timedelta = ACTION_WITHIN) -> None:
         self._psp = psp
         self._operator = operator
+        self._action_within = action_within
 
     async def place(self, db: Database, wish: HoldWish) -> Hold:
         """Have an amount put aside and wait for the answer: HELD, NEEDS_ACTION, FAILED with a reason, or UNKNOWN.
@@ -94,7 +95,7 @@ class Holds:
         """The job `JANITOR`: ask after what was not answered, and end what has waited too long."""
         async with db.read() as tx:
             orders = [operation.id for operation in await to_ask(tx, limit=_AT_ONCE)]
-            abandoned = await tx.all(_in_state(HoldState.NEEDS_ACTION, Hold.updated_at, tx.now - ACTION_WITHIN))
+            abandoned = await tx.all(_in_state(HoldState.NEEDS_ACTION, Hold.updated_at, tx.now - self._action_within))
             past = await tx.all(_in_state(HoldState.HELD, Hold.capture_before, tx.now))
             late = await tx.all(
                 select(Debt)

@@ -51,8 +51,18 @@ Seen = Payment | ProviderRefund | Dispute | CardSetup | None
 class Webhooks:
     """The way in for events. `secrets` are those of the endpoint: both, while one is exchanged for another."""
 
-    def __init__(self, psp: Psp, secrets: Sequence[str], *, tolerance: timedelta = TOLERANCE) -> None:
+    def __init__(
+        self,
+        psp: Psp,
+        secrets: Sequence[str],
+        *,
+        tolerance: timedelta = TOLERANCE,
+        largest_body: int = LARGEST_BODY,
+        kept: timedelta = KEPT,
+    ) -> None:
         self._psp = psp
+        self._largest_body = largest_body
+        self._kept = kept
         self._secrets = tuple(secrets)
         self._tolerance = tolerance
 
@@ -61,7 +71,7 @@ class Webhooks:
 
         Raises `TooLarge`, `UnsupportedMedia`, `BadSignature`, and `UnreadableNotice` for what is signed and no event.
         """
-        if len(body) > LARGEST_BODY:
+        if len(body) > self._largest_body:
             raise TooLarge
         if (content_type or "").partition(";")[0].strip().lower() != "application/json":
             raise UnsupportedMedia
@@ -106,7 +116,7 @@ class Webhooks:
     async def forget(self, db: Database, payload: Mapping[str, Any]) -> None:
         """The job `FORGET`: events that were handled long ago."""
         async with db.tx() as tx:
-            await tx.execute(delete(Webhook).where(col(Webhook.handled_at) < tx.now - KEPT))
+            await tx.execute(delete(Webhook).where(col(Webhook.handled_at) < tx.now - self._kept))
 
     async def _read(self, row: Webhook) -> Seen:
         """The object that an event is about, as it is now."""
