@@ -5,6 +5,7 @@ the operation's id, or seen in the payment itself. Nothing is ever sent again un
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -34,6 +35,8 @@ logger = log.get(__name__)
 
 SENDS_BEFORE_LOOKING = 3
 """So often the same key is sent before what became of it is looked at: an error can be remembered with the key."""
+SEEN_WITHIN = timedelta(hours=1)
+"""How long what was carried out may stay invisible to a search."""
 KEY_USED_OTHERWISE = "idempotency_error"
 
 Owner = Hold | Debt | Refund
@@ -73,7 +76,10 @@ class Operator:
     async def _answer(self, db: Database, operation: Operation) -> Answer:
         age = db.clock.now() - (operation.first_sent_at or db.clock.now())
         if age >= KEY_LIFETIME:
-            return await self._look(operation)
+            found = await self._look(operation)
+            if found is None and age < KEY_LIFETIME + SEEN_WITHIN:
+                raise Unknown
+            return found
         if operation.attempts > SENDS_BEFORE_LOOKING and (found := await self._look(operation)) is not None:
             return found
         try:

@@ -106,6 +106,22 @@ async def test_a_forgotten_key_of_what_never_arrived_ends_as_failed(shop: Shop) 
     assert await shop.objects("pi") == []
 
 
+async def test_what_a_search_does_not_show_yet_is_not_taken_for_never_arrived(shop: Shop) -> None:
+    await shop.cards.customer(shop.db, DRIVER)
+    await shop.control("settings", {"search_lag_s": 60})
+    await shop.plan("lose_request", "POST /v1/payment_intents")
+    hold = await shop.place()
+    shop.clock.advance(23 * 3600 - 20)
+    await shop.plan("lose_answer", "POST /v1/payment_intents")
+    [order] = await shop.rows(Operation)
+    await shop.operator.run(shop.db, order.id)
+    shop.clock.advance(30)
+    await shop.operator.run(shop.db, order.id)
+    assert (await shop.hold(hold.id)).state == "UNKNOWN"
+    await shop.resolve()
+    assert (await shop.hold(hold.id)).state == "HELD"
+
+
 @pytest.mark.parametrize("plan", ["lose_answer", "lose_request", "fail_after"])
 async def test_a_lost_answer_to_a_capture_takes_the_money_once(shop: Shop, plan: str) -> None:
     hold = await shop.place()
