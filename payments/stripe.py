@@ -69,7 +69,7 @@ class StripePsp:
             "amount": to_stripe(order.amount),
             "currency": order.amount.currency.lower(),
             "capture_method": "manual",
-            "payment_method_types": ["card"],
+            "allowed_payment_method_types": ["card"],
             "payment_method_options": {"card": {"request_incremental_authorization": "if_available"}},
             "metadata": {OPERATION: order.operation_id, REFERENCE: order.reference},
             "expand": _EXPAND,
@@ -106,7 +106,7 @@ class StripePsp:
             "currency": order.amount.currency.lower(),
             "customer": order.customer_id,
             "payment_method": order.card_id,
-            "payment_method_types": ["card"],
+            "allowed_payment_method_types": ["card"],
             "confirm": True,
             "off_session": True,
             "metadata": {OPERATION: order.operation_id, REFERENCE: order.reference},
@@ -156,7 +156,7 @@ class StripePsp:
 
     async def begin_card(self, customer_id: str, *, key: str) -> CardSetup:
         """A SetupIntent for payments without the driver."""
-        params: Any = {"customer": customer_id, "payment_method_types": ["card"], "usage": "off_session"}
+        params: Any = {"customer": customer_id, "allowed_payment_method_types": ["card"], "usage": "off_session"}
         return reading.card_setup(await _asked(self._client.v1.setup_intents.create_async(params, _with(key))))
 
     async def card_setup(self, setup_id: str) -> CardSetup:

@@ -21,6 +21,12 @@ class Params:
 
     def check(self, allowed: frozenset[str]) -> None:
         """Refuse what is not known."""
+        if "payment_method_types" in set(self.values) - allowed:
+            raise invalid(
+                "payment_method_types",
+                "The `payment_method_types` parameter is no longer supported. Use `allowed_payment_method_types`.",
+                "payment_method_types_no_longer_supported",
+            )
         if unknown := sorted(set(self.values) - allowed - COMMON):
             raise Fault(
                 f"Received unknown parameter: {unknown[0]}", code="parameter_unknown", param=unknown[0], stored=False

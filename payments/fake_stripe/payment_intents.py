@@ -51,7 +51,7 @@ def create(world: World, params: Params) -> Json:
         "next_action": None,
         "payment_method": method["id"] if method else None,
         "payment_method_options": {"card": params.part("payment_method_options").mapping("card")},
-        "payment_method_types": params.texts("payment_method_types") or ["card"],
+        "payment_method_types": params.texts("allowed_payment_method_types") or ["card"],
         "processing": None,
         "receipt_email": params.text("receipt_email"),
         "setup_future_usage": params.choice("setup_future_usage", "off_session", "on_session"),
@@ -204,8 +204,8 @@ def search_intents(world: World, params: Params) -> Json:
 
 
 _CREATED_WITH = (
-    "amount currency customer payment_method payment_method_types capture_method confirm off_session return_url "
-    "setup_future_usage description statement_descriptor_suffix transfer_group automatic_payment_methods "
+    "amount currency customer payment_method allowed_payment_method_types capture_method confirm off_session "
+    "return_url setup_future_usage description statement_descriptor_suffix transfer_group automatic_payment_methods "
     "payment_method_options receipt_email"
 )
 ROUTES = [

@@ -28,7 +28,7 @@ def create(world: World, params: Params) -> Json:
         "metadata": params.metadata(),
         "next_action": None,
         "payment_method": method["id"] if method else None,
-        "payment_method_types": params.texts("payment_method_types") or ["card"],
+        "payment_method_types": params.texts("allowed_payment_method_types") or ["card"],
         "status": "requires_confirmation" if method else "requires_payment_method",
         "usage": params.choice("usage", "off_session", "on_session") or "off_session",
     }
@@ -129,7 +129,7 @@ def list_intents(world: World, params: Params) -> Json:
     return page(found, params, "/v1/setup_intents")
 
 
-_CREATED_WITH = "customer payment_method payment_method_types usage description confirm return_url"
+_CREATED_WITH = "customer payment_method allowed_payment_method_types usage description confirm return_url"
 ROUTES = [
     Route("POST", "/v1/setup_intents", create, _CREATED_WITH),
     Route("GET", "/v1/setup_intents", list_intents, f"{PAGING} customer"),

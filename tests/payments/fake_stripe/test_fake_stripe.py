@@ -47,7 +47,7 @@ async def raw(fake: Serving) -> AsyncIterator[httpx.AsyncClient]:
 
 async def hold(client: StripeClient, amount: int = 5000, **more: Any) -> Json:
     params: Any = {"amount": amount, "currency": "eur", "capture_method": "manual", "confirm": True}
-    params |= {"payment_method": "pm_card_visa", "payment_method_types": ["card"], **more}
+    params |= {"payment_method": "pm_card_visa", "allowed_payment_method_types": ["card"], **more}
     return (await client.v1.payment_intents.create_async(params)).to_dict()
 
 
@@ -118,6 +118,13 @@ async def test_what_was_never_carried_out_is_not_remembered(raw: httpx.AsyncClie
         ("POST", "/v1/payment_intents", {"amount": "ten", "currency": "eur"}, 400, "parameter_invalid_integer"),
         ("POST", "/v1/payment_intents", {"amount": "10", "currency": "eur"}, 400, "amount_too_small"),
         ("POST", "/v1/payment_intents", {"amount": "999999999", "currency": "eur"}, 400, "amount_too_large"),
+        (
+            "POST",
+            "/v1/payment_intents",
+            {"amount": "500", "currency": "eur", "payment_method_types[0]": "card"},
+            400,
+            "payment_method_types_no_longer_supported",
+        ),
         ("POST", "/v1/payment_intents/pi_1/capture", {}, 404, "resource_missing"),
         ("POST", "/v1/payment_methods", {"type": "card", "card[number]": "4242424242424241"}, 402, "incorrect_number"),
         ("GET", "/v1/refunds/re_1", {}, 404, "resource_missing"),
