@@ -1,7 +1,8 @@
 """FastAPI dependencies that answer "who is asking" or refuse.
 
 The application puts its `Database` and `KeyRing` on `app.state`; routes declare `operator: OperatorDep` to be for
-operators, `admin: AdminDep` to be for operators who may change things, and `driver: DriverDep` to be for drivers.
+operators, `admin: AdminDep` to be for operators who may change things, and `who: DriverOrGuestDep` to be for drivers
+and for guests.
 """
 
 from typing import Annotated
@@ -9,12 +10,16 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from auth.keys import driver_of, operator_of
-from auth.subjects import DriverIdentity, Operator
+from auth.keys import GUEST_PREFIX, driver_of, operator_of
+from auth.subjects import DriverIdentity, Guest, Operator
 from kit.errors import Forbidden, Unauthenticated
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="operatorKey", description="An API key: `plb_…`")
-_driver_bearer = HTTPBearer(auto_error=False, scheme_name="driverKey", description="A driver's key: `pld_…`")
+_driver_bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="driverKey",
+    description="A driver's key, `pld_…`, or the secret of a guest's start, `pls_…`",
+)
 
 
 async def operator(
@@ -40,14 +45,20 @@ async def admin(who: OperatorDep) -> Operator:
 AdminDep = Annotated[Operator, Depends(admin)]
 
 
-async def driver(
+async def driver_or_guest(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_driver_bearer)]
-) -> DriverIdentity:
-    """The driver whose key the request bears. Raises `Unauthenticated`."""
+) -> DriverIdentity | Guest:
+    """The driver whose key the request bears, or a guest, with the secret of a start or without one.
+
+    Raises `Unauthenticated` for a key that is none.
+    """
+    address = request.client.host if request.client is not None else ""
     if credentials is None:
-        raise Unauthenticated("send your key as a bearer token", headers={"WWW-Authenticate": "Bearer"})
+        return Guest(address)
+    if credentials.credentials.startswith(GUEST_PREFIX):
+        return Guest(address, credentials.credentials)
     async with request.app.state.db.read() as tx:
         return await driver_of(tx, request.app.state.keys, credentials.credentials)
 
 
-DriverDep = Annotated[DriverIdentity, Depends(driver)]
+DriverOrGuestDep = Annotated[DriverIdentity | Guest, Depends(driver_or_guest)]

@@ -1,4 +1,4 @@
-"""Keys: a prefix that says whose, `plb_` an operator's and `pld_` a driver's, 43 random characters, 6 of a checksum.
+"""Keys: a prefix, 43 random characters, 6 of a checksum. `plb_` is an operator's, `pld_` a driver's, `pls_` a guest's.
 
 The prefix and the checksum let secret scanners recognise a leaked key, and let us refuse a mistyped one before any
 look at the database.
@@ -15,6 +15,7 @@ from kit.tx import Tx
 
 PREFIX = "plb_"
 DRIVER_PREFIX = "pld_"
+GUEST_PREFIX = "pls_"
 _PURPOSE = "api-key"
 _DRIVER_PURPOSE = "driver-key"
 

@@ -31,3 +31,12 @@ class DriverIdentity:
 
     driver_id: str
     key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Somebody without an account. `secret` is what a start of theirs gave them; None before there is one."""
+
+    address: str
+    """The network address that the request came from."""
+    secret: str | None = None

@@ -2,6 +2,7 @@
 
 settings ─► database, bus, keys, egress
          ─► parties (directory, registrar, clients, deliverer)
+         ─► payments
          ─► tokens (authorizer) ─► starts (starter) ─► reactions, schedule ─► worker
          ─► csms (central system, link) ◄─ backoffice
          ─► HTTP: operator API, OCPI, live page, health
@@ -47,6 +48,7 @@ from hub.parts import (
     ocpi_intakes,
     ocpi_sources,
     ocsp_client,
+    open_payments,
     own_roles,
     pull_pace,
 )
@@ -82,6 +84,7 @@ from kit.reactions import Reactions
 from kit.tx import Database, Tx
 from ocpi.call import Handler
 from ocpi.endpoint import HandlerKey
+from payments.wiring import Payments
 
 API = "/api/operator/v1"
 DRIVER_API = "/api/driver/v1"
@@ -112,6 +115,7 @@ class Hub:
     masker: Masker
     conformance: Conformance
     starter: Starter
+    payments: Payments | None
     link: Link
     operations: Operations
     authority: OwnAuthority
@@ -134,6 +138,8 @@ class Hub:
         await self.db.doorbells.leave()
         await self.forwarder.close()
         await self.starter.authorizer.close()
+        if self.payments is not None:
+            await self.payments.psp.close()
         await self.http.aclose()
         await self.ocsp_http.aclose()
         await self.transport.close()
@@ -208,6 +214,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         directory=directory,
         response_base=f"{public_url}{OCPI}/{VERSION}/sender/commands",
         command_timeout_s=settings.command_timeout_s,
+        issuer=settings.operator_name,
     )
     uploads = Uploads(
         db,
@@ -238,6 +245,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
     )
     figures.watch_certificates(certificates.expiring)
     campaigns = Campaigns(db, operations)
+    payments = open_payments(settings)
     sources = ocpi_sources(settings)
     reactions.wire(
         facts,
@@ -253,6 +261,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         send=temper.deliver,
         sources=sources,
     )
+    reactions.wire_money(facts, settings=settings, starter=starter, payments=payments)
     schedule.wire(
         facts,
         settings=settings,
@@ -325,6 +334,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         masker=masker,
         conformance=conformance,
         starter=starter,
+        payments=payments,
         link=link,
         operations=operations,
         authority=authority,

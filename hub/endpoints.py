@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub.app import API, DRIVER_API, OCPI, VERSION, Hub
+from hub.billing import webhook
 from hub.drivers import api as drivers_api
 from hub.locations import api as locations_api
 from hub.parties import agreements_api
@@ -17,9 +18,11 @@ from hub.parties.callers import Callers
 from hub.parties.gate import Gate
 from hub.parties.message_log_api import router as messages_router
 from hub.parties.message_log_replay import Replayer
+from hub.parts import hold_policy
 from hub.sessions import api as sessions_api
 from hub.starts import api as starts_api
 from hub.starts import driver_api
+from hub.starts.driver_flows import Driving
 from hub.stations import (
     admission_api,
     campaigns_api,
@@ -117,6 +120,8 @@ def json_app(hub: Hub, *, operator_api: bool = True) -> FastAPI:
     app.router.routes.extend(health.routes(checks, hub.figures.metrics, on_scrape=hub.figures.on_scrape))
     if operator_api:
         app.router.routes.extend(uploads_api.door(hub.operations.uploads))
+        if hub.payments is not None:
+            app.router.routes.extend(webhook.door(hub.db, hub.payments.webhooks))
         add_operator_api(app, hub)
         app.router.routes.extend(web.routes(hub.live_board, hub.db, hub.keys, public=hub.settings.live_page_public))
     return app
@@ -126,14 +131,17 @@ def driver_app(hub: Hub) -> FastAPI:
     """The driver API: what apps of our drivers ask."""
     app = _fastapi(hub, "Plugbridge: drivers")
     settings = hub.settings
-    routes = driver_api.router(
+    country_code, _, party_id = settings.emsp_parties[0].partition("*")
+    driving = Driving(
         hub.db,
         hub.starter,
         Idempotency(hub.db, hub.keys),
-        Rates(hub.clock.monotonic, settings.driver_requests_per_s),
-        cpo_parties=settings.cpo_parties,
-        issuer=settings.operator_name,
+        hub.payments,
+        hold_policy(settings),
+        settings.cpo_parties,
+        (country_code, party_id),
     )
+    routes = driver_api.router(driving, Rates(hub.clock.monotonic, settings.driver_requests_per_s))
     app.include_router(routes, prefix=DRIVER_API)
 
     async def openapi(request: Request) -> JSONResponse:

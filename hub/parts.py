@@ -26,6 +26,9 @@ from hub.tokens.ocpi import token_source
 from kit.crypto import KeyRing
 from kit.http import Egress
 from kit.tx import Tx
+from payments.hold_policy import HoldPolicy
+from payments.stripe import StripePsp
+from payments.wiring import Payments
 
 OCSP_TIMEOUT_S, OCSP_MAX_BYTES = 5.0, 64 * 2**10
 
@@ -109,3 +112,17 @@ def ocsp_client(settings: Settings) -> httpx.AsyncClient:
     """Requests to OCSP responders, which speak plain HTTP: their answers are signed."""
     networks = settings.egress_private_networks
     return Egress(networks, allow_http=True, timeout_s=OCSP_TIMEOUT_S, max_bytes=OCSP_MAX_BYTES).client()
+
+
+def open_payments(settings: Settings) -> Payments | None:
+    """The payments floor over Stripe; None where no key is set: no cards are taken."""
+    if settings.stripe_key is None:
+        return None
+    psp = StripePsp(settings.stripe_key.get_secret_value(), api_url=settings.stripe_api_url)
+    secrets = [secret.get_secret_value() for secret in settings.stripe_webhook_secrets]
+    return Payments.over(psp, secrets)
+
+
+def hold_policy(settings: Settings) -> HoldPolicy:
+    """How much is put aside."""
+    return HoldPolicy(floor=settings.hold_floor, cap=settings.hold_cap, margin=settings.hold_margin)

@@ -14,6 +14,11 @@ stations.install_certificate → a station gets the certificate that it asked fo
 stations.provision       → the same, when the operator asks for it
 stations.upgrade         → a station is moved to another security profile or password
 stations.expire_upgrade  → a station that did not follow stays where it was
+CdrStored                → its driver is billed by the quoted price; what is held is captured
+HoldChanged              → the start that waits for the money goes on or is refused; the ledger follows
+MoneyReceived, RefundChanged, DisputeChanged, DebtChanged → the ledger follows
+StartGivenUp             → what was put aside for it is given back
+SessionProgressed        → a session ends before it costs more than is held
 parties.redeliver        → an object that a partner refused is offered again
 parties.read_hub         → whom a partner hub reaches is read from its list
 """
@@ -22,6 +27,9 @@ from collections.abc import Mapping
 
 from csms.events import ConnectorStatusChanged, StationBooted, StationProgressed, TransactionChanged
 from csms.station import ConnectorStatus
+from hub.billing import posting
+from hub.billing import service as billing
+from hub.billing.flows import Minder
 from hub.locations import service as locations
 from hub.parties import hub_reading
 from hub.parties.clients import Clients
@@ -29,9 +37,12 @@ from hub.parties.directory import Directory
 from hub.parties.moves import REDELIVER
 from hub.parties.outbox import Sender, Source
 from hub.parties.redelivery import redeliver
+from hub.parts import hold_policy
+from hub.sessions.events import CdrStored
 from hub.settings import Settings
+from hub.starts import driving
 from hub.starts import service as starts
-from hub.starts.events import StartRequested
+from hub.starts.events import SessionProgressed, StartGivenUp, StartRequested
 from hub.starts.flows import COMMAND_FOR_PARTNER, Starter
 from hub.stations import service as stations
 from hub.stations.certificates import INSTALL, Certificates
@@ -43,6 +54,10 @@ from kit.crypto import KeyRing
 from kit.reactions import Reactions
 from kit.tx import Tx
 from ocpi.headers import Party
+from payments import holds
+from payments import wiring as payments_wiring
+from payments.events import DebtChanged, DisputeChanged, HoldChanged, MoneyReceived, RefundChanged
+from payments.wiring import Payments
 
 EVSE_STATUS = {
     ConnectorStatus.AVAILABLE: "AVAILABLE",
@@ -98,6 +113,34 @@ def wire(
     reactions.job(INSTALL, certificates.install)
     reactions.job(REDELIVER, redeliver(directory, sources, send))
     reactions.job(hub_reading.READ, hub_reading.reader(directory, clients))
+
+
+def wire_money(reactions: Reactions, *, settings: Settings, starter: Starter, payments: Payments | None) -> None:
+    """Register what has to do with money."""
+    reactions.on(CdrStored, billing.bill)
+    if payments is None:
+        return
+    payments_wiring.wire(
+        reactions,
+        operator=payments.operator,
+        holds=payments.holds,
+        collector=payments.collector,
+        events=payments.webhooks,
+    )
+    reactions.on(HoldChanged, driving.paid)
+    reactions.on(HoldChanged, posting.hold_changed)
+    reactions.on(MoneyReceived, posting.money_received)
+    reactions.on(RefundChanged, posting.refund_changed)
+    reactions.on(DisputeChanged, posting.dispute_changed)
+    reactions.on(DebtChanged, posting.debt_changed)
+    reactions.on(StartGivenUp, release_hold)
+    minder = Minder(starter, payments.holds, hold_policy(settings), settings.session_update_interval_s)
+    reactions.call(SessionProgressed, minder.mind)
+
+
+async def release_hold(tx: Tx, event: StartGivenUp) -> None:
+    """Give back what was put aside for a start that came to nothing."""
+    await holds.release(tx, event.hold_id)
 
 
 async def show_status(tx: Tx, event: ConnectorStatusChanged) -> None:

@@ -1,6 +1,7 @@
 """Every setting of the application, each an environment variable `PLUGBRIDGE_…` with a default that runs a demo."""
 
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -113,6 +114,14 @@ class Settings(BaseSettings):
     driver_requests_per_s: float = Field(
         5.0, ge=0, description="Requests that one driver may send each second, with bursts of 5 s; 0 for any number."
     )
+    stripe_key: SecretStr | None = Field(None, description="Secret key of the Stripe account; without it no cards.")
+    stripe_api_url: str | None = Field(None, description="Another server that speaks Stripe, such as a fake one.")
+    stripe_webhook_secrets: Annotated[list[SecretStr], NoDecode, Words] = Field(
+        [], description="Secrets of the webhook endpoint, separated by commas; two while one replaces the other."
+    )
+    hold_floor: Decimal = Field(Decimal(10), gt=0, description="Least that is put aside on a card.")
+    hold_cap: Decimal = Field(Decimal(80), gt=0, description="Most that is put aside on a card.")
+    hold_margin: Decimal = Field(Decimal("0.1"), ge=0, le=5, description="What is put aside beyond the estimate.")
     http_head_timeout_s: float = Field(10.0, gt=0, description="Longest wait for the head of an HTTP request.")
     http_body_timeout_s: float = Field(30.0, gt=0, description="Longest wait for the body of an HTTP request.")
     http_head_bytes: int = Field(64 * 2**10, ge=1024, description="Largest head of an HTTP request.")

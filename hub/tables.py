@@ -5,6 +5,7 @@
 import auth.tables
 import csms.log_tables
 import csms.tables
+import hub.billing.tables
 import hub.drivers.tables
 import hub.locations.tables
 import hub.parties.changes

@@ -1,12 +1,42 @@
-"""Every job and schedule of the payments floor, on one page: what the application registers at its start."""
+"""The parts of the payments floor over one provider, and every job and schedule of them, on one page."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Self
 
 from kit.reactions import Reactions
 from payments import debts, hold_flows, operations, webhooks
+from payments.card_flows import Cards
 from payments.hold_flows import Collector, Holds
 from payments.operator import Operator
+from payments.psp import Psp
 from payments.webhooks import Webhooks
+
+
+@dataclass(frozen=True, slots=True)
+class Payments:
+    """What calls the provider."""
+
+    psp: Psp
+    operator: Operator
+    holds: Holds
+    collector: Collector
+    cards: Cards
+    webhooks: Webhooks
+
+    @classmethod
+    def over(cls, psp: Psp, webhook_secrets: Sequence[str]) -> Self:
+        """Make every part."""
+        operator = Operator(psp)
+        return cls(
+            psp,
+            operator,
+            Holds(psp, operator),
+            Collector(psp, operator),
+            Cards(psp),
+            Webhooks(psp, webhook_secrets),
+        )
 
 
 def wire(reactions: Reactions, *, operator: Operator, holds: Holds, collector: Collector, events: Webhooks) -> None:

@@ -14,6 +14,8 @@ from kit.tx import Tx
 class PaymentMethod(StrEnum):
     """How a session is paid."""
 
+    CARD = "card"
+    """By card: an amount is put aside before the start."""
     INVOICE = "invoice"
     """Later, by agreement with the operator."""
     FREE = "free"

@@ -17,6 +17,7 @@ from hub.sessions import documents
 from hub.sessions.costs import Costs, price_periods
 from hub.sessions.course import course_of
 from hub.sessions.documents import Course, Facts
+from hub.sessions.events import CdrStored
 from hub.sessions.tables import Cdr, CdrDispute, Session, disputes_of
 from hub.tariffs import service as tariffs
 from hub.tariffs.cdr import price_cdr
@@ -107,6 +108,7 @@ async def receive_cdr(tx: Tx, body: Json, *, platform_id: str) -> Kept[Cdr] | No
             return Kept(known, is_new=False, is_changed=False)
         await _dispute(tx, known, body)
         return None
+    tx.emit(CdrStored(key.country_code, key.party_id, key.object_id))
     return await keep(
         tx,
         Cdr,
@@ -262,6 +264,7 @@ async def _issue_cdr(tx: Tx, facts: Facts, course: Course, costs: Costs | None, 
         currency=facts.currency,
         total_cost=costs.total_excl_vat if costs else Decimal(0),
     )
+    tx.emit(CdrStored(facts.country_code, facts.party_id, facts.session_id))
 
 
 async def _priced(tx: Tx, body: Json) -> Decimal | None:

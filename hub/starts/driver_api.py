@@ -1,28 +1,22 @@
-"""Driver API: a price before, a start with it, and what it costs while it runs."""
+"""Driver API: a price before, a start with it, and what it costs while it runs; for drivers and for guests."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from decimal import Decimal
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from auth.guards import DriverDep
-from auth.subjects import DriverIdentity
-from hub.drivers import service as drivers
-from hub.starts import driving, places, quoting
-from hub.starts.driver_schemas import DriverStartIn, DriverStartOut, EstimateOut, QuoteIn, QuoteOut
-from hub.starts.driving import own_start, payer_of
-from hub.starts.flows import Starter
+from auth.guards import DriverOrGuestDep
+from auth.subjects import Guest
+from hub.starts.driver_flows import Driving, Who
+from hub.starts.driver_schemas import DriverStartIn, DriverStartOut, EstimateOut, GuestStartOut, QuoteIn, QuoteOut
 from hub.starts.lifecycle import StartState
-from hub.starts.quotes import charging_s
-from hub.starts.running import so_far
 from hub.starts.schemas import StopOut
-from kit.errors import RateLimited
-from kit.idempotency import Claim, Idempotency, IdempotencyKey, StoredAnswer
+from kit.clock import Clock
+from kit.errors import RateLimited, Unauthenticated
+from kit.idempotency import IdempotencyKey
 from kit.rates import Rates
 from kit.sse import ALIVE, EventStream, event
-from kit.tx import Database
 
 LOOK_EVERY_S = 1.0
 ALIVE_AFTER_LOOKS = 15
@@ -34,97 +28,84 @@ STREAMS_AT_ONCE = 4
 _FINAL = (StartState.REFUSED, StartState.FAILED, StartState.EXPIRED, StartState.ENDED)
 
 
-def router(
-    db: Database, starter: Starter, idempotency: Idempotency, rates: Rates, *, cpo_parties: list[str], issuer: str
-) -> APIRouter:
+def router(driving: Driving, rates: Rates) -> APIRouter:
     """The routes of this room."""
     routes = APIRouter(tags=["starts"])
     watched: dict[str, int] = {}
 
     @routes.post("/quotes", operation_id="create_quote", status_code=201)
-    async def create_quote(body: QuoteIn, who: DriverDep) -> QuoteOut:
-        """The price at a connector, promised for a quarter of an hour, and what a session of this size would cost."""
-        rates.check(who.driver_id)
-        async with db.tx() as tx:
-            where = await places.at_location(
-                tx,
-                location_id=body.location_id,
-                evse_uid=body.evse_uid,
-                connector_id=body.connector_id,
-                cpo=body.cpo,
-                own=cpo_parties,
-            )
-            row, connector = await quoting.promise(
-                tx,
-                payer=payer_of(who.driver_id),
-                place=where.place,
-                station_id=where.station_id,
-                evse_id=where.evse_id,
-            )
-        energy_wh = body.energy_kwh.scaleb(3)
-        lasts_s = charging_s(energy_wh, connector)
-        priced = row.quote().estimate(energy_wh, lasts_s, Decimal(body.parking_minutes * 60))
-        return QuoteOut.of(row, quoting.signature(starter.keys, row), EstimateOut.of(body, lasts_s, priced))
+    async def create_quote(body: QuoteIn, who: DriverOrGuestDep) -> QuoteOut:
+        """The price at a connector, promised for a quarter of an hour, and what a session of this size would cost.
+
+        Without a key it is a guest's: whoever holds the signature may begin with it.
+        """
+        rates.check(_name(who))
+        promised, signature = await driving.quote(who, body)
+        return QuoteOut.of(promised.row, signature, EstimateOut.of(body, promised))
 
     @routes.post("/starts", operation_id="start_charging", status_code=202)
     async def start_charging(
-        body: DriverStartIn, who: DriverDep, key: IdempotencyKey, response: Response
-    ) -> DriverStartOut:
-        """Begin at the quoted price. The answer says where the start is by now: `GET` it, or listen to it."""
-        rates.check(who.driver_id)
+        body: DriverStartIn, who: DriverOrGuestDep, key: IdempotencyKey, response: Response
+    ) -> DriverStartOut | GuestStartOut:
+        """Begin at the quoted price. The answer says where the start is by now: `GET` it, or listen to it.
 
-        async def work(claim: Claim) -> StoredAnswer:
-            async with db.tx() as tx:
-                start = await driving.begin(
-                    tx, starter.keys, who, quote_id=body.quote_id, signed=body.signature, issuer=issuer
-                )
-                answer = StoredAnswer(202, "text/plain", start.id.encode())
-                await idempotency.keep(tx, claim, answer)
-            return answer
-
-        scope = f"driver:{who.driver_id}:starts"
-        answer = await idempotency.run(scope=scope, key=key, body=body.model_dump_json().encode(), work=work)
-        start_id = answer.body.decode()
+        By card an amount is put aside first; where the bank wants the driver, `payment.client_secret` is for the
+        provider's form in the app. A guest gets a `token`: the bearer token for this start, and the only way to it.
+        """
+        rates.check(_name(who))
+        start_id, secret = await driving.start(who, body, key)
         response.headers["Location"] = f"starts/{start_id}"
-        return await _shown(db, who, start_id)
+        if secret is None:
+            return await driving.show(who, start_id)
+        shown = await driving.show(Guest(_name(who), secret), start_id)
+        return GuestStartOut(**shown.model_dump(), token=secret)
 
     @routes.get("/starts/{start_id}", operation_id="get_start")
-    async def get_start(start_id: str, who: DriverDep) -> DriverStartOut:
+    async def get_start(start_id: str, who: DriverOrGuestDep) -> DriverStartOut:
         """A start of one's own."""
-        rates.check(who.driver_id)
-        return await _shown(db, who, start_id)
+        _known(who, rates)
+        return await driving.show(who, start_id)
+
+    @routes.post("/starts/{start_id}/payment", operation_id="refresh_payment")
+    async def refresh_payment(start_id: str, who: DriverOrGuestDep) -> DriverStartOut:
+        """The driver has acted on the payment in the app: see at the provider what came of it, without waiting."""
+        _known(who, rates)
+        return await driving.refresh(who, start_id)
 
     @routes.post("/starts/{start_id}/stop", operation_id="stop_charging")
-    async def stop_charging(start_id: str, who: DriverDep) -> StopOut:
+    async def stop_charging(start_id: str, who: DriverOrGuestDep) -> StopOut:
         """Ask the charger to end the session."""
-        rates.check(who.driver_id)
-        async with db.read() as tx:
-            await own_start(tx, who, start_id)
-        outcome = await starter.stop(start_id)
+        _known(who, rates)
+        outcome = await driving.stop(who, start_id)
         return StopOut(start_id=start_id, accepted=outcome.ok, reason=outcome.reason or outcome.status.value)
 
     @routes.get("/starts/{start_id}/live", operation_id="watch_start", response_class=Response)
-    async def watch_start(start_id: str, who: DriverDep) -> Response:
+    async def watch_start(start_id: str, who: DriverOrGuestDep) -> Response:
         """The start as server-sent events, each a whole `DriverStartOut`, whenever something changed, until it ends."""
-        rates.check(who.driver_id)
-        await _shown(db, who, start_id)
+        _known(who, rates)
+        await driving.show(who, start_id, with_secret=False)
         return EventStream(
-            _changes(db, lambda: _shown(db, who, start_id)),
+            _changes(driving.db.clock, lambda: driving.show(who, start_id, with_secret=False)),
             longest_s=STREAM_S,
-            within=_counted(watched, who.driver_id),
+            within=_counted(watched, _name(who)),
         )
 
     return routes
 
 
-async def _shown(db: Database, who: DriverIdentity, start_id: str) -> DriverStartOut:
-    async with db.read() as tx:
-        start = await own_start(tx, who, start_id)
-        driver = await drivers.get(tx, who.driver_id)
-        return DriverStartOut.of(await so_far(tx, start), driver.language)
+def _known(who: Who, rates: Rates) -> None:
+    """Count a request of somebody who must have shown something. Raises `Unauthenticated`, `RateLimited`."""
+    if isinstance(who, Guest) and who.secret is None:
+        raise Unauthenticated("send your key as a bearer token", headers={"WWW-Authenticate": "Bearer"})
+    rates.check(_name(who))
 
 
-async def _changes(db: Database, look: Callable[[], Awaitable[DriverStartOut]]) -> AsyncIterator[bytes]:
+def _name(who: Who) -> str:
+    """Who is counted: a driver, or where a guest's requests come from."""
+    return who.address if isinstance(who, Guest) else who.driver_id
+
+
+async def _changes(clock: Clock, look: Callable[[], Awaitable[DriverStartOut]]) -> AsyncIterator[bytes]:
     """What there is to see, now and whenever it differs, until the start has come to its end."""
     before, quiet = b"", 0
     while True:
@@ -139,18 +120,18 @@ async def _changes(db: Database, look: Callable[[], Awaitable[DriverStartOut]]) 
                 yield ALIVE
         if seen.state in _FINAL:
             return
-        await db.clock.sleep(LOOK_EVERY_S)
+        await clock.sleep(LOOK_EVERY_S)
 
 
 @asynccontextmanager
-async def _counted(watched: dict[str, int], driver_id: str) -> AsyncIterator[None]:
+async def _counted(watched: dict[str, int], name: str) -> AsyncIterator[None]:
     """One stream more of this driver. Raises `RateLimited` when there are as many as may be."""
-    if watched.get(driver_id, 0) >= STREAMS_AT_ONCE:
+    if watched.get(name, 0) >= STREAMS_AT_ONCE:
         raise RateLimited("too many streams", retry_after_s=10)
-    watched[driver_id] = watched.get(driver_id, 0) + 1
+    watched[name] = watched.get(name, 0) + 1
     try:
         yield
     finally:
-        watched[driver_id] -= 1
-        if not watched[driver_id]:
-            del watched[driver_id]
+        watched[name] -= 1
+        if not watched[name]:
+            del watched[name]

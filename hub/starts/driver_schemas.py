@@ -7,12 +7,14 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hub.drivers.tables import PaymentMethod
 from hub.starts.lifecycle import StartState
 from hub.starts.quote_tables import QuoteRow
+from hub.starts.quoting import Promised
 from hub.starts.running import SoFar
 from hub.starts.words import NextStep, told
-from hub.tariffs.pricing import Line, Priced
-from kit.money import round_to_minor
+from hub.tariffs.pricing import Line
+from kit.money import Money, round_to_minor
 
 Json = dict[str, Any]
 Cents = Annotated[Decimal, Field(description="In the currency's main unit, rounded to its minor unit.")]
@@ -68,14 +70,14 @@ class EstimateOut(BaseModel):
     lines: Sequence[LineOut]
 
     @classmethod
-    def of(cls, asked: QuoteIn, charging_s: Decimal, priced: Priced) -> Self:
+    def of(cls, asked: QuoteIn, promised: Promised) -> Self:
         """From a price."""
         return cls(
             energy_kwh=asked.energy_kwh,
-            charging_minutes=(charging_s / 60).quantize(Decimal("0.1")),
+            charging_minutes=(promised.charging_s / 60).quantize(Decimal("0.1")),
             parking_minutes=asked.parking_minutes,
-            total=priced.payable().to_decimal(),
-            lines=[LineOut.of(line) for line in priced.lines],
+            total=promised.estimate.payable().to_decimal(),
+            lines=[LineOut.of(line) for line in promised.estimate.lines],
         )
 
 
@@ -91,6 +93,7 @@ class QuoteOut(BaseModel):
     currency: str
     tariff: Json = Field(description="The OCPI Tariff that the session will be priced by, whatever it is by then.")
     estimate: EstimateOut
+    hold: Cents = Field(description="What is put aside when it is paid by card; the rest is given back.")
     made_at: datetime
     expires_at: datetime
 
@@ -108,6 +111,7 @@ class QuoteOut(BaseModel):
             currency=row.currency,
             tariff=quote.tariff,
             estimate=estimate,
+            hold=row.hold.to_decimal(),
             made_at=row.made_at,
             expires_at=row.expires_at,
         )
@@ -120,6 +124,20 @@ class DriverStartIn(BaseModel):
 
     quote_id: str = Field(min_length=1, max_length=36)
     signature: str = Field(min_length=1, max_length=128)
+    payment: PaymentMethod | None = Field(None, description="The driver's usual way when absent; a guest pays by card.")
+    card_id: str | None = Field(None, max_length=64, description="A saved card; without one the app asks for it.")
+    language: str = Field("en", pattern="^[a-z]{2}$", description="Of a guest; a driver's is known.")
+
+
+class PaymentOut(BaseModel):
+    """How a start is paid, and how far that is."""
+
+    method: str
+    state: str | None = Field(description="Of the hold: REQUESTED, NEEDS_ACTION, HELD, CAPTURED, VOIDED, …")
+    currency: str | None
+    held: Cents | None
+    captured: Cents | None
+    client_secret: str | None = Field(description="For the provider's form in the app, while it is wanted.")
 
 
 class DriverStartOut(BaseModel):
@@ -140,11 +158,12 @@ class DriverStartOut(BaseModel):
     power_kw: Decimal | None
     currency: str | None
     cost: Cents | None = Field(description="With VAT, so far or in the end; by the quoted price.")
+    payment: PaymentOut | None
     created_at: datetime
     expires_at: datetime = Field(description="Until when a car has to be plugged in.")
 
     @classmethod
-    def of(cls, found: SoFar, language: str) -> Self:
+    def of(cls, found: SoFar, language: str, client_secret: str | None = None) -> Self:
         """From a start and its session."""
         start, course = found.start, found.course
         words = told(StartState(start.state), start.reason, language)
@@ -166,6 +185,27 @@ class DriverStartOut(BaseModel):
             power_kw=found.power_w.scaleb(-3) if found.power_w is not None else None,
             currency=currency,
             cost=round_to_minor(incl_vat, currency).to_decimal() if incl_vat is not None and currency else None,
+            payment=_payment(found, client_secret),
             created_at=start.created_at,
             expires_at=start.expires_at,
         )
+
+
+class GuestStartOut(DriverStartOut):
+    """A guest's start, with the secret that is the only way back to it."""
+
+    token: str
+
+
+def _payment(found: SoFar, client_secret: str | None) -> PaymentOut | None:
+    start, hold = found.start, found.hold
+    if start.payment is None:
+        return None
+    return PaymentOut(
+        method=start.payment,
+        state=hold.state if hold else None,
+        currency=hold.currency if hold else None,
+        held=hold.amount.to_decimal() if hold else None,
+        captured=Money(hold.captured_minor, hold.currency).to_decimal() if hold else None,
+        client_secret=client_secret,
+    )

@@ -10,3 +10,26 @@ class StartRequested(Event):
     """Somebody who may charge wants to, and the charger has to be told."""
 
     start_id: str
+
+
+@dataclass(frozen=True)
+class StartGivenUp(Event):
+    """A start that money was put aside for has come to nothing."""
+
+    start_id: str
+    hold_id: str
+
+    def lane(self) -> str | None:
+        """One at a time for each start."""
+        return f"starts.money:{self.start_id}"
+
+
+@dataclass(frozen=True)
+class SessionProgressed(Event):
+    """The session of a start that money was put aside for has come further."""
+
+    start_id: str
+
+    def replace_key(self) -> str | None:
+        """The newest look stands for all."""
+        return self.start_id

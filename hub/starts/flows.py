@@ -32,6 +32,7 @@ from kit.crypto import KeyRing
 from kit.errors import Conflict, NotFound
 from kit.jobs import GiveUp, Retry, first_time
 from kit.tx import Database, Tx
+from ocpi.datetimes import format_datetime
 from ocpi.v221.tokens import LocationReferences
 
 Json = dict[str, Any]
@@ -69,7 +70,7 @@ def _post(tx: Tx, asked: Mapping[str, Any], result: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Starter:
-    """Carries out attempts to charge. `response_base` is where partners answer our commands."""
+    """Carries out attempts to charge. `response_base` is where partners answer our commands, `issuer` who we are."""
 
     db: Database
     keys: KeyRing
@@ -79,6 +80,7 @@ class Starter:
     directory: Directory
     response_base: str
     command_timeout_s: float
+    issuer: str
 
     async def tap(self, station_id: str, evse_id: int | None, uid: str, token_type: str) -> tuple[Authorization, str]:
         """A driver presents a token at one of our stations: the verdict, and the id of the attempt.
@@ -214,6 +216,9 @@ class Starter:
         token: Json = orjson.loads(start.cdr_token or b"{}")
         async with self.db.read() as tx:
             full = await service.token_of(tx, self.keys, token)
+        if full is None and token["type"] == "AD_HOC_USER":
+            full = {**token, "issuer": self.issuer, "valid": True, "whitelist": "NEVER"}
+            full["last_updated"] = format_datetime(start.created_at)
         body: Json = {
             "response_url": f"{self.response_base}/START_SESSION/{start.id}",
             "token": full,

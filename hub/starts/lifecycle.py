@@ -1,8 +1,8 @@
 """The life of one attempt to charge, as a table: (state, what happened) to the next state. Pure.
 
     REQUESTED ──allowed──► AUTHORIZED ──commanded──► COMMANDED ──charging──► CHARGING ──ended──► ENDED
-        │                      │  └───────charging (a tap needs no command)────▲
-        └─refused─► REFUSED    └─failed / expired─► FAILED / EXPIRED ◄── COMMANDED
+        │  └─payment─► PAYING ─allowed─▲ │  └──charging (a tap needs no command)──▲
+        └─refused─► REFUSED ◄─┘          └─failed / expired─► FAILED / EXPIRED ◄── COMMANDED, PAYING
 
 A charger that starts after we gave up on it still charges somebody's car, so `charging` leads out of FAILED and
 EXPIRED as well: what happens at the plug wins over what we thought of it.
@@ -15,6 +15,8 @@ class StartState(StrEnum):
     """Where an attempt to charge stands."""
 
     REQUESTED = "REQUESTED"
+    PAYING = "PAYING"
+    """Money is being put aside; perhaps the driver has to act."""
     AUTHORIZED = "AUTHORIZED"
     COMMANDED = "COMMANDED"
     CHARGING = "CHARGING"
@@ -26,7 +28,7 @@ class StartState(StrEnum):
     @property
     def is_open(self) -> bool:
         """Still waiting for a session to begin."""
-        return self in (StartState.REQUESTED, StartState.AUTHORIZED, StartState.COMMANDED)
+        return self in (StartState.REQUESTED, StartState.PAYING, StartState.AUTHORIZED, StartState.COMMANDED)
 
 
 class StartMethod(StrEnum):
@@ -35,12 +37,14 @@ class StartMethod(StrEnum):
     RFID = "RFID"
     API = "API"
     APP = "APP"
+    GUEST = "GUEST"
     PARTNER = "PARTNER"
 
 
 class Happening(StrEnum):
     """What can happen to an attempt."""
 
+    PAYMENT = "payment"
     ALLOWED = "allowed"
     REFUSED = "refused"
     COMMANDED = "commanded"
@@ -56,6 +60,12 @@ _NEXT: dict[tuple[StartState, Happening], StartState] = {
     (StartState.REQUESTED, Happening.FAILED): StartState.FAILED,
     (StartState.REQUESTED, Happening.EXPIRED): StartState.EXPIRED,
     (StartState.REQUESTED, Happening.CHARGING): StartState.CHARGING,
+    (StartState.REQUESTED, Happening.PAYMENT): StartState.PAYING,
+    (StartState.PAYING, Happening.ALLOWED): StartState.AUTHORIZED,
+    (StartState.PAYING, Happening.REFUSED): StartState.REFUSED,
+    (StartState.PAYING, Happening.FAILED): StartState.FAILED,
+    (StartState.PAYING, Happening.EXPIRED): StartState.EXPIRED,
+    (StartState.PAYING, Happening.CHARGING): StartState.CHARGING,
     (StartState.AUTHORIZED, Happening.COMMANDED): StartState.COMMANDED,
     (StartState.AUTHORIZED, Happening.FAILED): StartState.FAILED,
     (StartState.AUTHORIZED, Happening.EXPIRED): StartState.EXPIRED,

@@ -6,10 +6,11 @@ import orjson
 from sqlalchemy import LargeBinary, delete, select
 from sqlmodel import Field, SQLModel, col
 
-import kit.db  # noqa: F401 - sets the naming convention before the first table
 from hub.starts.quotes import Quote
 from hub.stations.service import Place
+from kit.db import BigInt
 from kit.ids import uuid7
+from kit.money import Money
 from kit.tx import Tx
 
 KEPT_UNUSED = timedelta(days=7)
@@ -33,9 +34,16 @@ class QuoteRow(SQLModel, table=True):
     currency: str = Field(max_length=3)
     time_zone: str | None = Field(default=None, max_length=255)
     tariff: bytes = Field(sa_type=LargeBinary)
+    hold_minor: int = Field(sa_type=BigInt)
+    """What is put aside when it is paid by card."""
     made_at: datetime
     expires_at: datetime = Field(index=True)
     used_by: str | None = Field(default=None, max_length=36, unique=True)
+
+    @property
+    def hold(self) -> Money:
+        """What is put aside when it is paid by card."""
+        return Money(self.hold_minor, self.currency)
 
     def place(self) -> Place:
         """Where it holds."""

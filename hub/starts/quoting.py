@@ -1,5 +1,6 @@
 """Promising a price, and keeping it, inside one transaction."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -7,57 +8,81 @@ import orjson
 
 from hub.locations import service as locations
 from hub.locations import tree
+from hub.starts.places import Where
 from hub.starts.quote_tables import QuoteRow, locked_quote
-from hub.starts.quotes import VALIDITY, NoPrice, QuoteUsed, WrongSignature, estimate
+from hub.starts.quotes import VALIDITY, NoPrice, QuoteUsed, WrongSignature, charging_s, estimate
 from hub.starts.service import tariffs_at
-from hub.stations.service import Place
 from hub.tariffs.choosing import choose, wanted_type
+from hub.tariffs.pricing import Priced
 from kit.crypto import KeyRing
 from kit.errors import NotFound
 from kit.tx import Tx
+from payments.hold_policy import Expectation, HoldPolicy, hold_amount
 
 Json = dict[str, Any]
 
 _PURPOSE = "quote"
-_SOME = Decimal(3600)
-"""A size of session to try a tariff with: watt-hours, and seconds."""
+GUEST = "guest"
+"""The payer of a quote that names nobody: whoever holds its signature."""
 
 
-async def promise(
-    tx: Tx, *, payer: str, place: Place, station_id: str | None = None, evse_id: int | None = None
-) -> tuple[QuoteRow, Json]:
-    """The price at a connector for a payer, and the connector. Raises `NotFound`, `NoPrice`.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a driver wants to take, for the estimate and for what is put aside."""
 
-    What we could not price exactly is not promised.
-    """
+    energy_wh: Decimal
+    parking_s: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """A quote, and what a session of the wanted size comes to that takes `charging_s` at the connector's full power."""
+
+    row: QuoteRow
+    estimate: Priced
+    charging_s: Decimal
+
+
+async def promise(tx: Tx, *, payer: str, where: Where, wanted: Wanted, policy: HoldPolicy) -> Promised:
+    """The price at a connector for a payer. Raises `NotFound`, `NoPrice`: what cannot be priced is not promised."""
+    place = where.place
     location = await locations.get(tx, place.country_code, place.party_id, place.location_id)
     evse = tree.evse(location, place.evse_uid) if location else None
     connector = tree.connector(evse, place.connector_id) if evse else None
     if location is None or connector is None:
         raise NotFound("no such connector")
-    tariff = choose(await tariffs_at(tx, place, location), tx.now, wanted=wanted_type(ad_hoc=False))
+    tariff = choose(await tariffs_at(tx, place, location), tx.now, wanted=wanted_type(ad_hoc=payer.startswith(GUEST)))
     if tariff is None:
         raise NoPrice("the operator has published no tariff for this connector")
+    currency, time_zone = tariff["currency"].upper(), location.get("time_zone")
+    lasts_s = charging_s(wanted.energy_wh, connector)
+    expected = estimate(
+        tariff,
+        currency,
+        time_zone,
+        began=tx.now,
+        energy_wh=wanted.energy_wh,
+        charging_s=lasts_s,
+        parking_s=wanted.parking_s,
+    )
     row = QuoteRow(
         payer=payer,
-        station_id=station_id,
-        evse_id=evse_id,
+        station_id=where.station_id,
+        evse_id=where.evse_id,
         country_code=place.country_code,
         party_id=place.party_id,
         location_id=place.location_id,
         evse_uid=place.evse_uid,
         connector_id=place.connector_id,
-        currency=tariff["currency"].upper(),
-        time_zone=location.get("time_zone"),
+        currency=currency,
+        time_zone=time_zone,
         tariff=orjson.dumps(tariff),
+        hold_minor=hold_amount(policy, Expectation(flat=expected.total.incl_vat), currency).amount_minor,
         made_at=tx.now,
         expires_at=tx.now + VALIDITY,
     )
-    estimate(
-        tariff, row.currency, row.time_zone, began=tx.now, energy_wh=_SOME, charging_s=_SOME, parking_s=_SOME
-    )  # raises for what cannot be priced
     tx.add(row)
-    return row, connector
+    return Promised(row, expected, lasts_s)
 
 
 def signature(ring: KeyRing, row: QuoteRow) -> str:

@@ -16,6 +16,7 @@ from hub.starts.quote_tables import QuoteRow, of_start
 from hub.starts.service import session_of
 from hub.starts.tables import Start
 from kit.tx import Tx
+from payments.tables import Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class SoFar:
     course: Course | None = None
     power_w: Decimal | None = None
     costs: Costs | None = None
+    hold: Hold | None = None
 
     @property
     def started_at(self) -> datetime | None:
@@ -42,9 +44,10 @@ class SoFar:
 async def so_far(tx: Tx, start: Start) -> SoFar:
     """Where a start is now."""
     quote = await of_start(tx, start.id)
+    hold = await tx.get(Hold, start.hold_id) if start.hold_id else None
     session = await session_of(tx, start)
     if session is None:
-        return SoFar(start, quote)
+        return SoFar(start, quote, hold=hold)
     if session.transaction_id is None:
         course, power_w = course_of_partner(session, now=tx.now), None
     else:
@@ -52,7 +55,7 @@ async def so_far(tx: Tx, start: Start) -> SoFar:
         course, power_w = course_of(record, now=tx.now), record.power_w
     if course.ended_at is not None:
         power_w = None
-    return SoFar(start, quote, course, power_w, _costs(quote, course))
+    return SoFar(start, quote, course, power_w, _costs(quote, course), hold)
 
 
 def _costs(row: QuoteRow | None, course: Course) -> Costs | None:

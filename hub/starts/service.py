@@ -18,7 +18,7 @@ from hub.sessions import service as sessions
 from hub.sessions.course import course_of
 from hub.sessions.documents import Facts
 from hub.sessions.tables import Session, by_transaction
-from hub.starts.events import StartRequested
+from hub.starts.events import SessionProgressed, StartGivenUp, StartRequested
 from hub.starts.lifecycle import Happening, StartMethod, StartState, advance
 from hub.starts.tables import (
     Start,
@@ -113,12 +113,17 @@ async def is_repeated(tx: Tx, ring: KeyRing, asked: Asked, reference: str | None
 def decide(tx: Tx, start: Start, authorization: Authorization) -> None:
     """Note the verdict on the driver's token."""
     if authorization.allowed:
-        start.cdr_token = orjson.dumps(authorization.cdr_token)
-        start.auth_method = authorization.auth_method
-        start.authorization_reference = authorization.reference
+        vouch(start, authorization)
         move(tx, start, Happening.ALLOWED)
     else:
         move(tx, start, Happening.REFUSED, reason=authorization.verdict.value)
+
+
+def vouch(start: Start, authorization: Authorization) -> None:
+    """Note whose the session will be."""
+    start.cdr_token = orjson.dumps(authorization.cdr_token)
+    start.auth_method = authorization.auth_method
+    start.authorization_reference = authorization.reference
 
 
 def move(tx: Tx, start: Start, happening: Happening, *, reason: str | None = None) -> None:
@@ -131,6 +136,14 @@ def move(tx: Tx, start: Start, happening: Happening, *, reason: str | None = Non
     start.reason = reason[:200] if reason else None
     if after in (StartState.REFUSED, StartState.FAILED, StartState.EXPIRED):
         report(tx, start, result=reason or "FAILED")
+        if start.hold_id is not None:
+            tx.emit(StartGivenUp(start.id, start.hold_id))
+
+
+def progressed(tx: Tx, start: Start) -> None:
+    """Tell who minds the money of a session that it has come further."""
+    if start.hold_id is not None and start.state == StartState.CHARGING:
+        tx.emit(SessionProgressed(start.id))
 
 
 def report(tx: Tx, start: Start, *, result: str) -> None:
@@ -193,6 +206,7 @@ async def follow_transaction(tx: Tx, ring: KeyRing, event: TransactionChanged, *
         move(tx, start, Happening.CHARGING)
         if record.ended_at is not None:
             move(tx, start, Happening.ENDED)
+        progressed(tx, start)
 
 
 async def match_partner_session(tx: Tx, ring: KeyRing, session: Session) -> None:
@@ -215,6 +229,7 @@ async def match_partner_session(tx: Tx, ring: KeyRing, session: Session) -> None
     if session.status in ("COMPLETED", "INVALID"):
         move(tx, start, Happening.CHARGING)
         move(tx, start, Happening.ENDED)
+    progressed(tx, start)
 
 
 async def _start_behind(tx: Tx, session: Session) -> Start | None:

@@ -45,6 +45,15 @@ class Start(SQLModel, table=True):
     response_url: str | None = Field(default=None, max_length=255)
     driver_id: str | None = Field(default=None, max_length=36, index=True)
     """The driver whose app asked."""
+    guest_digest: str | None = Field(default=None, max_length=64)
+    """Keyed digest of the token that a guest has for this start alone."""
+    guest_language: str | None = Field(default=None, max_length=2)
+    payment: str | None = Field(default=None, max_length=8)
+    """How it is paid (`hub.drivers.tables.PaymentMethod`); null where the eMSP's own system knows."""
+    hold_id: str | None = Field(default=None, max_length=36)
+    """What is put aside for it."""
+    stop_asked_at: datetime | None = None
+    """When the session was asked to end because what is put aside is nearly used up."""
     correlation_id: str | None = Field(default=None, max_length=255)
 
     created_at: datetime

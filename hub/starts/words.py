@@ -9,12 +9,16 @@ from enum import StrEnum
 from hub.starts.lifecycle import StartState
 
 FALLBACK = "en"
+PAYMENT = "PAYMENT:"
+"""Begins the reason of an attempt that was not paid; what follows is a `payments.errors.DeclineReason`."""
 
 
 class NextStep(StrEnum):
     """What a driver can do now."""
 
     WAIT = "wait"
+    CONFIRM_PAYMENT = "confirm_payment"
+    USE_ANOTHER_CARD = "use_another_card"
     PLUG_IN = "plug_in"
     NONE = "none"
     TRY_ANOTHER_CHARGER = "try_another_charger"
@@ -34,6 +38,7 @@ class Told:
 
 _STATES: dict[StartState, tuple[str, NextStep]] = {
     StartState.REQUESTED: ("requested", NextStep.WAIT),
+    StartState.PAYING: ("payment", NextStep.CONFIRM_PAYMENT),
     StartState.AUTHORIZED: ("authorized", NextStep.WAIT),
     StartState.COMMANDED: ("plug_in", NextStep.PLUG_IN),
     StartState.CHARGING: ("charging", NextStep.NONE),
@@ -53,8 +58,15 @@ _REASONS: dict[str, tuple[str, NextStep]] = {
     "EXPIRED": ("contract_expired", NextStep.CONTACT_SUPPORT),
     "NO_CREDIT": ("no_credit", NextStep.CONTACT_SUPPORT),
     "NOT_ALLOWED": ("not_allowed", NextStep.CONTACT_SUPPORT),
+    f"{PAYMENT}insufficient_funds": ("card_without_funds", NextStep.USE_ANOTHER_CARD),
+    f"{PAYMENT}limit_exceeded": ("card_without_funds", NextStep.USE_ANOTHER_CARD),
+    f"{PAYMENT}card_expired": ("card_expired", NextStep.USE_ANOTHER_CARD),
+    f"{PAYMENT}authentication_failed": ("payment_not_confirmed", NextStep.TRY_AGAIN),
+    f"{PAYMENT}abandoned": ("payment_not_confirmed", NextStep.TRY_AGAIN),
 }
 """By the reason that an attempt was refused or failed with: OCPI's CommandResultType or AllowedType."""
+
+_UNPAID = ("payment_declined", NextStep.USE_ANOTHER_CARD)
 
 _WORDS: dict[str, dict[str, str]] = {
     "requested": {
@@ -62,6 +74,36 @@ _WORDS: dict[str, dict[str, str]] = {
         "de": "Wir prüfen die Anfrage.",
         "fr": "Nous vérifions la demande.",
         "nl": "We controleren je aanvraag.",
+    },
+    "payment": {
+        "en": "The payment is being prepared. Confirm it, if your bank asks you to.",
+        "de": "Die Zahlung wird vorbereitet. Bitte bestätigen, falls die Bank danach fragt.",
+        "fr": "Le paiement est en préparation. Confirmez-le si votre banque le demande.",
+        "nl": "De betaling wordt voorbereid. Bevestig die als je bank daarom vraagt.",
+    },
+    "payment_declined": {
+        "en": "Your bank declined the card. Nothing was charged to you.",
+        "de": "Die Bank hat die Karte abgelehnt. Es entstehen keine Kosten.",
+        "fr": "Votre banque a refusé la carte. Rien ne vous est facturé.",
+        "nl": "Je bank heeft de kaart geweigerd. Er zijn geen kosten.",
+    },
+    "card_without_funds": {
+        "en": "There is not enough on the card. Nothing was charged to you.",
+        "de": "Die Karte ist nicht ausreichend gedeckt. Es entstehen keine Kosten.",
+        "fr": "Le solde de la carte est insuffisant. Rien ne vous est facturé.",
+        "nl": "Er staat niet genoeg op de kaart. Er zijn geen kosten.",
+    },
+    "card_expired": {
+        "en": "The card has expired. Nothing was charged to you.",
+        "de": "Die Karte ist abgelaufen. Es entstehen keine Kosten.",
+        "fr": "La carte a expiré. Rien ne vous est facturé.",
+        "nl": "De kaart is verlopen. Er zijn geen kosten.",
+    },
+    "payment_not_confirmed": {
+        "en": "The payment was not confirmed. Nothing was charged to you.",
+        "de": "Die Zahlung wurde nicht bestätigt. Es entstehen keine Kosten.",
+        "fr": "Le paiement n’a pas été confirmé. Rien ne vous est facturé.",
+        "nl": "De betaling is niet bevestigd. Er zijn geen kosten.",
     },
     "authorized": {
         "en": "The charger is being told to start.",
@@ -160,7 +202,8 @@ _WORDS: dict[str, dict[str, str]] = {
 def told(state: StartState, reason: str | None, language: str) -> Told:
     """What a driver is told. An attempt that ended for a reason that nobody has words for has failed."""
     code, step = _STATES[state]
-    if state in (StartState.REFUSED, StartState.FAILED):
-        code, step = _REASONS.get(reason or "", (code, step))
+    if state in (StartState.REFUSED, StartState.FAILED, StartState.EXPIRED):
+        unpaid = (reason or "").startswith(PAYMENT)
+        code, step = _REASONS.get(reason or "", _UNPAID if unpaid else (code, step))
     words = _WORDS[code]
     return Told(code, words.get(language, words[FALLBACK]), step)

@@ -1,6 +1,7 @@
 """Tokens inside one transaction."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from csms.operations import ListEntry
@@ -9,6 +10,7 @@ from hub.parties.intake import Intake, Taken
 from hub.parties.objects import Keeping, KeptOne, ObjectKey, find, give_up, keep_many
 from hub.tokens.tables import Token, object_ids, our_own, stored_ids, uid_digests
 from kit.crypto import KeyRing
+from kit.ids import short_token
 from kit.tx import Tx
 from ocpi.datetimes import format_datetime
 from ocpi.v221.tokens import Token as WireToken
@@ -99,3 +101,20 @@ async def app_token(tx: Tx, ring: KeyRing, driver: Driver, *, issuer: str) -> Js
     }
     await put(tx, ring, body, platform_id=None)
     return body
+
+
+def guest_token(emsp: tuple[str, str], *, issuer: str, now: datetime) -> Json:
+    """A token for one session of somebody whom nobody knows. It is not stored, and told to nobody but with a start."""
+    country_code, party_id = emsp
+    uid = short_token()
+    return {
+        "country_code": country_code,
+        "party_id": party_id,
+        "uid": uid,
+        "type": "AD_HOC_USER",
+        "contract_id": f"{country_code}-{party_id}-G{uid[:12]}",
+        "issuer": issuer,
+        "valid": True,
+        "whitelist": "NEVER",
+        "last_updated": format_datetime(now),
+    }

@@ -1,75 +1,17 @@
 """Our driver with an app: a promised price, a start with it, and what it costs while it runs."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
-from tests.journeys.network import LOCATION, Json, Network, eventually, http_client
+from tests.journeys.apps import AT_OURS, driver_app, driver_client
+from tests.journeys.network import LOCATION, Json, Network, eventually
 from tests.journeys.test_roaming import prepare_partner_charger
 
 pytestmark = [pytest.mark.anyio, pytest.mark.hub(partners=["CPO:BE*CPO"], driver_requests_per_s=0)]
 
-AT_OURS: Json = {"location_id": "LOC1", "evse_uid": "EVSE-1"}
 DEARER: Json = {"currency": "EUR", "elements": [{"price_components": [{"type": "ENERGY", "price": 9, "step_size": 1}]}]}
-
-
-@dataclass
-class App:
-    """What a driver's app does."""
-
-    driver_id: str
-    http: httpx.AsyncClient
-
-    async def quote(self, expect: int = 201, **asked: Any) -> Json:
-        return await self.post("/quotes", {**AT_OURS, **asked}, expect=expect)
-
-    async def start(self, quote: Json, *, key: str | None = None, expect: int = 202) -> Json:
-        body = {"quote_id": quote["id"], "signature": quote["signature"]}
-        return await self.post("/starts", body, expect=expect, headers={"Idempotency-Key": key or str(uuid4())})
-
-    async def post(self, path: str, body: Any, *, expect: int, **options: Any) -> Json:
-        answer = await self.http.post(path, json=body, **options)
-        assert answer.status_code == expect, answer.text
-        return answer.json()
-
-    async def see(self, start: Json) -> Json:
-        answer = await self.http.get(f"/starts/{start['id']}")
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    async def until(self, start: Json, state: str) -> Json:
-        async def reached() -> Json | None:
-            seen = await self.see(start)
-            return seen if seen["state"] == state else None
-
-        return await eventually(reached)
-
-    async def listen(self, start: Json) -> AsyncIterator[Json]:
-        """Every event of the start's stream, until it ends."""
-        async with self.http.stream("GET", f"/starts/{start['id']}/live") as stream:
-            assert stream.status_code == 200
-            assert stream.headers["content-type"].startswith("text/event-stream")
-            async for line in stream.aiter_lines():
-                if line.startswith("data: "):
-                    yield json.loads(line.removeprefix("data: "))
-
-
-async def app(network: Network, **wanted: Any) -> App:
-    """A new driver's."""
-    driver = await network.send("POST", "/drivers", wanted, expect=201)
-    made = await network.send("POST", f"/drivers/{driver['id']}/keys", {"name": "phone"}, expect=201)
-    return App(driver["id"], await network.stack.enter_async_context(client(network, made["key"])))
-
-
-def client(network: Network, key: str | None) -> httpx.AsyncClient:
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return http_client(base_url=f"{network.up.http_url}/api/driver/v1", headers=headers)
 
 
 async def the_cdr(network: Network) -> Json:
@@ -84,7 +26,7 @@ async def the_cdr(network: Network) -> Json:
 async def test_a_driver_sees_a_price_starts_watches_and_pays_no_more(network: Network, protocol: str) -> None:
     await network.publish()
     await network.station(protocol=protocol)
-    driver = await app(network, language="de")
+    driver = await driver_app(network, language="de")
 
     quote = await driver.quote(energy_kwh=10, parking_minutes=0)
     assert quote["estimate"]["total"] == "5.45"  # (0.50 + 10 × 0.40) × 1.21
@@ -113,7 +55,7 @@ async def test_a_driver_sees_a_price_starts_watches_and_pays_no_more(network: Ne
 
 async def test_a_driver_starts_at_a_partners_charger(network: Network) -> None:
     await prepare_partner_charger(network)
-    driver = await app(network)
+    driver = await driver_app(network)
     start = await driver.start(await driver.quote(location_id="BE-1", cpo="BE*CPO"))
     ended = await driver.until(start, "ENDED")
     assert float(ended["energy_kwh"]) > 0
@@ -124,7 +66,7 @@ async def test_a_charger_that_refuses_is_told_in_words_with_a_next_step(network:
     await network.publish()
     station = await network.station()
     await station.close()
-    driver = await app(network, language="fr")
+    driver = await driver_app(network, language="fr")
     start = await driver.start(await driver.quote())
     failed = await driver.until(start, "FAILED")
     assert (failed["code"], failed["next_step"]) == ("charger_out_of_order", "try_another_charger")
@@ -135,7 +77,7 @@ async def test_a_charger_that_refuses_is_told_in_words_with_a_next_step(network:
 async def test_one_quote_is_one_start_however_often_and_at_once_it_is_sent(network: Network) -> None:
     await network.publish()
     await network.station()
-    driver = await app(network)
+    driver = await driver_app(network)
     quote = await driver.quote()
     body = {"quote_id": quote["id"], "signature": quote["signature"]}
     answers = await asyncio.gather(
@@ -148,7 +90,7 @@ async def test_one_quote_is_one_start_however_often_and_at_once_it_is_sent(netwo
 async def test_the_same_request_again_is_the_same_start(network: Network) -> None:
     await network.publish()
     await network.station()
-    driver = await app(network)
+    driver = await driver_app(network)
     quote, key = await driver.quote(), str(uuid4())
     first, again = await driver.start(quote, key=key), await driver.start(quote, key=key)
     assert first["id"] == again["id"]
@@ -162,7 +104,7 @@ async def test_the_same_request_again_is_the_same_start(network: Network) -> Non
 async def test_nobody_starts_with_what_we_did_not_promise_him(network: Network) -> None:
     await network.publish()
     await network.station()
-    driver, other = await app(network), await app(network)
+    driver, other = await driver_app(network), await driver_app(network)
     quote = await driver.quote()
     for body in (
         {"id": quote["id"], "signature": "0" * 64},
@@ -178,7 +120,7 @@ async def test_nobody_starts_with_what_we_did_not_promise_him(network: Network) 
 async def test_a_blocked_driver_starts_nothing(network: Network) -> None:
     await network.publish()
     await network.station()
-    driver = await app(network)
+    driver = await driver_app(network)
     quote = await driver.quote()
     await network.send("PATCH", f"/drivers/{driver.driver_id}", {"blocked": True})
     assert (await driver.start(quote, expect=403))["code"] == "account_blocked"
@@ -189,7 +131,7 @@ async def test_a_blocked_driver_starts_nothing(network: Network) -> None:
 async def test_a_driver_sees_and_stops_only_his_own(network: Network) -> None:
     await network.publish()
     await network.station()
-    driver, other = await app(network), await app(network)
+    driver, other = await driver_app(network), await driver_app(network)
     start = await driver.start(await driver.quote())
     for method, path in (("GET", ""), ("POST", "/stop"), ("GET", "/live")):
         answer = await other.http.request(method, f"/starts/{start['id']}{path}")
@@ -199,14 +141,17 @@ async def test_a_driver_sees_and_stops_only_his_own(network: Network) -> None:
 async def test_nobody_gets_in_without_a_driver_s_key(network: Network) -> None:
     await network.publish()
     await network.station()
-    driver = await app(network)
+    driver = await driver_app(network)
     start = await driver.start(await driver.quote())
     [key] = await network.get(f"/drivers/{driver.driver_id}/keys")
     operator = network.api.headers["Authorization"].removeprefix("Bearer ")
-    for bad in (None, "", "pld_", "pld_" + "x" * 49, operator):
-        async with client(network, bad) as stranger:
-            for method, path in (("POST", "/quotes"), ("POST", "/starts"), ("GET", f"/starts/{start['id']}/live")):
-                assert (await stranger.request(method, path, json={})).status_code == 401
+    own = f"/starts/{start['id']}"
+    for bad in (None, "", "pld_", "pld_" + "x" * 49, "pls_" + "x" * 49, operator):
+        async with driver_client(network, bad) as stranger:
+            for method, path in (("GET", own), ("GET", f"{own}/live"), ("POST", f"{own}/stop")):
+                assert (await stranger.request(method, path)).status_code in (401, 404), bad
+            if bad and not bad.startswith("pls_"):
+                assert (await stranger.post("/quotes", json=AT_OURS)).status_code == 401, bad
     assert (await driver.http.get(f"{network.up.http_url}/api/operator/v1/drivers")).status_code == 401
     deleted = await network.api.delete(f"/drivers/{driver.driver_id}/keys/{key['id']}")
     assert deleted.status_code == 204
@@ -216,7 +161,7 @@ async def test_nobody_gets_in_without_a_driver_s_key(network: Network) -> None:
 async def test_what_has_no_price_is_not_promised(network: Network) -> None:
     await network.publish()
     await network.station()
-    driver = await app(network)
+    driver = await driver_app(network)
     assert (await driver.quote(expect=404, location_id="nowhere"))["code"] == "not_found"
     assert (await driver.quote(expect=422, evse_uid="another"))["code"] == "invalid_input"
     assert (await driver.quote(expect=404, connector_id="9"))["code"] == "not_found"
@@ -241,7 +186,7 @@ async def test_a_reference_is_one_driver_s(network: Network) -> None:
 
 
 async def test_an_app_that_asks_too_often_has_to_wait(own_network: Network) -> None:
-    driver = await app(own_network)
+    driver = await driver_app(own_network)
     answers = [await driver.http.post("/quotes", json=AT_OURS) for _ in range(40)]
     refused = [answer for answer in answers if answer.status_code == 429]
     assert refused

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from hub.starts.lifecycle import StartState
-from hub.starts.words import _REASONS, _STATES, _WORDS, NextStep, told
+from hub.starts.words import _REASONS, _STATES, _UNPAID, _WORDS, NextStep, told
 from ocpi.v221.commands import CommandResultType
 
 LANGUAGES = ("en", "de", "fr", "nl")
@@ -20,7 +20,7 @@ def test_everything_has_words_in_every_language(state: StartState, reason: str |
 
 
 def test_no_words_are_left_over() -> None:
-    used = {code for code, _ in [*_STATES.values(), *_REASONS.values()]}
+    used = {code for code, _ in [*_STATES.values(), *_REASONS.values(), _UNPAID]}
     assert set(_WORDS) == used
     assert all(set(words) == set(LANGUAGES) for words in _WORDS.values())
 

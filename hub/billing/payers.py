@@ -1,0 +1,19 @@
+"""Who pays for a start: the owner of an account in the ledger."""
+
+from hub.starts.tables import Start
+from kit.tx import Tx
+from payments.tables import Hold
+
+
+def payer_of(start: Start) -> str:
+    """The driver, or the guest of this start alone."""
+    return f"driver:{start.driver_id}" if start.driver_id else f"guest:{start.id}"
+
+
+async def payer_of_reference(tx: Tx, reference: str) -> str:
+    """The payer of what the payments floor calls by a reference: a start, or `hold:` and the hold of one."""
+    if reference.startswith("hold:"):
+        hold = await tx.get(Hold, reference.removeprefix("hold:"))
+        reference = hold.reference if hold is not None else reference
+    start = await tx.get(Start, reference)
+    return payer_of(start) if start is not None else f"unknown:{reference}"
