@@ -57,8 +57,9 @@ class Admission:
     `station_id` is its canonical name: chargers write theirs in another case than the operator did.
     `assume_protocol` is the subprotocol for a station that offers none, for those known to forget it.
     `assume_upgrade` is for those that forget the header `Connection: Upgrade`. `ping_interval_s` of None sends no
-    WebSocket pings, for stations that do not answer them. A station in quarantine is connected and told to wait: it
-    may say that it is there, and nothing that would start or record a transaction.
+    WebSocket pings, for stations that do not answer them. For `settle_s` after it has come or booted it is better not
+    called. A station in quarantine is connected and told to wait: it may say that it is there, and nothing that would
+    start or record a transaction.
     """
 
     station_id: str
@@ -66,6 +67,7 @@ class Admission:
     assume_protocol: str | None = None
     assume_upgrade: bool = False
     ping_interval_s: float | None = 45.0
+    settle_s: float = 0.0
     is_quarantined: bool = False
 
 

@@ -28,11 +28,13 @@ class Capabilities:
 
     assume_protocol: str | None = None
     """The subprotocol of a station that offers none."""
-    ping_interval_s: float | None = 45.0
-    """None: it does not answer pings."""
+    ping_interval_s: float | None = None
+    """How often it is pinged; None: as all others are, 0: it answers no pings."""
     settle_s: float = 0.0
     """After it has booted, for so long it is better not called."""
     settings_read: SettingsRead = SettingsRead.ALL
+    start_limit: bool = True
+    """Takes a limit together with the order to start."""
     limit_unit: LimitUnit | None = None
     """The only unit that its limits work in; None for either."""
     stack_level: int | None = None
@@ -115,6 +117,18 @@ QUIRKS: tuple[Quirk, ...] = (
         {"assume_protocol": "ocpp1.6"},
         ("steve-community/steve#1109", "lbbrhzn/ocpp#442"),
         vendor="united ?chargers.*|grizzl-?e.*",
+    ),
+    Quirk(
+        "Answers no pings",
+        {"ping_interval_s": 0.0},
+        ("lbbrhzn/ocpp#211", "lbbrhzn/ocpp#553"),
+        vendor=r"en\+.*|en-?plus.*|ev ?duty.*",
+    ),
+    Quirk(
+        "Refuses to start when a limit comes with the order",
+        {"start_limit": False},
+        ("goecharger/go-eCharger-API-v2#243",),
+        vendor="go-?e.*",
     ),
 )
 """Facts gathered from what users of several central systems have reported."""

@@ -6,18 +6,23 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from csms.charging import ChargingProfile
 from csms.station import TokenType
 
 
 @dataclass(frozen=True, slots=True)
 class StartCharging:
-    """Start a transaction for this token. `remote_start_id` comes back in the transaction where the version can."""
+    """Start a transaction for this token. `remote_start_id` comes back in the transaction where the version can.
+
+    `profile` limits that transaction, and names none: it has no number yet.
+    """
 
     token: str
     token_type: TokenType
     evse_id: int | None
     remote_start_id: int
     group: str | None = None
+    profile: ChargingProfile | None = None
 
 
 @dataclass(frozen=True, slots=True)

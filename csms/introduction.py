@@ -77,6 +77,10 @@ class Introduction:
             self._settle()
         self._spoken = True
 
+    def needs(self, settle_s: float) -> None:
+        """Its model is better not called for so long."""
+        self._settle_s = max(self._settle_s, settle_s)
+
     def answered(self, status: BootStatus) -> None:
         """The station has booted and was told this."""
         self.status = status

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
 from csms.log_tables import Notice, StationVariable
@@ -28,11 +29,20 @@ _REPORT_PARTS = 2_000
 
 
 class Noticer:
-    """Keeps notices masked. Without a masker nothing of a token is shown, not even a digest."""
+    """Keeps notices masked. Without a masker nothing of a token is shown, not even a digest.
 
-    def __init__(self, writer: Writer, clock: Clock, masker: Masker | None = None) -> None:
+    Of one station at most so many variables are kept; what is told of others is in the notice alone.
+    """
+
+    def __init__(
+        self, db: Database, writer: Writer, clock: Clock, masker: Masker | None = None, *, most_variables: int
+    ) -> None:
+        self._db = db
         self._writer = writer
         self._clock = clock
+        self._most_variables = most_variables
+        self._variables: dict[str, int] = {}
+        """How many variables there are at most of stations that have told some, by station."""
         self._masker = masker or Masker(lambda text: HIDDEN)
         self._process = secrets.token_hex(3)
         self._count = 0
@@ -55,11 +65,34 @@ class Noticer:
             await self._store(station_id, rows)
 
     async def _store(self, station_id: str, rows: list[tuple[Op, Row]]) -> None:
+        told = sum(op is not Op.NOTICE for op, _ in rows)
         try:
+            if told and self._variables.get(station_id, self._most_variables) + told > self._most_variables:
+                rows = await self._fitting(station_id, rows)
+            self._variables[station_id] = self._variables.get(station_id, 0) + told
             await self._writer.submit(rows)
         except (Conflict, Unstorable) as error:
             # The station could not do better by sending it again.
             log.error("csms notice not stored", station_id=station_id, error=type(error).__name__)
+
+    async def _fitting(self, station_id: str, rows: list[tuple[Op, Row]]) -> list[tuple[Op, Row]]:
+        """The rows without variables that are new and too many; all when that cannot be known now."""
+        try:
+            async with self._db.read() as tx:
+                known = await _places_of(tx, station_id)
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.warning("csms variables not counted", station_id=station_id, error=type(error).__name__)
+            return rows
+        self._variables[station_id] = len(known)
+        room, fitting = self._most_variables - len(known), []
+        for op, row in rows:
+            is_new = op is not Op.NOTICE and tuple(row[name] for name in StationVariable.KEY) not in known
+            if not is_new or room > 0:
+                fitting.append((op, row))
+            room -= is_new
+        if room < 0:
+            log.warning("csms variables not kept", station_id=station_id, count=-room)
+        return fitting
 
     def _notice_row(self, station_id: str, action: str, payload: Mapping[str, Any], now: datetime) -> Row:
         self._count = (self._count + 1) & 0xFFFF
@@ -129,6 +162,12 @@ async def variables_of(
     rows = await tx.all(select(StationVariable).where(*where).order_by(*order).offset(offset).limit(limit))
     total = (await tx.execute(select(func.count()).select_from(StationVariable).where(*where))).scalar_one()
     return rows, int(total)
+
+
+async def _places_of(tx: Tx, station_id: str) -> set[tuple[Any, ...]]:
+    columns = [col(getattr(StationVariable, name)) for name in StationVariable.KEY]
+    found = await tx.execute(select(*columns).where(col(StationVariable.station_id) == station_id))
+    return {tuple(row) for row in found.all()}
 
 
 def forgetter(kept: Any) -> Callable[[Database, Mapping[str, Any]], Any]:

@@ -37,6 +37,11 @@ class Wish:
     phases: int = 3
 
 
+def number_of(purpose: ProfilePurpose, evse_id: int, stack_level: int) -> int:
+    """The id of a profile: the same for all that take each other's place."""
+    return 1 + list(ProfilePurpose).index(purpose) * 100_000 + evse_id * 100 + stack_level
+
+
 def build(wish: Wish, can: Capabilities, *, profile_id: int, now: datetime) -> ChargingProfile:
     """The profile. Limits are rounded down to what can be said, so never more than was wished. Raises `CannotBuild`."""
     kind = _kind(wish, can)

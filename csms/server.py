@@ -58,6 +58,8 @@ class Limits:
     """Longest wait for calls under way before the connections are closed."""
     drain_per_s: int = 0
     """Connections that are closed each second on the way down; 0 for all at once."""
+    variables: int = 10_000
+    """Variables that are kept of one station."""
     session: SessionLimits = field(default_factory=SessionLimits)
 
 
@@ -88,7 +90,7 @@ class CentralSystem:
         self._limits = limits or Limits()
         self._writer = Writer(db, clock)
         self._recorder = Recorder(db, self._writer, clock, on_metered)
-        noticer = Noticer(self._writer, clock, masker)
+        noticer = Noticer(db, self._writer, clock, masker, most_variables=self._limits.variables)
         self._services = Services(
             self._recorder, backoffice, clock, self._limits.session, Vendors(vendors), noticer, logbook or Logbook()
         )

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from csms.asking import Asker
 from csms.backoffice import Admission, Authorization, AuthorizeRequest, Backoffice
 from csms.calls import Calls
+from csms.capabilities import capabilities_of
 from csms.commands import Command, CommandOutcome, CommandStatus, Trigger
 from csms.dialect import Dialect
 from csms.frame_chunks import correlation_of
@@ -103,7 +104,7 @@ class Session:
         self.pulse = Pulse.of(admission.ping_interval_s, admission.heartbeat_interval_s, now_s)
         self._introduction = Introduction(
             services.clock,
-            settle_s=services.limits.settle_s,
+            settle_s=max(services.limits.settle_s, admission.settle_s),
             patience_s=services.limits.patience_s,
             is_quarantined=admission.is_quarantined,
             ask_to_boot=self._ask_to_boot,
@@ -295,6 +296,7 @@ class Session:
             case Booted():
                 await self._recorder.booted(self.state, fact)
                 verdict = await self._asker.booted(self._admission, fact)
+                self._introduction.needs(capabilities_of(fact.vendor, fact.model, fact.firmware).settle_s)
                 self._introduction.answered(verdict.status)
                 interval_s = verdict.interval_s or self._admission.heartbeat_interval_s
                 return dialect.boot_answer(self._clock.now(), interval_s, verdict.status)

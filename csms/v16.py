@@ -29,7 +29,7 @@ from csms.frames import RULES_16
 from csms.meters import energy_wh as exact_wh
 from csms.meters import instant, number, sample
 from csms.operations import NotInThisVersion
-from csms.operations16 import data_text, outcome16, request16
+from csms.operations16 import data_text, outcome16, profile16, request16
 from csms.schemas import Fault, schemas_16
 from csms.station import (
     AuthorizeAsked,
@@ -170,7 +170,11 @@ class Ocpp16:
         """Action and payload of a command; `reference` names its transaction. Raises `NotInThisVersion`."""
         match command:
             case StartCharging():
-                return "RemoteStartTransaction", without_none(connectorId=command.evse_id, idTag=command.token)
+                return "RemoteStartTransaction", without_none(
+                    connectorId=command.evse_id,
+                    idTag=command.token,
+                    chargingProfile=profile16(command.profile, None) if command.profile else None,
+                )
             case StopCharging():
                 return "RemoteStopTransaction", {"transactionId": command.transaction_id}
             case Unlock():

@@ -27,7 +27,7 @@ from csms.commands import (
 )
 from csms.frames import RULES_2
 from csms.meters import begin_register_wh, end_register_wh, instant, number, sample
-from csms.operations201 import outcome201, request201
+from csms.operations201 import outcome201, profile201, request201
 from csms.schemas import Fault, Schemas, schemas_201
 from csms.station import (
     AuthorizeAsked,
@@ -194,6 +194,7 @@ class Ocpp201:
                     idToken=_id_token(command.token, command.token_type),
                     groupIdToken=_id_token(command.group, TokenType.CENTRAL) if command.group else None,
                     remoteStartId=command.remote_start_id,
+                    chargingProfile=profile201(command.profile, None) if command.profile else None,
                 )
             case StopCharging():
                 return "RequestStopTransaction", {"transactionId": reference or ""}

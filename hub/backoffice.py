@@ -16,6 +16,7 @@ from hub.starts.flows import Starter
 from hub.stations import admission
 from hub.stations.admission import Policy
 from hub.stations.certificates import Certificates
+from hub.stations.live import model_of
 from hub.stations.ocsp import Responders
 from hub.stations.provisioning import Provisioner
 from hub.tokens.whitelist import Verdict
@@ -49,6 +50,8 @@ class HubBackoffice:
             verdict = await admission.judge(tx, self.keys, knock)
             if verdict is None:
                 applicant = await admission.known_applicant(tx, self.keys, self.policy, knock)
+            elif not isinstance(verdict, Refusal):
+                can = await model_of(tx, verdict.station.id)
         if verdict is None:
             return applicant or await self._quarantine(knock)
         if isinstance(verdict, Refusal):
@@ -56,7 +59,7 @@ class HubBackoffice:
         if verdict.has_news:
             async with self.db.tx() as tx:
                 await admission.note(tx, verdict)
-        return admission.admission(self.policy, verdict.station)
+        return admission.admission(self.policy, verdict.station, can)
 
     async def booted(self, station_id: str, boot: Booted) -> BootVerdict:
         """May this station begin its work?"""

@@ -13,22 +13,19 @@ from urllib.parse import quote
 import typer
 from pydantic.fields import FieldInfo
 
+from hub.cli_api import DEFAULT_URL, AsJson, Key, Url, ask
+from hub.cli_campaigns import campaign_verbs
 from hub.stations.intents import Intent
 from hub.stations.operation_schemas import INTENTS
 
 _COMMON = frozenset({"operation"})
 _PLAIN = (str, int, float, bool)
 
-Url = Annotated[str, typer.Option(envvar="PLUGBRIDGE_API_URL", help="Where the hub's HTTP APIs are.")]
-Key = Annotated[str, typer.Option(envvar="PLUGBRIDGE_OPERATOR_KEY", help="A key for the operator API.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for scripts.")]
-
-ANSWER_AFTER_S = 150.0
-
 
 def station_verbs() -> typer.Typer:
-    """A verb for each operation."""
+    """A verb for each operation, and those of firmware campaigns."""
     verbs = typer.Typer(no_args_is_help=True, help="Have a charger do something: unlock, reset, read settings, …")
+    verbs.add_typer(campaign_verbs(), name="campaign")
     for intent in INTENTS:
         name = str(get_args(intent.model_fields["operation"].annotation)[0]).replace("_", "-")
         verbs.command(name, help=inspect.getdoc(intent))(_verb(intent))
@@ -45,12 +42,13 @@ def _verb(intent: type[Intent]) -> Callable[..., None]:
         for name, value in given.items():
             if value is not None and value != []:
                 body[name] = _value(name, fields[name], value)
-        _show(_ask(url, key, station_id, body), as_json=as_json)
+        path = f"/stations/{quote(station_id, safe='')}/operations"
+        _show(ask(url, key, "POST", path, body), as_json=as_json)
 
     parameters = [
         _parameter("station_id", Annotated[str, typer.Argument(help="The station's id.")]),
         *(_option(name, field) for name, field in fields.items()),
-        _parameter("url", Url, "http://localhost:8000"),
+        _parameter("url", Url, DEFAULT_URL),
         _parameter("key", Key),
         _parameter("as_json", AsJson, False),
     ]
@@ -99,22 +97,6 @@ def _value(name: str, field: FieldInfo, value: Any) -> Any:
         return json.loads(value)
     except ValueError as error:
         raise typer.BadParameter(f"--{name.replace('_', '-')} is no JSON") from error
-
-
-def _ask(url: str, key: str, station_id: str, body: dict[str, Any]) -> dict[str, Any]:
-    import httpx
-
-    path = f"{url.rstrip('/')}/api/operator/v1/stations/{quote(station_id, safe='')}/operations"
-    try:
-        answer = httpx.post(path, json=body, headers={"Authorization": f"Bearer {key}"}, timeout=ANSWER_AFTER_S)
-    except httpx.HTTPError as error:
-        raise OSError(f"the hub at {url} does not answer: {error or type(error).__name__}") from error
-    told: dict[str, Any] = answer.json() if "json" in answer.headers.get("content-type", "") else {}
-    if answer.status_code != httpx.codes.CREATED:
-        what = told.get("errors") or told.get("detail") or told.get("title") or f"HTTP {answer.status_code}"
-        typer.echo(f"plugbridge: {what if isinstance(what, str) else json.dumps(what)}", err=True)
-        raise typer.Exit(1)
-    return told
 
 
 def _show(told: dict[str, Any], *, as_json: bool) -> None:

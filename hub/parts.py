@@ -104,6 +104,7 @@ def csms_limits(settings: Settings) -> Limits:
         handshake_burst=5 * settings.ocpp_handshakes_per_s,
         drain_calls_s=settings.ocpp_drain_calls_s,
         drain_per_s=settings.ocpp_drain_per_s,
+        variables=settings.station_variables_limit,
         session=SessionLimits(settle_s=settings.ocpp_settle_s, patience_s=settings.ocpp_patience_s),
     )
 

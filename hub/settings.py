@@ -143,6 +143,9 @@ class Settings(BaseSettings):
     station_notice_days: float = Field(
         90.0, gt=0, description="How long it is kept what stations tell: security events, reports, data of vendors."
     )
+    station_variables_limit: int = Field(
+        10_000, ge=0, description="Most variables, or keys of OCPP 1.6, that are kept of one station."
+    )
     callback_validity_s: int = Field(
         86400, ge=60, description="How long a partner may answer to a URL that we gave it for another partner."
     )

@@ -66,7 +66,7 @@ async def _at_station(tx: Tx, body: StartIn) -> Asked:
     place = await stations.place(tx, station.id, evse_id)
     if place is None:
         raise InvalidInput("that EVSE of the station is mapped to no location")
-    return Asked(StartMethod.API, body.token_uid, place, station_id=station.id, evse_id=evse_id)
+    return Asked(StartMethod.API, body.token_uid, place, station_id=station.id, evse_id=evse_id, limit=_limit(body))
 
 
 async def _at_location(tx: Tx, body: StartIn, cpo_parties: list[str]) -> Asked:
@@ -78,4 +78,17 @@ async def _at_location(tx: Tx, body: StartIn, cpo_parties: list[str]) -> Asked:
         cpo=body.cpo,
         own=cpo_parties,
     )
-    return Asked(StartMethod.API, body.token_uid, where.place, station_id=where.station_id, evse_id=where.evse_id)
+    if where.station_id is None and body.limit is not None:
+        raise InvalidInput("a partner's charger cannot be given a limit with its start")
+    return Asked(
+        StartMethod.API,
+        body.token_uid,
+        where.place,
+        station_id=where.station_id,
+        evse_id=where.evse_id,
+        limit=_limit(body),
+    )
+
+
+def _limit(body: StartIn) -> bytes | None:
+    return None if body.limit is None else body.limit.model_dump_json().encode()

@@ -6,12 +6,16 @@ finds itself commanded already (its process died on the way) fails instead of as
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
 
+from csms.capabilities import Capabilities
+from csms.charging import ChargingProfile, ProfilePurpose
 from csms.commands import Command, CommandOutcome, CommandStatus, StartCharging, StopCharging, Unlock
 from csms.link import Link
+from csms.profiles import CannotBuild, Wish, build, number_of
 from csms.station import TokenType
 from hub.parties.agreements import ANY
 from hub.parties.clients import Clients
@@ -24,6 +28,8 @@ from hub.starts.service import Asked
 from hub.starts.tables import Start, locked, overdue
 from hub.stations import reservations
 from hub.stations import service as stations
+from hub.stations.intents_charging import LimitIn
+from hub.stations.live import model_of
 from hub.stations.reservations import ReservationState, StationReservation
 from hub.stations.service import Place
 from hub.tokens.flows import Authorization, Authorizer, Question
@@ -203,14 +209,29 @@ class Starter:
     async def _command_station(self, start: Start) -> str:
         assert start.station_id is not None  # noqa: S101 - the caller looked
         token: Json = orjson.loads(start.cdr_token or b"{}")
+        try:
+            profile = await self._profile_of(start)
+        except CannotBuild:
+            return "NOT_SUPPORTED"
         command = StartCharging(
             token=token["uid"],
             token_type=TokenType.RFID if token["type"] == "RFID" else TokenType.CENTRAL,
             evse_id=start.evse_id,
             remote_start_id=start.remote_start_id or 0,
+            profile=profile,
         )
         outcome = await self.link.call(start.station_id, command, timeout_s=self.command_timeout_s)
         return _RESULTS.get(outcome.status, "FAILED")
+
+    async def _profile_of(self, start: Start) -> ChargingProfile | None:
+        """The limit that goes with a start. Raises `CannotBuild`."""
+        if start.power_limit is None or start.station_id is None:
+            return None
+        async with self.db.read() as tx:
+            can = await model_of(tx, start.station_id)
+        if not can.start_limit:
+            raise CannotBuild("the station takes no limit with the order to start")
+        return _profile(start.power_limit, start.evse_id or 1, can, self.db.clock.now())
 
     async def _command_partner(self, start: Start) -> str:
         token: Json = orjson.loads(start.cdr_token or b"{}")
@@ -253,6 +274,22 @@ async def _reread(tx: Tx, start_id: str) -> Start:
     if start is None:
         raise NotFound("no such start")
     return start
+
+
+def _profile(limit: bytes, evse_id: int, can: Capabilities, now: datetime) -> ChargingProfile:
+    """The profile that goes with a start, as the model takes it. Raises `CannotBuild`."""
+    asked = LimitIn.model_validate_json(limit)
+    purpose, level = ProfilePurpose.TRANSACTION, asked.stack_level if can.stack_level is None else can.stack_level
+    wish = Wish(
+        purpose,
+        asked.unit,
+        asked.wished,
+        level,
+        duration_s=asked.duration_s,
+        volts=asked.volts,
+        phases=asked.phases,
+    )
+    return build(wish, can, profile_id=number_of(purpose, evse_id, level), now=now)
 
 
 def _references(place: Place | None) -> LocationReferences | None:

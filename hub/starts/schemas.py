@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hub.starts.tables import Start
+from hub.stations.intents_charging import LimitIn
 
 
 class StartIn(BaseModel):
@@ -21,6 +22,9 @@ class StartIn(BaseModel):
     location_id: str | None = Field(None, max_length=36, description="… a location of it, …")
     evse_uid: str | None = Field(None, max_length=36, description="… and an EVSE there.")
     connector_id: str | None = Field(None, max_length=36)
+    limit: LimitIn | None = Field(
+        None, description="What the session may draw at most, from its start on. At stations of ours alone."
+    )
 
     @model_validator(mode="after")
     def _names_a_charger(self) -> Self:

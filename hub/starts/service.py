@@ -70,6 +70,8 @@ class Asked:
     asked_by: str | None = None
     response_url: str | None = None
     driver_id: str | None = None
+    limit: bytes | None = None
+    """What the session may draw at most, as JSON of the operator API."""
 
 
 def note(tx: Tx, ring: KeyRing, asked: Asked) -> Start:
@@ -90,6 +92,7 @@ def note(tx: Tx, ring: KeyRing, asked: Asked) -> Start:
         asked_by=asked.asked_by,
         response_url=asked.response_url,
         driver_id=asked.driver_id,
+        power_limit=asked.limit,
         correlation_id=correlation_id.get(),
         created_at=tx.now,
         updated_at=tx.now,

@@ -37,6 +37,8 @@ class Start(SQLModel, table=True):
 
     remote_start_id: int | None = Field(default=None, unique=True)
     """The number that our command gives the charger, by which its transaction is recognised."""
+    power_limit: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """What the session may draw at most, as JSON of the operator API."""
     session_id: str | None = Field(default=None, max_length=36)
     """The OCPI id of the session that came of it."""
 

@@ -12,6 +12,7 @@ from sqlalchemy import func, select, update
 from sqlmodel import col
 
 from csms.backoffice import Admission, Knock, PeerCertificate, Refusal, RefusalReason
+from csms.capabilities import Capabilities
 from hub.stations.certificate_tables import Certificate, by_fingerprint
 from hub.stations.service import PASSWORD_PURPOSE
 from hub.stations.tables import Applicant, Station, applicant_by_id, by_id
@@ -88,15 +89,16 @@ async def note(tx: Tx, entry: Entry) -> None:
         await _note_certificate(tx, entry.station.id, entry.new_certificate)
 
 
-def admission(policy: Policy, station: Station) -> Admission:
-    """How a registered station is let in."""
-    ping_s = policy.ping_interval_s if station.ping_interval_s is None else station.ping_interval_s
+def admission(policy: Policy, station: Station, can: Capabilities) -> Admission:
+    """How a registered station is let in: as the operator said, else as its model needs it, else as all are."""
+    wished_s = (station.ping_interval_s, can.ping_interval_s, policy.ping_interval_s)
     return Admission(
         station.id,
         heartbeat_interval_s=policy.heartbeat_interval_s,
-        assume_protocol=station.assume_protocol,
+        assume_protocol=station.assume_protocol or can.assume_protocol,
         assume_upgrade=station.assume_upgrade,
-        ping_interval_s=ping_s or None,
+        ping_interval_s=next(ping_s for ping_s in wished_s if ping_s is not None) or None,
+        settle_s=can.settle_s,
     )
 
 

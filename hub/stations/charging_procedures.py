@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from csms.capabilities import SettingsRead
-from csms.charging import ProfilePurpose
 from csms.commands import CancelReservation, CommandOutcome, CommandStatus
 from csms.operations import ReadListVersion, ReadSettings, SendList, SetProfile
-from csms.profiles import CannotBuild, build
+from csms.profiles import CannotBuild, build, number_of
 from csms.station import TokenType
 from hub.stations import local_lists, reservations
 from hub.stations.at_station import AtStation
@@ -51,7 +50,7 @@ async def cancel_reservation(at: AtStation, intent: CancelReservationIn) -> Comm
 async def set_limit(at: AtStation, intent: SetLimitIn) -> CommandOutcome:
     """Build the profile that the model takes, and set it. `result`: `{"profile_id", "unit", "limits"}`."""
     level = intent.stack_level if at.can.stack_level is None else at.can.stack_level
-    number = 1 + list(ProfilePurpose).index(intent.purpose) * 100_000 + intent.evse_id * 100 + level
+    number = number_of(intent.purpose, intent.evse_id, level)
     try:
         profile = build(intent.wish(), at.can, profile_id=number, now=at.db.clock.now())
     except CannotBuild as error:

@@ -55,6 +55,8 @@ class Outcome(StrEnum):
     """It was accepted, and still the station says something else."""
     UNREAD = "unread"
     """The station did not say what it has."""
+    TOLD = "told"
+    """It was accepted by a model that is better not asked what it has."""
 
 
 def version_of(protocol: str | None) -> Version:
@@ -83,8 +85,11 @@ def is_same(one: str, other: str) -> bool:
     return _plain(one) == _plain(other)
 
 
-def judge(want: str, actual: str | None, answer: str | None) -> Outcome:
-    """What came of a value: `answer` is the station's word to the change, None without one."""
+def judge(want: str, actual: str | None, answer: str | None, *, is_read: bool = True) -> Outcome:
+    """What came of a value: `answer` is the station's word to the change, None without one.
+
+    Without `is_read` nobody asked the station what it has.
+    """
     if answer == "RebootRequired":
         return Outcome.REBOOT_NEEDED
     if answer in ("NotSupported", "UnknownComponent", "UnknownVariable"):
@@ -93,6 +98,8 @@ def judge(want: str, actual: str | None, answer: str | None) -> Outcome:
         return Outcome.AS_WANTED
     if answer == "Rejected":
         return Outcome.REJECTED
+    if not is_read and answer == "Accepted":
+        return Outcome.TOLD
     return Outcome.UNREAD if actual is None else Outcome.DRIFT
 
 

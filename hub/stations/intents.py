@@ -3,6 +3,7 @@
 Most are one command to the station; those that are more have a procedure in `hub.stations.procedures`.
 """
 
+from abc import abstractmethod
 from typing import Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
@@ -26,10 +27,6 @@ class Intent(BaseModel):
     )
     timeout_s: float = Field(30.0, gt=0, le=120, description="Longest wait for each answer of the station.")
 
-    def command(self, request_id: int) -> Command:
-        """The command that does it, for those that are one command."""
-        raise NotImplementedError
-
     @property
     def patience_s(self) -> int:
         """For how long it may wait for its moment."""
@@ -41,7 +38,15 @@ class Intent(BaseModel):
         return asked
 
 
-class UnlockIn(Intent):
+class OneCommand(Intent):
+    """One that is one command to the station; the others have a procedure."""
+
+    @abstractmethod
+    def command(self, request_id: int) -> Command:
+        """The command that does it."""
+
+
+class UnlockIn(OneCommand):
     """Release the cable of a connector."""
 
     operation: Literal["unlock"]
@@ -49,7 +54,7 @@ class UnlockIn(Intent):
     connector_id: int = Field(1, ge=1)
 
     def command(self, request_id: int) -> Command:
-        """See `Intent`."""
+        """See `OneCommand`."""
         return Unlock(self.evse_id, self.connector_id)
 
 
@@ -68,7 +73,7 @@ class ResetIn(Intent):
         return self.keep_trying_s or (86_400 if self.kind is ResetKind.ON_IDLE else 0)
 
 
-class SetAvailabilityIn(Intent):
+class SetAvailabilityIn(OneCommand):
     """Put the station or an EVSE in or out of service. What charges may end first: the status is then `scheduled`."""
 
     operation: Literal["set_availability"]
@@ -76,7 +81,7 @@ class SetAvailabilityIn(Intent):
     evse_id: int = Field(0, ge=0, description="0 is the whole station.")
 
     def command(self, request_id: int) -> Command:
-        """See `Intent`."""
+        """See `OneCommand`."""
         return SetAvailability(self.operative, self.evse_id)
 
 
@@ -88,13 +93,13 @@ class TriggerIn(Intent):
     evse_id: int | None = Field(None, ge=1, description="All EVSEs when absent.")
 
 
-class ClearCacheIn(Intent):
+class ClearCacheIn(OneCommand):
     """Have the station forget the cards that it has let charge."""
 
     operation: Literal["clear_cache"]
 
     def command(self, request_id: int) -> Command:
-        """See `Intent`."""
+        """See `OneCommand`."""
         return ClearCache()
 
 
@@ -119,7 +124,7 @@ class WriteSettingsIn(Intent):
     verify: bool = Field(True, description="Read each back, where the model bears it.")
 
 
-class TransferDataIn(Intent):
+class TransferDataIn(OneCommand):
     """Send a message of a vendor's own (DataTransfer)."""
 
     operation: Literal["transfer_data"]
@@ -128,16 +133,16 @@ class TransferDataIn(Intent):
     data: JsonValue = None
 
     def command(self, request_id: int) -> Command:
-        """See `Intent`."""
+        """See `OneCommand`."""
         return TransferData(self.vendor, self.message, self.data)
 
 
-class ReadTransactionStatusIn(Intent):
+class ReadTransactionStatusIn(OneCommand):
     """Whether a transaction runs, and whether messages wait at the station (2.x)."""
 
     operation: Literal["read_transaction_status"]
     transaction_id: int | None = Field(None, ge=1)
 
     def command(self, request_id: int) -> Command:
-        """See `Intent`."""
+        """See `OneCommand`."""
         return ReadTransactionStatus(self.transaction_id)

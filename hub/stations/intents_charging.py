@@ -11,7 +11,7 @@ from csms.commands import Command
 from csms.operations import ClearProfiles, ListEntry, ReadListVersion, ReadSchedule
 from csms.profiles import Wish
 from csms.station import TokenType
-from hub.stations.intents import Intent
+from hub.stations.intents import Intent, OneCommand
 
 Limit = Annotated[Decimal, Field(ge=0, max_digits=9, decimal_places=3)]
 
@@ -64,13 +64,13 @@ class SendListIn(Intent):
     full: bool = Field(False, description="Send all of it, whatever the station has.")
 
 
-class ReadListVersionIn(Intent):
+class ReadListVersionIn(OneCommand):
     """Which version of the local list the station has."""
 
     operation: Literal["read_list_version"]
 
     def command(self, request_id: int) -> Command:
-        """See `Intent`."""
+        """See `OneCommand`."""
         return ReadListVersion()
 
 
@@ -84,7 +84,33 @@ class PeriodIn(BaseModel):
     phases: int | None = Field(None, ge=1, le=3)
 
 
-class SetLimitIn(Intent):
+class LimitIn(BaseModel):
+    """At most so much: one limit, or a schedule of limits."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    unit: LimitUnit
+    limit: Limit | None = Field(None, description="At most so much, from now on …")
+    periods: list[PeriodIn] = Field(default_factory=list, max_length=100, description="… or a schedule.")
+    duration_s: int | None = Field(None, ge=1)
+    stack_level: int = Field(0, ge=0, le=99)
+    volts: int = Field(230, ge=100, le=1000, description="To neutral, for conversion.")
+    phases: int = Field(3, ge=1, le=3, description="For conversion.")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.limit is None) == (not self.periods):
+            raise ValueError("give a limit or periods")
+        return self
+
+    @property
+    def wished(self) -> tuple[Period, ...]:
+        """The limits, in the words of `csms.profiles`."""
+        periods = [Period(each.start_s, each.limit, each.phases) for each in self.periods]
+        return tuple(periods) if self.limit is None else (Period(0, self.limit),)
+
+
+class SetLimitIn(LimitIn, Intent):
     """Limit what a station, its transactions or one of them draws, in the way that its model takes.
 
     Where a model knows watts or amperes only, limits are converted and rounded down. A limit with the same purpose,
@@ -95,22 +121,13 @@ class SetLimitIn(Intent):
     purpose: ProfilePurpose = Field(ProfilePurpose.DEFAULT, description="station, default, or transaction")
     evse_id: int = Field(0, ge=0, le=999, description="0 is the whole station.")
     transaction_id: int | None = Field(None, ge=1, description="For the purpose `transaction`.")
-    unit: LimitUnit
-    limit: Limit | None = Field(None, description="At most so much, from now on …")
-    periods: list[PeriodIn] = Field(default_factory=list, max_length=100, description="… or a schedule.")
     start_at: AwareDatetime | None = Field(None, description="Of the schedule; else the start of the transaction.")
     repeats: Literal["daily", "weekly"] | None = None
-    duration_s: int | None = Field(None, ge=1)
     valid_from: AwareDatetime | None = None
     valid_to: AwareDatetime | None = None
-    stack_level: int = Field(0, ge=0, le=99)
-    volts: int = Field(230, ge=100, le=1000, description="To neutral, for conversion.")
-    phases: int = Field(3, ge=1, le=3, description="For conversion.")
 
     @model_validator(mode="after")
-    def _is_one_limit(self) -> Self:
-        if (self.limit is None) == (not self.periods):
-            raise ValueError("give a limit or periods")
+    def _is_for_whom_it_says(self) -> Self:
         if (self.purpose is ProfilePurpose.TRANSACTION) != (self.transaction_id is not None):
             raise ValueError("a transaction_id goes with the purpose transaction, and it needs one")
         if self.purpose is ProfilePurpose.STATION and self.evse_id:
@@ -121,11 +138,10 @@ class SetLimitIn(Intent):
 
     def wish(self) -> Wish:
         """What is wished, in the words of `csms.profiles`."""
-        periods = [Period(each.start_s, each.limit, each.phases) for each in self.periods]
         return Wish(
             self.purpose,
             self.unit,
-            tuple(periods) if self.limit is None else (Period(0, self.limit),),
+            self.wished,
             self.stack_level,
             self.start_at,
             ProfileKind(self.repeats) if self.repeats else None,
@@ -137,7 +153,7 @@ class SetLimitIn(Intent):
         )
 
 
-class ClearLimitsIn(Intent):
+class ClearLimitsIn(OneCommand):
     """Take back the limits that all of these fit; all of them without any."""
 
     operation: Literal["clear_limits"]
@@ -146,11 +162,11 @@ class ClearLimitsIn(Intent):
     stack_level: int | None = Field(None, ge=0)
 
     def command(self, request_id: int) -> Command:
-        """See `Intent`."""
+        """See `OneCommand`."""
         return ClearProfiles(None, self.evse_id, self.purpose, self.stack_level)
 
 
-class ReadScheduleIn(Intent):
+class ReadScheduleIn(OneCommand):
     """What all limits together allow, as the station reckons."""
 
     operation: Literal["read_schedule"]
@@ -159,5 +175,5 @@ class ReadScheduleIn(Intent):
     unit: LimitUnit | None = None
 
     def command(self, request_id: int) -> Command:
-        """See `Intent`."""
+        """See `OneCommand`."""
         return ReadSchedule(self.evse_id, self.duration_s, self.unit)

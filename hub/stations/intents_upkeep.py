@@ -24,10 +24,10 @@ from csms.operations import (
     ShowMessage,
     TellCost,
 )
-from hub.stations.intents import Intent
+from hub.stations.intents import OneCommand
 
 
-class ShowMessageIn(Intent):
+class ShowMessageIn(OneCommand):
     """Show a text on the display (2.x)."""
 
     operation: Literal["show_message"]
@@ -41,7 +41,7 @@ class ShowMessageIn(Intent):
     transaction_id: int | None = Field(None, ge=1, description="Only for this transaction.")
 
     def command(self, request_id: int) -> Command:
-        """See `Intent`."""
+        """See `OneCommand`."""
         return ShowMessage(
             self.message_id,
             self.text,
@@ -54,28 +54,28 @@ class ShowMessageIn(Intent):
         )
 
 
-class ClearMessageIn(Intent):
+class ClearMessageIn(OneCommand):
     """Take a text off the display (2.x)."""
 
     operation: Literal["clear_message"]
     message_id: int = Field(ge=0, le=2**31 - 1)
 
     def command(self, request_id: int) -> Command:
-        """See `Intent`."""
+        """See `OneCommand`."""
         return ClearMessage(self.message_id)
 
 
-class ReadMessagesIn(Intent):
+class ReadMessagesIn(OneCommand):
     """Have the texts on the display reported (2.x)."""
 
     operation: Literal["read_messages"]
 
     def command(self, request_id: int) -> Command:
-        """See `Intent`."""
+        """See `OneCommand`."""
         return ReadMessages(request_id)
 
 
-class TellCostIn(Intent):
+class TellCostIn(OneCommand):
     """Tell the display what a transaction has cost: CostUpdated on 2.x, OCA's pricing extension on 1.6."""
 
     operation: Literal["tell_cost"]
@@ -94,12 +94,12 @@ class TellCostIn(Intent):
         return self
 
     def command(self, request_id: int) -> Command:
-        """See `Intent`."""
+        """See `OneCommand`."""
         at: datetime = self.measured_at
         return TellCost(self.transaction_id, self.total, at, self.meter_wh, self.charging, self.final, self.text)
 
 
-class SetMonitorIn(Intent):
+class SetMonitorIn(OneCommand):
     """Have a variable reported when it rises, falls or changes, or every so often (2.x)."""
 
     operation: Literal["set_monitor"]
@@ -111,43 +111,43 @@ class SetMonitorIn(Intent):
     monitor_id: int | None = Field(None, ge=1, description="Replaces this one.")
 
     def command(self, request_id: int) -> Command:
-        """See `Intent`."""
+        """See `OneCommand`."""
         return SetMonitor(self.name, self.kind, self.value, self.severity, self.transaction_only, self.monitor_id)
 
 
-class ClearMonitorsIn(Intent):
+class ClearMonitorsIn(OneCommand):
     """Have variables reported no more (2.x)."""
 
     operation: Literal["clear_monitors"]
     monitor_ids: list[int] = Field(min_length=1, max_length=100)
 
     def command(self, request_id: int) -> Command:
-        """See `Intent`."""
+        """See `OneCommand`."""
         return ClearMonitors(tuple(self.monitor_ids))
 
 
-class ReadMonitorsIn(Intent):
+class ReadMonitorsIn(OneCommand):
     """Have the monitors that are set reported (2.x)."""
 
     operation: Literal["read_monitors"]
 
     def command(self, request_id: int) -> Command:
-        """See `Intent`."""
+        """See `OneCommand`."""
         return ReadMonitors(request_id)
 
 
-class SetMonitoringLevelIn(Intent):
+class SetMonitoringLevelIn(OneCommand):
     """Have only what is at least this severe reported (2.x)."""
 
     operation: Literal["set_monitoring_level"]
     severity: int = Field(ge=0, le=9)
 
     def command(self, request_id: int) -> Command:
-        """See `Intent`."""
+        """See `OneCommand`."""
         return SetMonitoringLevel(self.severity)
 
 
-class InstallCertificateIn(Intent):
+class InstallCertificateIn(OneCommand):
     """Have the station trust a root certificate."""
 
     operation: Literal["install_certificate"]
@@ -155,22 +155,22 @@ class InstallCertificateIn(Intent):
     certificate: str = Field(min_length=1, max_length=5500, description="PEM.")
 
     def command(self, request_id: int) -> Command:
-        """See `Intent`."""
+        """See `OneCommand`."""
         return InstallCertificate(self.use, self.certificate)
 
 
-class ReadCertificatesIn(Intent):
+class ReadCertificatesIn(OneCommand):
     """Which root certificates the station trusts."""
 
     operation: Literal["read_certificates"]
     use: CertificateUse
 
     def command(self, request_id: int) -> Command:
-        """See `Intent`."""
+        """See `OneCommand`."""
         return ReadCertificates(self.use)
 
 
-class DeleteCertificateIn(Intent):
+class DeleteCertificateIn(OneCommand):
     """Have the station trust a root certificate no more: named as `read_certificates` names it."""
 
     operation: Literal["delete_certificate"]
@@ -180,12 +180,12 @@ class DeleteCertificateIn(Intent):
     serial_number: str = Field(min_length=1, max_length=40)
 
     def command(self, request_id: int) -> Command:
-        """See `Intent`."""
+        """See `OneCommand`."""
         named = (self.algorithm, self.issuer_name_hash, self.issuer_key_hash, self.serial_number)
         return DeleteCertificate(CertificateHash(*named))
 
 
-class CustomerInformationIn(Intent):
+class CustomerInformationIn(OneCommand):
     """Have what the station keeps of a customer reported or deleted (2.x)."""
 
     hidden: ClassVar[frozenset[str]] = frozenset({"token_uid", "customer"})
@@ -202,5 +202,5 @@ class CustomerInformationIn(Intent):
         return self
 
     def command(self, request_id: int) -> Command:
-        """See `Intent`."""
+        """See `OneCommand`."""
         return AskCustomerInformation(request_id, self.report, self.clear, token=self.token_uid, customer=self.customer)

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from csms import tables as csms
+from csms.capabilities import Capabilities, capabilities_of
 from kit.tx import Tx
 
 
@@ -33,6 +34,12 @@ class LiveStation:
     firmware: str | None
     last_seen_at: datetime | None
     connectors: tuple[LiveConnector, ...]
+
+
+async def model_of(tx: Tx, station_id: str) -> Capabilities:
+    """What the model of a station can do, as it introduced itself at its last boot."""
+    row = await tx.get(csms.Station, station_id)
+    return Capabilities() if row is None else capabilities_of(row.vendor, row.model, row.firmware)
 
 
 async def live_stations(tx: Tx, station_ids: Sequence[str]) -> dict[str, LiveStation]:

@@ -10,7 +10,7 @@ from csms.store import open_transactions
 from hub.stations.at_station import AtStation, NotYet
 from hub.stations.charging_procedures import cancel_reservation, reserve, send_list, set_limit
 from hub.stations.file_procedures import send_log, update_firmware
-from hub.stations.intents import Intent, ReadSettingsIn, ResetIn, TriggerIn, WriteSettingsIn
+from hub.stations.intents import Intent, OneCommand, ReadSettingsIn, ResetIn, TriggerIn, WriteSettingsIn
 from hub.stations.intents_charging import CancelReservationIn, ReserveIn, SendListIn, SetLimitIn
 from hub.stations.intents_files import SendLogIn, UpdateFirmwareIn
 
@@ -97,7 +97,7 @@ def _same(read: str, written: str) -> bool:
     ]
 
 
-PROCEDURES: dict[type[Intent], Procedure] = {
+PROCEDURES: Mapping[type[Intent], Procedure] = {
     ResetIn: reset,
     TriggerIn: trigger,
     ReadSettingsIn: read_settings,
@@ -114,5 +114,6 @@ PROCEDURES: dict[type[Intent], Procedure] = {
 
 async def carry_out(at: AtStation, intent: Intent) -> CommandOutcome:
     """Carry an intent out. Raises `NotYet`."""
-    procedure = PROCEDURES.get(type(intent))
-    return await (procedure(at, intent) if procedure else at.call(intent.command(at.request_id)))
+    if isinstance(intent, OneCommand):
+        return await at.call(intent.command(at.request_id))
+    return await PROCEDURES[type(intent)](at, intent)

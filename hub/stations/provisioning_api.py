@@ -12,7 +12,7 @@ from kit.errors import InvalidInput, NotFound
 from kit.tx import Database
 
 _SECRET = frozenset({"authorizationkey", "securityctrlr.basicauthpassword"})
-_FINE = (Outcome.AS_WANTED, Outcome.REBOOT_NEEDED)
+_FINE = (Outcome.AS_WANTED, Outcome.REBOOT_NEEDED, Outcome.TOLD)
 
 
 def router(db: Database) -> APIRouter:

@@ -154,7 +154,7 @@ class ValueOut(BaseModel):
     key: str
     desired: str
     actual: str | None
-    outcome: Literal["as_wanted", "reboot_needed", "rejected", "unknown_key", "drift", "unread"]
+    outcome: Literal["as_wanted", "reboot_needed", "rejected", "unknown_key", "drift", "unread", "told"]
     checked_at: datetime
 
 

@@ -61,10 +61,10 @@ async def _obey(charger: Charger, action: str, payload: Json) -> Answered | None
     match action:
         case "RemoteStartTransaction":
             evse = _evse(charger, payload.get("connectorId"))
-            return _start(charger, evse, payload["idTag"], "ISO14443", None)
+            return _start(charger, evse, payload["idTag"], "ISO14443", payload)
         case "RequestStartTransaction":
             evse, token = _evse(charger, payload.get("evseId")), payload["idToken"]
-            return _start(charger, evse, token["idToken"], token["type"], payload["remoteStartId"])
+            return _start(charger, evse, token["idToken"], token["type"], payload)
         case "RemoteStopTransaction" | "RequestStopTransaction":
             return _stop(charger, payload["transactionId"])
         case "Reset":
@@ -110,16 +110,15 @@ def _configuration(charger: Charger, action: str, payload: Json) -> Answered | N
     return Answered(answer)
 
 
-def _start(
-    charger: Charger, evse: Evse | None, id_token: str, token_type: str, remote_start_id: int | None
-) -> Answered:
+def _start(charger: Charger, evse: Evse | None, id_token: str, token_type: str, payload: Json) -> Answered:
     if evse is None or evse.charging is not None or not evse.operative:
         return Answered({"status": "Rejected"})
-    place = evse
+    place, number = evse, payload.get("remoteStartId")
+    if "chargingProfile" in payload:
+        charger.upkeep.keep_profile(place.id, payload["chargingProfile"])
 
     def afterwards() -> None:
-        work = charger.start_remotely(place, id_token, token_type=token_type, remote_start_id=remote_start_id)
-        charger.soon(work)
+        charger.soon(charger.start_remotely(place, id_token, token_type=token_type, remote_start_id=number))
 
     return Answered({"status": "Accepted"}, afterwards=afterwards)
 

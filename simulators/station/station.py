@@ -354,6 +354,7 @@ class SimulatedStation:
         evse.charging = None
         charging.stop_reason, charging.power_w = reason, 0
         self.finished.append(charging)
+        self.upkeep.forget_transaction(evse.id)
         await self._tell(Telling.ENDED, charging, self.words.ended(charging, self.clock.now()))
         await self.status(evse.id, "Finishing")
         if self._reset_when_idle and not self.charging:

@@ -109,6 +109,11 @@ class Upkeep:
         number = payload["connectorId"] if "connectorId" in payload else payload["evseId"]
         if number and number not in self.evses:
             return {"status": "Rejected"}
+        self.keep_profile(number, profile)
+        return {"status": "Accepted"}
+
+    def keep_profile(self, number: int, profile: Json) -> None:
+        """Limit an EVSE, or all of them (0), as a profile says; it takes the place of one like it."""
         same = [
             known
             for known, each in self.profiles.items()
@@ -126,7 +131,13 @@ class Upkeep:
             "schedule": schedule,
         }
         self._apply()
-        return {"status": "Accepted"}
+
+    def forget_transaction(self, number: int) -> None:
+        """The limits of a transaction end with it."""
+        for known, each in [*self.profiles.items()]:
+            if each["evse"] == number and each["purpose"] == "TxProfile":
+                del self.profiles[known]
+        self._apply()
 
     def _clear_profile(self, payload: Json) -> Json:
         criteria = payload.get("chargingProfileCriteria") or payload

@@ -14,6 +14,7 @@ from csms.commands import RawCall
 from csms.log_tables import Notice, StationVariable
 from csms.noticer import Search, forgetter, notices_of, report_of, variables_of
 from csms.notices import Part, answered, is_complete, newest_report, reported
+from csms.server import Limits
 
 pytestmark = pytest.mark.anyio
 
@@ -210,3 +211,17 @@ def test_whatever_is_told_is_read_as_far_as_it_can_be(told: Any) -> None:
     assert isinstance(reported("NotifyReport", {"reportData": [told]}), list)
     for action, name in (("GetConfiguration", "configurationKey"), ("GetVariables", "getVariableResult")):
         assert isinstance(answered(action, {}, {name: told}), list)
+
+
+async def test_no_more_variables_are_kept_of_a_station_than_the_bound_allows(build, db) -> None:
+    world = await build(limits=Limits(variables=3))
+    point = await world.point(protocol="ocpp2.0.1")
+    await point.call("NotifyReport", report(0, "Available", "Enabled", more=True))
+    await point.call("NotifyReport", report(1, "One", "Two", more=True))
+    await point.call("NotifyReport", report(2, "Three", "Available", more=False))
+    assert sorted(await variables(db, 3)) == ["Connector.Available", "Connector.Enabled", "Connector.One"]
+    assert len(await notices(db)) == 3, "what was told is in the notices all the same"
+    other = await world.point("CP2", "ocpp2.0.1")
+    await other.call("NotifyReport", report(0, "Available", more=False))
+    async with db.read() as tx:
+        assert len(await tx.all(select(StationVariable))) == 4

@@ -1,11 +1,15 @@
 """One firmware for many chargers, in stages, with a brake."""
 
+import asyncio
+import json
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from auth.keys import create_key
 from auth.subjects import OperatorRole
+from hub.cli import cli
 from tests.journeys.network import Network, eventually, operator_api
 
 pytestmark = pytest.mark.anyio
@@ -118,3 +122,32 @@ async def test_only_operators_lead_campaigns(network: Network, method: str, path
     async with operator_api(network.up.http_url, key) as viewer:
         answer = await viewer.request(method, path, json=body)
         assert answer.status_code == (403 if method == "POST" else 404 if path.endswith("x") else 200)
+
+
+async def test_the_command_line_leads_a_campaign(network: Network) -> None:
+    await network.publish()
+    for station_id in ("CS-1", "CS-2"):
+        await network.send("POST", "/stations", {"id": station_id, "location_id": "LOC1"}, expect=201)
+    key = network.api.headers["Authorization"].removeprefix("Bearer ")
+
+    async def run(*words: str) -> tuple[int, str]:
+        arguments = ["station", "campaign", *words, "--url", network.up.http_url, "--key", key]
+        done = await asyncio.to_thread(CliRunner().invoke, cli, arguments)
+        said = [line for line in done.stderr.splitlines() if not line.startswith("{")]  # the hub logs there, too
+        return done.exit_code, done.stdout or f"{said[-1]}\n"
+
+    named = ("--name", "2.0", "--location", FIRMWARE)
+    code, told = await run("begin", *named, "--stage", "CS-1", "--stage", "CS-2", "--most-failures", "1", "--json")
+    begun = json.loads(told)
+    assert (code, begun["state"], begun["most_failures"]) == (0, "running", 1)
+    assert states(begun) == {"CS-1": "waiting", "CS-2": "waiting"}
+    code, told = await run("pause", begun["id"])
+    assert (code, told.splitlines()[0]) == (0, f"{begun['id']}  paused: paused by the operator")
+    assert "  stage 2  CS-2  waiting" in told.splitlines()
+    assert await run("resume", begun["id"]) != (0, told)
+    assert json.loads((await run("cancel", begun["id"], "--json"))[1])["state"] == "cancelled"
+    assert (await run("list"))[1] == f"{begun['id']}  cancelled  2.0\n"
+    assert json.loads((await run("show", begun["id"], "--json"))[1])["ended_at"] is not None
+    assert await run("resume", begun["id"]) == (1, "plugbridge: the campaign is cancelled\n")
+    code, told = await run("begin", *named, "--stage", "NOBODY")
+    assert (code, "no such station" in told) == (1, True)

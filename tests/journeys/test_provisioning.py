@@ -104,3 +104,31 @@ async def test_wishes_can_be_taken_back_and_passwords_are_none(network) -> None:
     assert (await network.api.post("/station-configuration", json=body)).status_code in (400, 422)
     assert (await network.api.get("/stations/NO/configuration")).status_code == 404
     assert (await network.api.post("/stations/NO/configuration/check")).status_code == 404
+
+
+async def test_a_model_that_settings_are_never_read_of_is_told_each_once_and_again_when_asked(network) -> None:
+    await network.publish()
+    await wish(network, "1.6", "HeartbeatInterval", "77")
+    made = await network.send("POST", "/stations", {"id": "CS-1", "location_id": "LOC1"}, expect=201)
+    station = SimulatedStation("CS-1", network.up.ocpp_url, password=made["password"])
+    network.stack.push_async_callback(station.close)
+    boot = {"chargePointVendor": "ABB", "chargePointModel": "Terra AC", "firmwareVersion": "1.8.21"}
+
+    async def checked_after(earlier: str) -> str | None:
+        found = (await network.get("/stations/CS-1/configuration"))["values"]
+        return found[0]["checked_at"] if found and found[0]["checked_at"] > earlier else None
+
+    def actions() -> list[str]:
+        return [action for action, _ in station.received]
+
+    checked = ""
+    for _ in range(2):
+        await station.connect(boot=False)
+        await station.call("BootNotification", boot)
+        checked = await eventually(lambda: checked_after(checked))  # noqa: B023 - awaited within the turn
+        assert actions() == ["ChangeConfiguration"]
+    assert await outcomes(network) == {"HeartbeatInterval": "told"}
+    assert (await network.get("/stations/CS-1/configuration"))["has_drift"] is False
+    await network.api.post("/stations/CS-1/configuration/check")
+    await eventually(lambda: checked_after(checked))
+    assert actions() == ["ChangeConfiguration", "ChangeConfiguration"]

@@ -190,3 +190,42 @@ async def test_a_limit_is_set_read_and_taken_back(network: Network, protocol: st
 async def test_a_limit_that_makes_no_sense_is_refused(network: Network, fields: dict[str, Any]) -> None:
     body = {"operation": "set_limit", **fields}
     await network.send("POST", "/stations/CS-1/operations", body, expect=422)
+
+
+@VERSIONS
+async def test_a_session_is_limited_from_its_start_on(network: Network, protocol: str) -> None:
+    station = await place(network, protocol)
+    await network.send("POST", "/tokens", {"uid": "04AABBCCDD"}, expect=201)
+    order = {"token_uid": "04AABBCCDD", "station_id": "CS-1", "limit": {"unit": "A", "limit": "10.05"}}
+    start = await network.send("POST", "/starts", order, expect=202)
+
+    async def state() -> Any:
+        told = await network.get(f"/starts/{start['id']}")
+        return told if told["session_id"] else None
+
+    await eventually(state)
+    assert station.evses[1].limit_w == 6900
+    [profile] = [payload["chargingProfile"] for _, payload in station.received if "chargingProfile" in payload]
+    assert (profile["chargingProfilePurpose"], "transactionId" in profile) == ("TxProfile", False)
+    assert (await network.send("POST", f"/starts/{start['id']}/stop", None))["accepted"]
+
+    async def free_again() -> bool:
+        return bool(station.finished) and station.evses[1].limit_w is None
+
+    await eventually(free_again)
+
+
+async def test_a_limit_that_the_charger_cannot_take_fails_the_start_and_nothing_is_sent(network: Network) -> None:
+    station = await place(network, "ocpp1.6")
+    await station.call("BootNotification", {"chargePointVendor": "go-e", "chargePointModel": "V4"})
+    await network.send("POST", "/tokens", {"uid": "04AABBCCDD"}, expect=201)
+    order = {"token_uid": "04AABBCCDD", "station_id": "CS-1", "limit": {"unit": "A", "limit": "6"}}
+    start = await network.send("POST", "/starts", order, expect=202)
+
+    async def failed() -> Any:
+        told = await network.get(f"/starts/{start['id']}")
+        return told["reason"] if told["state"] == "FAILED" else None
+
+    assert await eventually(failed) == "NOT_SUPPORTED"
+    assert "RemoteStartTransaction" not in [action for action, _ in station.received]
+    await network.send("POST", "/starts", {**order, "limit": {"unit": "A"}}, expect=422)

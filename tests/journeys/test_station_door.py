@@ -1,9 +1,11 @@
 """How stations get in: quarantine, blocking, and what is known about the way a station connects."""
 
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from simulators.station import SimulatedStation
@@ -89,3 +91,20 @@ async def test_a_minimum_profile_that_would_lock_a_station_out_is_refused(hub) -
     await hub.station()
     answer = await hub.send("PATCH", "/stations/CS-1/door", {"minimum_profile": 2}, expect=409)
     assert "locked out" in answer["detail"]
+
+
+async def test_a_model_that_offers_no_subprotocol_is_let_in_once_it_is_known(hub) -> None:
+    made = await hub.send("POST", "/stations", {"id": "GRIZZLY-1"}, expect=201)
+    station = SimulatedStation("GRIZZLY-1", hub.up.ocpp_url, password=made["password"])
+    hub.stack.push_async_callback(station.close)
+    headers = {"Authorization": "Basic " + b64encode(f"GRIZZLY-1:{made['password']}".encode()).decode()}
+    silent = connect(f"{hub.up.ocpp_url}/GRIZZLY-1", additional_headers=headers, proxy=None)
+    with pytest.raises(InvalidStatus) as caught:
+        await silent
+    assert caught.value.response.status_code == 400
+    await station.connect(boot=False)
+    await station.call("BootNotification", {"chargePointVendor": "United Chargers", "chargePointModel": "Grizzl-E"})
+    await station.disconnect()
+    async with connect(f"{hub.up.ocpp_url}/GRIZZLY-1", additional_headers=headers, proxy=None) as socket:
+        await socket.send('[2,"1","Heartbeat",{}]')
+        assert (await socket.recv())[:6] == '[3,"1"'

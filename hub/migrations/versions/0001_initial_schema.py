@@ -632,6 +632,7 @@ def upgrade() -> None:
         sa.Column("auth_method", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=True),
         sa.Column("authorization_reference", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
         sa.Column("remote_start_id", sa.Integer(), nullable=True),
+        sa.Column("power_limit", sa.LargeBinary(), nullable=True),
         sa.Column("session_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
         sa.Column("asked_by", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
         sa.Column("response_url", sqlmodel.sql.sqltypes.AutoString(length=255), nullable=True),

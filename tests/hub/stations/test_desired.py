@@ -105,3 +105,11 @@ def test_every_value_is_the_same_as_itself(value: str) -> None:
 )
 def test_nothing_is_taken_for_done_because_it_was_accepted(actual, answer, outcome) -> None:
     assert judge("1", actual, answer) is outcome
+
+
+def test_what_nobody_asked_the_station_about_counts_as_told_when_it_was_accepted() -> None:
+    assert judge("9", None, "Accepted", is_read=False) is Outcome.TOLD
+    assert judge("9", None, None, is_read=False) is Outcome.UNREAD
+    assert judge("9", None, "Rejected", is_read=False) is Outcome.REJECTED
+    assert judge("9", None, "RebootRequired", is_read=False) is Outcome.REBOOT_NEEDED
+    assert judge("9", None, "Accepted") is Outcome.UNREAD

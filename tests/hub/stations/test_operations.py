@@ -12,9 +12,11 @@ from csms.events import StationBooted
 from csms.link import Link
 from csms.operations import ListEntry
 from csms.registry import Registry
-from hub.stations.operation_schemas import INTENT, OperationOut
+from hub.stations.intents import OneCommand
+from hub.stations.operation_schemas import INTENT, INTENTS, OperationOut
 from hub.stations.operation_tables import KEPT, UNKNOWN_AFTER, OperationState, StationOperation
 from hub.stations.operations import OPERATE, Operations
+from hub.stations.procedures import PROCEDURES
 from hub.stations.reservations import StationReservation
 from hub.stations.tables import Station
 from hub.stations.uploads import StationFile, Uploads
@@ -171,3 +173,8 @@ async def test_cards_and_secrets_are_neither_shown_nor_stored_in_clear(operation
         for table in (StationOperation, JobRow):
             rows = (await tx.execute(table.__table__.select())).all()  # type: ignore[attr-defined]
             assert secret not in str(rows)
+
+
+def test_every_intent_is_one_command_or_has_a_procedure() -> None:
+    for intent in INTENTS:
+        assert issubclass(intent, OneCommand) != (intent in PROCEDURES), intent
