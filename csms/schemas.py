@@ -68,7 +68,7 @@ class Schemas:
 
     def check_request(self, action: str, payload: dict[str, Any]) -> tuple[Violation, ...]:
         """The tolerable violations of a request. Raises `SchemaViolation`. Nulls are removed from the payload."""
-        return self._check(action if action in self.sends else action + self._request_suffix, payload)
+        return self._check(self._request_name(action), payload)
 
     def check_response(self, action: str, payload: dict[str, Any]) -> tuple[Violation, ...]:
         """The same for the answer to a request."""
@@ -76,11 +76,14 @@ class Schemas:
 
     def is_strictly_valid_request(self, action: str, payload: dict[str, Any]) -> bool:
         """Whether a request keeps every rule of its schema."""
-        return self._validator(action + self._request_suffix).is_valid(payload)
+        return self._validator(self._request_name(action)).is_valid(payload)
 
     def is_strictly_valid_response(self, action: str, payload: dict[str, Any]) -> bool:
         """Whether an answer keeps every rule of its schema."""
         return self._validator(action + "Response").is_valid(payload)
+
+    def _request_name(self, action: str) -> str:
+        return action if action in self.sends else action + self._request_suffix
 
     def _validator(self, name: str) -> jsonschema_rs.Validator:
         validator = self._validators.get(name)

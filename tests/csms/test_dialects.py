@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from csms.backoffice import Authorization, AuthorizationStatus
+from csms.charging import ChargingProfile, LimitUnit, Period, ProfileKind, ProfilePurpose
 from csms.commands import (
     CancelReservation,
     Command,
@@ -44,9 +45,13 @@ T = "2026-05-01T10:00:00Z"
 AT = datetime(2026, 5, 1, 10, tzinfo=UTC)
 BOTH = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
 EXPIRES = datetime(2026, 6, 1, 12, 30, 0, 123456, tzinfo=UTC)
+PROFILE = ChargingProfile(
+    8, ProfilePurpose.TRANSACTION, ProfileKind.RELATIVE, LimitUnit.AMPERE, (Period(0, Decimal("10.1")),)
+)
 COMMANDS: list[Command] = [
     StartCharging("TAG", TokenType.RFID, 1, 77),
     StartCharging("TAG", TokenType.CENTRAL, None, 77, group="FAMILY"),
+    StartCharging("TAG", TokenType.RFID, 1, 77, profile=PROFILE),
     StopCharging(12),
     Unlock(1),
     Reset(),

@@ -12,7 +12,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from csms.dialect import DIALECTS
 from tests.fuzz import mutations
+from tests.fuzz.samples import sample
 
 Json = dict[str, Any]
 
@@ -150,10 +152,22 @@ class RudeCharger:
                 self.answers.append(json.loads(message))
 
 
+REQUESTS["ocpp2.1"] = REQUESTS["ocpp2.0.1"]
+
+
+def request(number: int, protocol: str, random: Random) -> tuple[str, Json]:
+    """A good request: each that is understood has its turn, and between them those that charge."""
+    understood = sorted(DIALECTS[protocol].understood)
+    if number % 2:
+        return random.choice(REQUESTS[protocol])
+    action = understood[number // 2 % len(understood)]
+    return action, sample(protocol, action, random)
+
+
 def rubbish(number: int, protocol: str, random: Random) -> tuple[str | bytes, str | None]:
     """A frame, and the id that its answer must have; None when it may be left without."""
     call_id = f"f-{number}"
-    action, payload = random.choice(REQUESTS[protocol])
+    action, payload = request(number, protocol, random)
     match random.randrange(12):
         case 0:
             return random.randbytes(random.randint(0, 200)), None
@@ -179,5 +193,7 @@ def rubbish(number: int, protocol: str, random: Random) -> tuple[str | bytes, st
         case 8:
             whole: Any = random.choice([[], 5, None, "x", [payload]])
             return json.dumps([2, call_id, action, whole]), call_id
+        case 9 if protocol == "ocpp2.1":
+            return json.dumps([6, call_id, action, mutations.mutated(payload, random)]), None
         case _:
             return json.dumps([2, call_id, action, mutations.mutated(payload, random)]), call_id

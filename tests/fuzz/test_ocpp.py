@@ -36,6 +36,7 @@ CODES = {
         "TypeConstraintViolation",
     },
 }
+CODES["ocpp2.1"] = CODES["ocpp2.0.1"]
 
 
 async def rude(network: Network[HubProcess], protocol: str) -> RudeCharger:
