@@ -12,6 +12,9 @@ import orjson
 
 CALL, CALL_RESULT, CALL_ERROR, CALL_RESULT_ERROR, SEND = 2, 3, 4, 5, 6
 MAX_ID_LENGTH = 36
+_DEEPEST = 65
+"""Arrays and objects within each other, the frame's own among them."""
+_TOO_DEEP = "nested too deeply"
 _MAX_ACTION_LENGTH = 64
 _MAX_DESCRIPTION_LENGTH = 255
 
@@ -98,6 +101,8 @@ def decode(data: bytes | str, rules: FrameRules) -> Frame:
         raise _unreadable("no message id", rules)
     if len(call_id) > MAX_ID_LENGTH:
         raise _long_id(call_id, rules)
+    if _is_too_deep(data, message):
+        return _refused(kind, call_id, rules)
     if kind == CALL and isinstance(kind, int):
         return _call(call_id, message, rules)
     if kind == CALL_RESULT and isinstance(kind, int):
@@ -112,6 +117,25 @@ def decode(data: bytes | str, rules: FrameRules) -> Frame:
         return Complaint(call_id, *_error(message))
     answer = encode_error(call_id, rules.unknown_type, "unknown message type") if rules.unknown_type else None
     raise FrameError("unknown message type", answer)
+
+
+def _is_too_deep(data: bytes | str, message: list[Any]) -> bool:
+    """Whether it is nested deeper than can be written again. Few have enough brackets to be looked at."""
+    opened = data.count("[") + data.count("{") if isinstance(data, str) else data.count(b"[") + data.count(b"{")
+    return opened > _DEEPEST and _goes_deeper(message, _DEEPEST)
+
+
+def _goes_deeper(node: list[Any] | dict[str, Any], left: int) -> bool:
+    if left == 0:
+        return True
+    inner = node.values() if isinstance(node, dict) else node
+    return any(_goes_deeper(each, left - 1) for each in inner if isinstance(each, list | dict))
+
+
+def _refused(kind: object, call_id: str, rules: FrameRules) -> Frame:
+    if kind == CALL_RESULT:
+        return Failure(call_id, rules.malformed, _TOO_DEEP)
+    raise FrameError(_TOO_DEEP, encode_error(call_id, rules.malformed, _TOO_DEEP) if kind == CALL else None)
 
 
 def _call(call_id: str, message: list[Any], rules: FrameRules) -> Call:

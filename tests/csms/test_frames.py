@@ -157,3 +157,19 @@ def test_any_array_has_a_typed_outcome(message: list[object]) -> None:
         return
     surely_read(data, RULES_16)
     surely_read(data.decode(), RULES_2)
+
+
+@BOTH
+def test_what_is_nested_too_deeply_is_answered_without_being_looked_at(rules: FrameRules) -> None:
+    def nested(depth: int) -> str:
+        return '{"a":' * depth + "1" + "}" * depth
+
+    assert isinstance(decode(f'[2,"1","Heartbeat",{nested(64)}]'.encode(), rules), Call)
+    flat = orjson.dumps([2, "1", "Heartbeat", {"a": [{} for _ in range(1000)]}])
+    assert isinstance(decode(flat, rules), Call)
+    for depth in (65, 300, 1000):
+        with pytest.raises(FrameError) as caught:
+            decode(f'[2,"1","Heartbeat",{nested(depth)}]'.encode(), rules)
+        assert caught.value.answer is not None
+        assert orjson.loads(caught.value.answer)[:3] == [4, "1", rules.malformed]
+        assert isinstance(decode(f'[3,"1",{nested(depth)}]', rules), Failure)

@@ -2,10 +2,12 @@
 
 import asyncio
 import socket
+from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -61,6 +63,35 @@ async def split_hub(directory: Path, database_url: str, bus_url: str) -> AsyncIt
         )
         await stack.enter_async_context(api)
         yield Network(Split(front, back, stack), api, stack)
+
+
+@asynccontextmanager
+async def one_door(*hubs: HubProcess) -> AsyncIterator[str]:
+    """One URL for the stations of several processes: who connects is passed on to the first that listens."""
+
+    async def let_in(reader: StreamReader, writer: StreamWriter) -> None:
+        for hub in hubs:
+            try:
+                inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", urlsplit(hub.ocpp_url).port)
+            except OSError:
+                continue
+            await asyncio.gather(_pass_on(reader, inner_writer), _pass_on(inner_reader, writer))
+            return
+        writer.close()
+
+    server = await asyncio.start_server(let_in, "127.0.0.1", 0)
+    try:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/ocpp"
+    finally:
+        server.close()
+
+
+async def _pass_on(reader: StreamReader, writer: StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(2**16):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pytest
 
 from simulators.station import SimulatedStation
 from tests.journeys.network import PARTNER_TOKEN, Json, Network, eventually
-from tests.journeys.split import Split, split_hub
+from tests.journeys.split import Split, one_door, split_hub
 
 pytestmark = pytest.mark.anyio
 
@@ -19,6 +19,11 @@ StartNats = Callable[..., tuple[subprocess.Popen[bytes], str]]
 
 CARD, UID = "04AABBCCDD", PARTNER_TOKEN["uid"]
 QUICKLY_S = 3.0
+STATIONS = 8
+RECONNECT_S = 10.0
+"""A simulated station waits a second at most before it tries again; the rest is for a slow machine."""
+SETTLED_S = 15.0
+"""A station that has just booted is left alone for two seconds."""
 RECOVERY_S = 40.0
 """Leases of a dead process run out, and its stations come back."""
 
@@ -155,6 +160,53 @@ async def test_another_process_takes_over_the_stations_of_one_that_died(split: N
     [charged] = station.finished
     assert float(cdr["kwh"]) == charged.energy_wh / 1000
     assert len(await sessions_of(split)) == 1
+
+
+@pytest.mark.slow
+async def test_the_stations_of_a_process_that_died_are_with_the_others_as_soon_as_they_reconnect(
+    split: Network[Split],
+) -> None:
+    await split.publish()
+    await split.send("POST", "/tokens", {"uid": CARD}, expect=201)
+    other = await split.up.another("other", "csms,worker")
+    async with one_door(split.up.back, other) as door:
+        stations = []
+        for number in range(STATIONS):
+            body = {"id": f"CS-{number}", "location_id": "LOC1"}
+            made = await split.send("POST", "/stations", body, expect=201)
+            protocol = "ocpp2.0.1" if number % 2 else "ocpp1.6"
+            stations.append(SimulatedStation(body["id"], door, made["password"], protocol, meter_interval_s=0.2))
+        running = [asyncio.create_task(station.run()) for station in stations]
+
+        async def all_there() -> bool:
+            return all(station.boot_status == "Accepted" and station.online for station in stations)
+
+        async def all_reached() -> bool:
+            answers = await asyncio.gather(*(call(split, station.station_id) for station in stations))
+            return all(answer.status_code == 200 for answer in answers)
+
+        async def all_billed() -> list[Json] | None:
+            cdrs = await cdrs_of(split)
+            return cdrs if len(cdrs) == len(stations) else None
+
+        try:
+            await eventually(all_there)
+            await eventually(all_reached)
+            charging = [asyncio.create_task(station.charge(CARD, seconds=8)) for station in stations]
+            await asyncio.sleep(1)
+
+            await split.up.back.kill()
+            await eventually(all_there, within_s=RECONNECT_S)
+            await eventually(all_reached, within_s=SETTLED_S)
+            counted = await asyncio.gather(*charging)
+            cdrs = await eventually(all_billed, within_s=RECOVERY_S)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.gather(*(station.close() for station in stations))
+    assert sorted(float(cdr["kwh"]) for cdr in cdrs) == sorted(each.energy_wh / 1000 for each in counted)
+    assert {session["review"] for session in await sessions_of(split)} == {None}
 
 
 @pytest.mark.slow
