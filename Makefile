@@ -9,14 +9,13 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 # What tells databases apart: `make test` runs it on PostgreSQL, too. `make test-slow` does so with everything else.
-BOTH := $(addprefix tests/,kit hub/parties hub/test_schema.py payments/test_races.py \
-	journeys/test_own_charger.py journeys/test_roaming.py)
+BOTH := $(addprefix tests/,kit hub/parties hub/test_schema.py payments/test_races.py journeys/test_roaming.py)
 INSTALLED := .venv/.installed
 PIP_OPTIONS := --quiet --disable-pip-version-check --no-input --no-warn-script-location --no-compile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo serve test test-slow lint bench openapi migration lock
+.PHONY: help venv demo serve test test-sqlite test-slow lint bench openapi migration lock
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -29,9 +28,12 @@ demo: $(INSTALLED) ## charge, roam and bill in one process with simulated charge
 serve: $(INSTALLED) ## run the hub; ARGS="--roles api,ocpi" for a part of it
 	@$(BIN)/plugbridge serve $(ARGS)
 
-test: lint ## lint, then the tests on SQLite, then those that tell databases apart on PostgreSQL
-	$(BIN)/python -m pytest -q -n auto $(ARGS)
+test: $(INSTALLED) ## lint beside the tests on SQLite, then those that tell databases apart on PostgreSQL
+	@$(MAKE) --no-print-directory --jobs=2 lint test-sqlite
 	$(BIN)/python -m pytest -q -n auto --db=postgresql -m "database and not slow" $(BOTH) $(ARGS)
+
+test-sqlite: $(INSTALLED)
+	$(BIN)/python -m pytest -q -n auto $(ARGS)
 
 test-slow: $(INSTALLED) ## all others on PostgreSQL, properties with many examples; kills, fuzz, browser, foreign clients
 	$(BIN)/python -m pytest -q -n auto --db=postgresql -m "database and not slow" $(BOTH:%=--ignore=%) $(ARGS)
