@@ -46,7 +46,7 @@ async def test_a_station_that_does_not_answer_times_out_over_the_bus_too(world, 
     point = await world.point()
     await point.call("Heartbeat", {})
     point.answer = lambda _action, _payload: None
-    assert (await elsewhere.call("CP1", Trigger("Heartbeat"), 0.1)).status is CommandStatus.TIMED_OUT
+    assert (await elsewhere.call("CP1", Trigger("Heartbeat"), 0.5)).status is CommandStatus.TIMED_OUT
 
 
 async def test_a_command_that_is_no_json_is_not_sent(world, elsewhere) -> None:

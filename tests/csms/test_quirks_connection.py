@@ -210,7 +210,7 @@ async def test_36_a_station_that_answers_no_calls_is_sent_to_connect_anew(build)
     point.answer = lambda _action, _payload: None
     for _ in range(2):
         assert (await point.call("Heartbeat", {}))["currentTime"]
-        await world.system.link.call("CP1", Trigger("Heartbeat"), timeout_s=0.05)
+        await world.system.link.call("CP1", Trigger("Heartbeat"), timeout_s=0.5)
     await asyncio.wait_for(point.socket.wait_closed(), 30)
     assert point.socket.close_code == 1011
 

@@ -135,7 +135,7 @@ async def test_quirk_36_heartbeats_but_no_answers(build) -> None:
     point = await world.point()
     point.answer = lambda _action, _payload: None
     for _ in range(2):
-        assert (await world.system.link.call("CP1", Reset(), 0.1)).status is CommandStatus.TIMED_OUT
+        assert (await world.system.link.call("CP1", Reset(), 0.5)).status is CommandStatus.TIMED_OUT
     await asyncio.wait_for(point.socket.wait_closed(), 30)
     again = await world.point()
     assert (await world.system.link.call("CP1", Reset(), 30)).ok

@@ -221,7 +221,7 @@ async def test_late_and_unsolicited_answers_are_ignored(world) -> None:
     point = await world.point()
     seen: list[str] = []
     point.answer = lambda action, _payload: seen.append(action)
-    assert (await world.system.link.call("CP1", Reset(), 0.05)).status is CommandStatus.TIMED_OUT
+    assert (await world.system.link.call("CP1", Reset(), 0.5)).status is CommandStatus.TIMED_OUT
     for number in range(2000):
         await point.raw(json.dumps([3, f"late-{number}", {"status": "Accepted"}]))
         await point.raw(json.dumps([4, f"late-{number}", "GenericError", "", {}]))
@@ -234,7 +234,7 @@ async def test_a_station_that_answers_no_calls_is_disconnected(build) -> None:
     point = await world.point()
     point.answer = lambda _action, _payload: None
     for _ in range(2):
-        assert (await world.system.link.call("CP1", Reset(), 0.05)).status is CommandStatus.TIMED_OUT
+        assert (await world.system.link.call("CP1", Reset(), 0.5)).status is CommandStatus.TIMED_OUT
     await asyncio.wait_for(point.socket.wait_closed(), 30)
     assert point.socket.close_code == 1011
 

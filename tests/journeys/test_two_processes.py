@@ -18,11 +18,12 @@ pytestmark = pytest.mark.anyio
 StartNats = Callable[..., tuple[subprocess.Popen[bytes], str]]
 
 CARD, UID = "04AABBCCDD", PARTNER_TOKEN["uid"]
-QUICKLY_S = 3.0
+QUICKLY_S = 15.0
+"""On a busy machine, and still half of the time-out of a call."""
 STATIONS = 8
-RECONNECT_S = 10.0
+RECONNECT_S = 30.0
 """A simulated station waits a second at most before it tries again; the rest is for a slow machine."""
-SETTLED_S = 15.0
+SETTLED_S = 30.0
 """A station that has just booted is left alone for two seconds."""
 RECOVERY_S = 40.0
 """Leases of a dead process run out, and its stations come back."""

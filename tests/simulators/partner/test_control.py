@@ -106,7 +106,7 @@ async def test_a_partner_that_is_gone_refuses_connections_and_comes_back(
 
 async def test_an_absence_may_end_by_itself(peers: Peers, eventually: Eventually) -> None:
     cpo, emsp = peers
-    await emsp.go_away(refuse=True, for_s=0.5)
+    await emsp.go_away(refuse=True, for_s=3)
     with pytest.raises(PeerUnreachable):
         await cpo.pull("tokens")
     await eventually(lambda: emsp.state.online)
