@@ -9,6 +9,7 @@ import httpcore
 import httpx
 
 from kit.guard import forbid_in_tx
+from kit.http.direct import KEPT_IDLE_S
 from kit.http.exchange import Exchanged, Watch, log_exchange, plain_http
 from kit.http.guard import EgressPolicy, EgressRefused, ResponseTooLarge
 from kit.http.limits import bounded
@@ -32,7 +33,7 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
             ssl_context=ssl_context,
             max_connections=100,
             max_keepalive_connections=20,
-            keepalive_expiry=15,
+            keepalive_expiry=KEPT_IDLE_S,
             network_backend=_GuardedBackend(policy),
         )
         self._policy = policy

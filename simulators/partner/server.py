@@ -31,6 +31,8 @@ from simulators.partner.state import State
 
 VERSION = "2.2.1"
 GRACE_S = 2
+KEPT_IDLE_S = 2.0
+"""Well before the hub closes an idle connection: a request that meets that moment is lost."""
 TIMEOUT_S = 30.0
 """A hub that is asked for something asks back first, maybe more than once."""
 ROLES = ("CPO", "EMSP", "HUB", "NSP", "SCSP")
@@ -135,7 +137,8 @@ async def running_partner(
         switchboard = Faults(Scene(state, time))
         for setting in faults:
             switchboard.switch_on(setting)
-        network = Outgoing(httpx.AsyncHTTPTransport(verify=_public_authorities()), switchboard.pushes)
+        idle = httpx.Limits(keepalive_expiry=KEPT_IDLE_S)
+        network = Outgoing(httpx.AsyncHTTPTransport(verify=_public_authorities(), limits=idle), switchboard.pushes)
         http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=TIMEOUT_S, transport=network))
         door, control = Listener(host, port), Listener("127.0.0.1", control_port)
         country_code, _, party_id = party.partition("*")

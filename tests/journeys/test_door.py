@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.responses import Response
 
+from kit.clock import ManualClock
 from ocpi.headers import authorization
 from tests.journeys.network import Network, eventually
 from tests.journeys.peers import Ocpi, addressed, credentials, hub_with, stranger
@@ -135,7 +136,8 @@ async def test_what_a_receiver_answers_in_its_headers_breaks_nothing(network: Ne
 async def test_who_asks_too_often_is_told_when_to_come_back_and_others_are_not(
     tmp_path: Path, migrated_database_url: str
 ) -> None:
-    async with hub_with(tmp_path, migrated_database_url, ocpi_requests_per_s=2) as network:
+    clock = ManualClock()  # a machine that is busy enough asks no more than twice a second
+    async with hub_with(tmp_path, migrated_database_url, clock=clock, ocpi_requests_per_s=2) as network:
         busy = Ocpi.of(network, await network.partner("CPO", "BE*CPO"))
         calm = Ocpi.of(network, await network.partner("EMSP", "DE*EMS"))
         answers = [await busy.send("GET", "sender/tariffs") for _ in range(15)]

@@ -4,14 +4,13 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import select
 
 from auth.keys import create_key
 from auth.subjects import OperatorRole
 from hub.parties.message_log_tables import Message, MessageContent
-from tests.journeys.network import PARTNER_TOKEN, Json, Network, eventually
+from tests.journeys.network import PARTNER_TOKEN, Json, Network, eventually, http_client
 from tests.journeys.peers import Ocpi, addressed, cdr_token, hub_with, session_of, stamped_location
 
 pytestmark = [pytest.mark.anyio, pytest.mark.hub(partners=["CPO:BE*CPO", "EMSP:DE*EMS"])]
@@ -295,7 +294,7 @@ async def test_a_full_queue_drops_and_counts_and_hinders_nobody(tmp_path: Path, 
         assert await cpo.code("GET", "sender/locations") == (200, 1000)
         assert await messages(network) == []
         assert network.up.hub.messages.dropped > 0
-        async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+        async with http_client() as http:
             scraped = await http.get(f"{network.up.http_url}/metrics", headers=dict(network.api.headers))
         line = next(each for each in scraped.text.splitlines() if each.startswith("plugbridge_messages_dropped_total"))
         assert float(line.split()[-1]) == network.up.hub.messages.dropped

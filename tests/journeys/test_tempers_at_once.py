@@ -11,14 +11,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import orjson
 import pytest
 from starlette.responses import Response
 
 from kit.clock import SystemClock
 from ocpi.datetimes import parse_datetime
-from tests.journeys.network import LOCATION, Json, Network
+from tests.journeys.network import LOCATION, Json, Network, http_client
 from tests.journeys.peers import Seen, Stranger, stranger, success
 from tests.journeys.process import HubProcess, hub_process, network_of
 from tests.journeys.registering import registered
@@ -95,7 +94,7 @@ async def side(stack: AsyncExitStack, directory: Path) -> Side:
 
 async def join(side: Side, other: Stranger, party: str) -> None:
     other.speaks({"RECEIVER/locations": f"{other.url}/locations"})
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+    async with http_client() as http:
         await registered(side.network, http, other, f"EMSP:{party}")
 
 

@@ -168,6 +168,17 @@ async def test_connections_are_used_again(server: Server) -> None:
     assert server.connections == 2
 
 
+async def test_a_connection_that_was_idle_too_long_is_not_used_again(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kit.http.httpx_transport.KEPT_IDLE_S", 0.1)
+    async with Egress([f"{HOST}/32"]).client() as client:
+        await client.get(server.url())
+        await asyncio.sleep(0.3)
+        await client.get(server.url())
+    assert server.connections == 2
+
+
 @pytest.mark.parametrize("path", ["/silent", "/drip"])
 async def test_the_time_limit_bounds_the_whole_exchange(server: Server, fetch: Fetch, path: str) -> None:
     with pytest.raises(httpx.ReadTimeout):

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
-import httpx
 import orjson
 from sqlmodel import select
 from starlette.responses import Response
@@ -29,6 +28,7 @@ from kit.crypto import KeyRing
 from kit.tx import Database, Tx
 from ocpi.datetimes import parse_datetime
 from tests.hub.parties.joining import joined
+from tests.journeys.network import http_client
 from tests.journeys.peers import STAMP, Seen, Stranger, stamped_location, success
 
 Json = dict[str, Any]
@@ -137,7 +137,7 @@ async def reading(database_url: str, clock: ManualClock) -> AsyncIterator[Reader
     async def on_session(tx: Tx, session: Session) -> None:
         return None
 
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+    async with http_client() as http:
         clients = Clients(http, Presented(keys), clock, "NL*PLH", 5.0, notices)
         pace = Pace(overlap=timedelta(minutes=5), full_every=timedelta(days=7), page_limit=10)
         yield Reader(

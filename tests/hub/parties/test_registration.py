@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-import httpx
 import pytest
 from sqlmodel import select
 
@@ -13,7 +12,7 @@ from hub.parties.tables import CONNECTED, INVITED, Platform, PlatformToken
 from kit.clock import ManualClock
 from kit.crypto import KeyRing
 from kit.tx import Database
-from tests.journeys.network import eventually
+from tests.journeys.network import eventually, http_client
 from tests.journeys.peers import Stranger, stranger
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +23,7 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture
 async def registrar(db: Database, keys: KeyRing, clock: ManualClock) -> AsyncIterator[Registrar]:
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+    async with http_client() as http:
         yield Registrar(
             db=db,
             keys=keys,

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
-import httpx
 import orjson
 import pytest
 from starlette.responses import Response
@@ -22,6 +21,7 @@ from ocpi import handshake
 from ocpi.headers import authorization
 from ocpi.v221.credentials import Credentials
 from tests.hub.parties.lists import Reader, Shelf, location, reading
+from tests.journeys.network import http_client
 from tests.journeys.peers import Seen, Stranger, credentials, stranger, success
 
 pytestmark = pytest.mark.anyio
@@ -180,7 +180,7 @@ async def test_a_raw_token_is_found_whatever_the_status_for_a_bad_one(other: Str
     other.replies["/versions"] = lambda seen: (
         versions(seen) if seen.headers["authorization"] == raw else success(status=status, code=2000)
     )
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+    async with http_client() as http:
         found = await handshake.discover(http, url, "TOKEN-A", now=lambda: NOW)
     assert not found.encode_token
     assert found.found["bad_token_status"] == status
@@ -190,7 +190,7 @@ async def test_a_second_post_of_credentials_that_succeeds_gives_the_new_token(ot
     url, given = other.speaks({}), iter(["FIRST", "SECOND"])
     other.replies["/credentials"] = lambda _: success(credentials(url, "CPO:BE*CPO", token=next(given)))
     ours = Credentials.model_validate(credentials("http://us.example/versions", "HUB:NL*PLH"))
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+    async with http_client() as http:
         found = await handshake.discover(http, url, "TOKEN-A", now=lambda: NOW)
         tokens = [(await handshake.register(http, found, "TOKEN-A", ours, now=lambda: NOW)).token for _ in range(2)]
     assert tokens == ["FIRST", "SECOND"]

@@ -5,7 +5,6 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-import httpx
 import orjson
 import pytest
 from sqlmodel import select
@@ -17,6 +16,7 @@ from hub.tokens.tables import TokenRoute
 from hub.tokens.whitelist import Verdict
 from kit.clock import ManualClock
 from tests.hub.tokens.emsps import DEADLINE_S, FOREVER_S, PLACE, UID, Emsps, answers_last, says, token
+from tests.journeys.network import http_client
 from tests.journeys.peers import Stranger, hub_with, success
 
 pytestmark = pytest.mark.anyio
@@ -137,7 +137,7 @@ async def test_a_dead_emsp_slows_nobody_for_long_and_is_found_when_it_is_back(em
 async def test_who_was_left_alone_is_tried_again(tmp_path: Path, migrated_database_url: str) -> None:
     clock = ManualClock()
     async with (
-        httpx.AsyncClient(trust_env=False, timeout=30) as http,
+        http_client() as http,
         hub_with(tmp_path, migrated_database_url, clock=clock) as network,
     ):
         emsps = Emsps(network, network.stack, http)
@@ -159,7 +159,7 @@ async def test_a_learned_route_survives_a_restart_and_ends(tmp_path: Path, migra
     clock = ManualClock()
 
     async with (
-        httpx.AsyncClient(trust_env=False, timeout=30) as http,
+        http_client() as http,
         hub_with(tmp_path, migrated_database_url, clock=clock, authorize_route_days=1) as network,
     ):
         first = Emsps(network, network.stack, http)
