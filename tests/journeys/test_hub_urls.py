@@ -341,10 +341,10 @@ async def test_a_url_ends_and_survives_a_restart_and_a_new_key(
 async def test_a_result_that_nobody_takes_in_time_is_a_timeout(
     tmp_path: Path, migrated_database_url: str, http: httpx.AsyncClient
 ) -> None:
-    async with hub_with(tmp_path, migrated_database_url, egress_timeout_s=1.0) as network:
+    async with hub_with(tmp_path, migrated_database_url, egress_timeout_s=5.0) as network:
         pair = await pair_on(network, http)
         path = await pair.given_url()
-        pair.emsp_server.delay_s = 3
+        pair.emsp_server.delay_s = 60
         assert await pair.cpo.code("POST", path, {"result": "ACCEPTED"}) == (200, 4002)
         pair.emsp_server.delay_s = 0
 
