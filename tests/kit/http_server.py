@@ -71,7 +71,7 @@ async def answer(path: str, writer: asyncio.StreamWriter, release: asyncio.Event
                 await writer.drain()
                 await asyncio.sleep(0.1)
         case "/pause":
-            await asyncio.sleep(1)
+            await asyncio.sleep(2)
             writer.write(whole(b"at last"))
         case "/held":
             await release.wait()

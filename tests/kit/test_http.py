@@ -183,11 +183,11 @@ async def test_a_connection_that_was_idle_too_long_is_not_used_again(
 async def test_the_time_limit_bounds_the_whole_exchange(server: Server, fetch: Fetch, path: str) -> None:
     with pytest.raises(httpx.ReadTimeout):
         async with asyncio.timeout(30):  # the server goes on for a minute
-            await fetch(Egress([f"{HOST}/32"], timeout_s=0.4), server.url(path))
+            await fetch(Egress([f"{HOST}/32"], timeout_s=1), server.url(path))
 
 
 async def test_a_request_may_ask_for_more_time(server: Server) -> None:
-    egress = Egress([f"{HOST}/32"], timeout_s=0.5)
+    egress = Egress([f"{HOST}/32"], timeout_s=0.7)
     async with egress.client() as client, egress.client(timeout_s=30) as patient:
         with pytest.raises(httpx.ReadTimeout):
             await client.get(server.url("/pause"))
@@ -222,7 +222,7 @@ async def test_the_log_line_tells_neither_query_nor_identifiers_nor_bodies(serve
             await fetch(Egress([f"{HOST}/32"]), server.url("/ocpi/2.2.1/tokens/NL/TNM/DEADBEEF?secret=1"))
             await fetch(Egress([f"{HOST}/32"]), server.url("/fail"))
             with pytest.raises(httpx.ReadTimeout):
-                await fetch(Egress([f"{HOST}/32"], timeout_s=0.1), server.url("/silent"))
+                await fetch(Egress([f"{HOST}/32"], timeout_s=1), server.url("/silent"))
     finally:
         log.configure("WARNING", True)
     lines = [json.loads(line) for line in written.getvalue().splitlines() if "http request" in line]

@@ -260,7 +260,7 @@ async def test_no_more_than_so_many_requests_are_under_way() -> None:
 
 
 async def test_who_waits_too_long_for_its_turn_is_told_so() -> None:
-    egress = Egress([f"{HOST}/32"], connect_timeout_s=0.5)
+    egress = Egress([f"{HOST}/32"], connect_timeout_s=1)
     async with serving() as server, aclosing(egress.direct(connections=1)) as client:
         first = asyncio.create_task(client.request("GET", server.url("/held"), {}))
         await server.was_asked()
