@@ -4,7 +4,7 @@ For whoever holds both as JSON: the check of a partner's CDR, the command line, 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,7 @@ from hub.tariffs.idle import FIELD, Occupancy, expanded
 from hub.tariffs.model import CannotPrice, Measure, Period, Reservation, StepReading, Tariff
 from hub.tariffs.parsing import instant, parse_tariff
 from hub.tariffs.periods import InvalidCdr, Usage, parse_usage
-from hub.tariffs.pricing import Priced, cost_fields, price
+from hub.tariffs.pricing import Priced, cost_fields, price, price_in_turns
 from hub.tariffs.tally import Line
 
 Json = dict[str, Any]
@@ -45,11 +45,14 @@ def price_cdr(
 ) -> PricedCdr:
     """Price the charging periods of a CDR.
 
-    One tariff prices all of it. Of several, the one that its periods name, or else the one that is valid at its start.
+    One tariff prices all of it. Of several, those that its periods name, or else the one that is valid at its start.
     `time_zone` goes before what the CDR tells, `otherwise_zone` comes after it. Raises `InvalidTariff`,
     `UnsupportedTariff`, `InvalidCdr` and `CannotPrice`.
     """
     usage = parse_usage(cdr)
+    if len({tariff_id.casefold() for tariff_id in usage.tariff_ids if tariff_id}) > 1 and len(tariffs) > 1:
+        zone = time_zone or usage.time_zone or otherwise_zone
+        return _price_in_turns(tariffs, usage, time_zone=zone, reservation=reservation, steps=steps)
     doc = _tariff_of(tariffs, usage)
     tariff = parse_tariff(doc, measured=EVERYTHING)
     asks = tariff.is_local or doc.get(FIELD) is not None
@@ -102,14 +105,39 @@ def json_number(number: Decimal) -> int | float:
 def _tariff_of(docs: Sequence[Json], usage: Usage) -> Json:
     if len(docs) == 1:
         return docs[0]
-    named = {tariff_id.casefold() for tariff_id in usage.tariff_ids}
-    if len(named) > 1:
-        raise CannotPrice("the session changed from one tariff to another")
+    named = {tariff_id.casefold() for tariff_id in usage.tariff_ids if tariff_id}
     found = [doc for doc in docs if str(doc.get("id")).casefold() in named] or docs
     chosen = choose(found, usage.periods[0].start) if usage.periods else None
     if chosen is None:
         raise CannotPrice("none of the tariffs is valid at the start of the session")
     return chosen
+
+
+def _price_in_turns(
+    docs: Sequence[Json],
+    usage: Usage,
+    *,
+    time_zone: str | None,
+    reservation: Reservation | None,
+    steps: StepReading,
+) -> PricedCdr:
+    """A session whose periods name several tariffs; a period that names none has no price (mod_cdrs)."""
+    if any(doc.get(FIELD) is not None for doc in docs):
+        raise CannotPrice("an idle fee is that of one tariff, and the session changed its tariff")
+    known = {str(doc.get("id")).casefold(): parse_tariff(doc, measured=EVERYTHING) for doc in docs}
+    free = Tariff("", "", ())
+    turns = []
+    for tariff_id, period in zip(usage.tariff_ids, usage.periods, strict=True):
+        tariff = known.get(tariff_id.casefold()) if tariff_id else free
+        if tariff is None:
+            raise CannotPrice("a period names a tariff that is not there")
+        turns.append((tariff, period))
+    first = next(tariff for tariff, _ in turns if tariff is not free)
+    nothing = replace(free, currency=first.currency)
+    turns = [(nothing if tariff is free else tariff, period) for tariff, period in turns]
+    currency = usage.currency or first.currency
+    priced = price_in_turns(turns, currency=currency, time_zone=time_zone, reservation=reservation, steps=steps)
+    return PricedCdr(first, time_zone, usage.periods, priced)
 
 
 def _end(cdr: Mapping[str, Any]) -> datetime:

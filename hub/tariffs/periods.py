@@ -29,7 +29,8 @@ class InvalidCdr(CannotPrice):
 class Usage:
     """What pricing needs of a CDR or a Session: how much of what, when, and where.
 
-    `time_zone` is None where neither the object nor the country of its location tells one.
+    `tariff_ids` has one for each period, empty where none is named. `time_zone` is None where neither the object nor
+    the country of its location tells one.
     """
 
     currency: str | None
@@ -49,7 +50,7 @@ def parse_usage(doc: Json) -> Usage:
     return Usage(
         currency=currency if isinstance(currency, str) else None,
         periods=parse_periods(charging_periods),
-        tariff_ids=tuple(str(period["tariff_id"]) for period in charging_periods if period.get("tariff_id")),
+        tariff_ids=tuple(str(period.get("tariff_id") or "") for period in charging_periods),
         time_zone=_time_zone(doc),
     )
 

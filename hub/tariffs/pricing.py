@@ -56,6 +56,7 @@ __all__ = [
     "parse_periods",
     "parse_tariff",
     "price",
+    "price_in_turns",
 ]
 
 _FOUR_PLACES = Decimal("0.0001")
@@ -105,6 +106,47 @@ def price(
             check_period(period)
             tally.add(index, period, moment)
         return priced_of(tariff, tally)
+
+
+def price_in_turns(
+    turns: Sequence[tuple[Tariff, Period]],
+    *,
+    currency: str,
+    time_zone: str | None,
+    reservation: Reservation | None = None,
+    steps: StepReading = StepReading.PARKING,
+) -> Priced:
+    """Price a session that changed from one tariff to another: each of its periods with the tariff of that period.
+
+    What restrictions look at counts through the whole session. The flat fee is that of the first tariff, steps are
+    those of the last, and the limits of each bound what it prices. Raises `CannotPrice` like `price`.
+    """
+    periods = [period for _, period in turns]
+    tariffs = {id(tariff): tariff for tariff, _ in turns if tariff.elements}
+    order = list(tariffs)
+    reservation = reservation or outcome(periods)
+    lines: list[Line] = []
+    costs: dict[Dimension, Amount] = {}
+    with localcontext(EXACT):
+        for key, tariff in tariffs.items():
+            check_currency(tariff, currency)
+            is_first, is_last = key == order[0], key == id(_last_of(turns))
+            kept = reservation if is_first else None
+            tally = Tally(tariff, reservation=kept, steps=steps, owes_flat=is_first, is_stepped=is_last)
+            seen = zip(turns, moments(tariff, periods, zone(time_zone)), strict=True)
+            for index, ((theirs, period), moment) in enumerate(seen):
+                check_period(period)
+                if id(theirs) == key:
+                    tally.add(index, period, moment)
+            part = priced_of(tariff, tally)
+            lines += part.lines
+            for dimension, amount in part.costs.items():
+                costs[dimension] = costs.get(dimension, Amount()) + amount
+        return Priced(currency.upper(), total_of(lines), costs, tuple(lines))
+
+
+def _last_of(turns: Sequence[tuple[Tariff, Period]]) -> Tariff:
+    return next(tariff for tariff, _ in reversed(turns) if tariff.elements)
 
 
 def priced_of(tariff: Tariff, tally: Tally) -> Priced:

@@ -30,7 +30,6 @@ EXACT = Context(prec=80)
 _PLACES = Decimal(1).scaleb(-DECIMALS)
 _ONE = Decimal(1)
 _PERCENT = Decimal(100)
-_PER_UNIT = {dimension: Decimal(dimension.per_unit) for dimension in Dimension if dimension.per_unit != 1}
 _HOUR_S = Decimal(3600)
 _METERED = (Dimension.ENERGY, Dimension.TIME, Dimension.PARKING_TIME)
 _TIMES = frozenset({Dimension.TIME, Dimension.PARKING_TIME})
@@ -41,6 +40,11 @@ class Limit(StrEnum):
 
     MIN_PRICE = "MIN_PRICE"
     MAX_PRICE = "MAX_PRICE"
+
+
+_PER_UNIT: dict[Dimension | Limit, Decimal] = {
+    dimension: Decimal(dimension.per_unit) for dimension in Dimension if dimension.per_unit != 1
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +118,24 @@ class _Fee:
 class Tally:
     """Counts the periods of one session, in order, under `EXACT`. Adding costs the same however many came before.
 
-    With `merged`, neighbours at the same price share a line, as a running session shows it.
+    With `merged`, neighbours at the same price share a line, as a running session shows it. Of a session that changes
+    its tariff, each has a tally: the first alone `owes_flat`, and the last alone `is_stepped` (mod_cdrs, step_size).
     """
 
     def __init__(
-        self, tariff: Tariff, *, reservation: Reservation | None, steps: StepReading, merged: bool = False
+        self,
+        tariff: Tariff,
+        *,
+        reservation: Reservation | None,
+        steps: StepReading,
+        merged: bool = False,
+        owes_flat: bool = True,
+        is_stepped: bool = True,
     ) -> None:
         self._tariff, self._reservation, self._steps, self._merged = tariff, reservation, steps, merged
+        self._is_stepped = is_stepped
         self._metered = [(each, tariff.lookup[each]) for each in _METERED if each in tariff.lookup]
-        self._flat = tariff.lookup.get(Dimension.FLAT, ())
+        self._flat = tariff.lookup.get(Dimension.FLAT, ()) if owes_flat else ()
         self._fees: list[_Fee] = []
         self._billed: dict[Dimension, _Billed] = {}
         self._last_time: Dimension | None = None
@@ -207,7 +220,7 @@ class Tally:
         """
         billed = self._billed[dimension]
         step_size = billed.runs[-1].candidate.component.step_size
-        if not step_size or self._is_left_exact(dimension):
+        if not step_size or not self._is_stepped or self._is_left_exact(dimension):
             return NOTHING
         steps = (billed.quantity / step_size).to_integral_value(ROUND_CEILING)
         return steps * step_size - billed.quantity

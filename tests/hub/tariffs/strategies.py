@@ -32,56 +32,63 @@ CHANGES = (
     "2026-09-06T02:15",
 )
 
-prices = st.decimals(0, 10, places=4)
-percents = st.none() | st.decimals(0, 30, places=1)
-clock_times = st.none() | st.builds(time, st.integers(0, 23), st.sampled_from([0, 15, 30, 45]))
+prices = st.integers(0, 100_000).map(lambda number: D(number).scaleb(-4))
+_percents = st.sampled_from([None, D(0), D(19), D("5.2"), D(21)])
+_times = st.integers(0, 95).map(lambda quarter: time(quarter // 4, quarter % 4 * 15))
+_windows = st.lists(_times, min_size=2, max_size=2, unique=True) | st.just([None, None])
+_restrictions = st.none() | st.builds(
+    lambda window, days, least, most: Restrictions(
+        start_time=window[0], end_time=window[1], weekdays=days, min_energy_wh=least, max_duration_s=most
+    ),
+    _windows,
+    st.sampled_from([frozenset(), frozenset({5, 6}), frozenset(range(5)), frozenset({0, 3})]),
+    st.none() | st.integers(0, 30_000).map(D),
+    st.none() | st.integers(0, 20_000),
+)
+_kinds = st.lists(st.sampled_from(["ENERGY", "TIME", "PARKING_TIME", "FLAT"]), min_size=1, unique=True)
+_least = st.none() | prices.map(lambda excl: Limits(excl, excl * D("1.2")))
+_most = st.none() | prices.map(lambda excl: Limits(excl + 10, (excl + 10) * D("1.2")))
 
 
-@st.composite
-def restrictions(draw: st.DrawFn) -> Restrictions | None:
-    start, end = draw(clock_times), draw(clock_times)
-    if start is not None and start == end:
-        end = None
-    return draw(
-        st.none()
-        | st.builds(
-            Restrictions,
-            start_time=st.just(start),
-            end_time=st.just(end),
-            weekdays=st.frozensets(st.integers(0, 6), max_size=4),
-            min_energy_wh=st.none() | st.decimals(0, 30_000, places=0),
-            max_duration_s=st.none() | st.integers(0, 20_000),
-        )
+def _elements(steps: st.SearchStrategy[int]) -> st.SearchStrategy[tuple[Element, ...]]:
+    numbers = st.lists(st.tuples(prices, _percents, steps), min_size=4, max_size=4)
+    one = st.builds(
+        lambda kinds, rows, restrictions: Element(
+            tuple(PriceComponent(Dimension(kind), *row) for kind, row in zip(kinds, rows, strict=False)), restrictions
+        ),
+        _kinds,
+        numbers,
+        _restrictions,
+    )
+    return st.lists(one, min_size=1, max_size=4).map(tuple)
+
+
+def _tariffs(steps: st.SearchStrategy[int]) -> st.SearchStrategy[Tariff]:
+    return st.builds(
+        lambda elements, least, most: Tariff("t", "EUR", elements, min_price=least, max_price=most),
+        _elements(steps),
+        _least,
+        _most,
     )
 
 
-@st.composite
-def tariffs(draw: st.DrawFn, *, steps: st.SearchStrategy[int] | None = None) -> Tariff:
-    """Up to four elements with prices, VAT, steps and restrictions, and maybe limits."""
-    step_sizes = st.sampled_from([0, 1, 60, 900]) if steps is None else steps
-    elements = []
-    for _ in range(draw(st.integers(1, 4))):
-        kinds = draw(st.lists(st.sampled_from(["ENERGY", "TIME", "PARKING_TIME", "FLAT"]), min_size=1, unique=True))
-        components = tuple(
-            PriceComponent(Dimension(kind), draw(prices), draw(percents), draw(step_sizes)) for kind in kinds
-        )
-        elements.append(Element(components, draw(restrictions())))
-    least = draw(st.none() | prices.map(lambda excl: Limits(excl, excl * D("1.2"))))
-    most = draw(st.none() | prices.map(lambda excl: Limits(excl + 10, (excl + 10) * D("1.2"))))
-    return Tariff("t", "EUR", tuple(elements), min_price=least, max_price=most)
+tariffs = _tariffs(st.sampled_from([0, 1, 60, 900]))
+"""Up to four elements with prices, VAT, steps and restrictions, and maybe limits."""
+
+tariffs_without_steps = _tariffs(st.just(0))
+
+_began = st.integers(0, 365 * 1440).map(lambda minute: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minute))
+_near = st.sampled_from(CHANGES).map(lambda text: datetime.fromisoformat(text).replace(tzinfo=UTC))
+_row = st.tuples(st.integers(1, 7200), st.integers(0, 200_000), st.booleans())
 
 
-@st.composite
-def courses(draw: st.DrawFn, *, longest: int = 8) -> tuple[datetime, list[Reading]]:
-    """When a session began, often just before a clock is changed, and its readings."""
-    any_time = st.integers(0, 365 * 1440).map(
-        lambda minute: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)
-    )
-    near = st.sampled_from(CHANGES).map(lambda text: datetime.fromisoformat(text).replace(tzinfo=UTC))
-    began = draw(any_time | near)
+def _course(began: datetime, rows: list[tuple[int, int, bool]]) -> tuple[datetime, list[Reading]]:
     at, energy_wh, readings = began, D(0), []
-    for _ in range(draw(st.integers(1, longest))):
-        at += timedelta(seconds=draw(st.integers(1, 7200)))
-        energy_wh += draw(st.decimals(0, 20_000, places=1))
-        readings.append(Reading(at, energy_wh, parked=draw(st.booleans())))
+    for lasted_s, tenths, parked in rows:
+        at, energy_wh = at + timedelta(seconds=lasted_s), energy_wh + D(tenths) / 10
+        readings.append(Reading(at, energy_wh, parked=parked))
     return began, readings
+
+
+courses = st.builds(_course, _began | _near, st.lists(_row, min_size=1, max_size=6))
+"""When a session began, often just before a clock is changed, and its readings."""

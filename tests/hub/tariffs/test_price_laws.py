@@ -11,7 +11,7 @@ from hub.tariffs.cuts import cut
 from hub.tariffs.meter import Reading
 from hub.tariffs.model import Amount, Dimension, Element, Period, PriceComponent, Reservation, Restrictions, Tariff
 from hub.tariffs.pricing import Priced, price
-from tests.hub.tariffs.strategies import CHANGES, ZONES, courses, prices, tariffs
+from tests.hub.tariffs.strategies import CHANGES, ZONES, courses, prices, tariffs, tariffs_without_steps
 from tests.hub.tariffs.test_meter import periods_of
 
 Course = tuple[datetime, list[Reading]]
@@ -23,7 +23,7 @@ def cost(tariff: Tariff, course: Course, zone: str) -> Priced:
     return price(tariff, pieces, currency="EUR", time_zone=zone)
 
 
-@given(tariffs(), courses(), st.sampled_from(ZONES))
+@given(tariffs, courses, st.sampled_from(ZONES))
 def test_lines_add_up_and_limits_hold(tariff: Tariff, course: Course, zone: str) -> None:
     result = cost(tariff, course, zone)
     assert sum((line.amount for line in result.lines), Amount()) == result.total
@@ -38,7 +38,7 @@ def test_lines_add_up_and_limits_hold(tariff: Tariff, course: Course, zone: str)
         assert least.incl_vat is None or result.total.incl_vat >= least.incl_vat
 
 
-@given(tariffs(steps=st.just(0)), courses(longest=4), st.sampled_from(ZONES), st.integers(1, 3))
+@given(tariffs_without_steps, courses, st.sampled_from(ZONES), st.integers(1, 3))
 def test_splitting_a_period_changes_nothing_without_steps(
     tariff: Tariff, course: Course, zone: str, parts: int
 ) -> None:
@@ -86,7 +86,7 @@ def test_a_night_price_counts_the_hour_that_comes_twice() -> None:
         assert cost(tariff, course, "Europe/Berlin").total.excl_vat == hours
 
 
-@given(tariffs(), courses(), st.sampled_from(ZONES), st.sampled_from(Reservation), st.integers(0, 7200))
+@given(tariffs, courses, st.sampled_from(ZONES), st.sampled_from(Reservation), st.integers(0, 7200))
 def test_a_reservation_adds_what_it_costs_and_nothing_else(
     tariff: Tariff, course: Course, zone: str, outcome: Reservation, reserved_s: int
 ) -> None:
