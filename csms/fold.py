@@ -104,7 +104,7 @@ class Fold:
         end_wh = self.end.fact.meter_wh if self.end is not None else None
         # Where every reading lies between the first and the last register, their order does not matter.
         consistent = start_wh is not None and end_wh is not None and self.series.between(start_wh, end_wh)
-        energy = end_wh - start_wh if consistent and start_wh is not None and end_wh is not None else self._energy()
+        energy = end_wh - start_wh if consistent and start_wh is not None and end_wh is not None else self.energy()
         return TransactionRecord(
             self.station_id,
             self.transaction_id,
@@ -132,11 +132,12 @@ class Fold:
     def _change_state(self, state: ChargingState, at: datetime) -> None:
         self.state = state
         if not self.periods:
-            self.periods = (Period(state, at, self._energy()),)
+            self.periods = (Period(state, at, self.energy()),)
         elif self.periods[-1].state is not state:
-            self.periods = (*self.periods, Period(state, max(at, self.periods[-1].from_at), self._energy()))
+            self.periods = (*self.periods, Period(state, max(at, self.periods[-1].from_at), self.energy()))
 
-    def _energy(self) -> Decimal:
+    def energy(self) -> Decimal:
+        """The energy counted so far."""
         if self.series.last_wh is None and self.interval_wh is not None:
             return self.interval_wh
         return self.series.total_wh

@@ -10,13 +10,29 @@ from collections.abc import Iterable, Sequence
 from csms.fold import IDENTIFYING, LATE_AFTER, Fold
 from csms.station import FactKind
 from csms.timeline import Point, TransactionEvent, points, telling_order
-from csms.transaction import MINOR, Period, Review, TransactionRecord
+from csms.transaction import MINOR, Period, Reached, Review, TransactionRecord
 
-__all__ = ["LATE_AFTER", "MINOR", "Period", "Review", "TransactionEvent", "TransactionRecord", "apply", "reduce"]
+__all__ = [
+    "LATE_AFTER",
+    "MINOR",
+    "Period",
+    "Reached",
+    "Review",
+    "TransactionEvent",
+    "TransactionRecord",
+    "apply",
+    "reduce",
+    "reduce_with_curve",
+]
 
 
 def reduce(events: Iterable[TransactionEvent]) -> TransactionRecord:
     """The record of one transaction from all its events, in whatever order. Raises `ValueError` without any."""
+    return reduce_with_curve(events)[0]
+
+
+def reduce_with_curve(events: Iterable[TransactionEvent]) -> tuple[TransactionRecord, tuple[Reached, ...]]:
+    """The same, and where its energy stood at each reading whose time can be believed, oldest first."""
     ordered = sorted(_unique(events), key=telling_order)
     if not ordered:
         raise ValueError("a transaction has at least one event")
@@ -29,9 +45,12 @@ def reduce(events: Iterable[TransactionEvent]) -> TransactionRecord:
                 fold.note_late(point)
             else:
                 line.append(point)
+    curve = []
     for point in sorted(line):
         fold.step(point)
-    return fold.record()
+        if point.timely and (point.has_register or point.has_interval):
+            curve.append(Reached(point.at, fold.energy()))
+    return fold.record(), tuple(curve)
 
 
 def apply(record: TransactionRecord, event: TransactionEvent) -> TransactionRecord | None:

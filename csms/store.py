@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from csms.documents import read_fact
-from csms.record import TransactionEvent, TransactionRecord, reduce
+from csms.record import Reached, TransactionEvent, TransactionRecord, reduce_with_curve
 from csms.tables import Counter, Transaction, TransactionMessage
 from kit.errors import NotFound
 from kit.tx import Tx
@@ -18,10 +18,15 @@ MOST_OPEN = 64
 
 async def read_record(tx: Tx, transaction_id: int) -> TransactionRecord:
     """The record of a transaction from all that was said about it so far. Raises `NotFound`."""
+    return (await read_record_with_curve(tx, transaction_id))[0]
+
+
+async def read_record_with_curve(tx: Tx, transaction_id: int) -> tuple[TransactionRecord, tuple[Reached, ...]]:
+    """The same, and where its energy stood at each reading. Raises `NotFound`."""
     events = await read_events(tx, transaction_id)
     if not events:
         raise NotFound(f"no transaction {transaction_id}")
-    return reduce(events)
+    return reduce_with_curve(events)
 
 
 async def read_events(tx: Tx, transaction_id: int) -> list[TransactionEvent]:

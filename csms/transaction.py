@@ -40,6 +40,14 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """The energy of a transaction at the moment of a reading, as the record counts it."""
+
+    at: datetime
+    energy_wh: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class TransactionRecord:
     """A transaction as far as it is known.
 

@@ -6,8 +6,10 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+from csms.transaction import Reached
+from hub.sessions.course import at_readings
 from hub.sessions.documents import Course, Facts, Stretch, seconds
-from hub.tariffs.cuts import cut
+from hub.tariffs.cuts import cut, joined
 from hub.tariffs.idle import expanded
 from hub.tariffs.pricing import Period, cost_fields, parse_tariff, price
 from kit.errors import InvalidInput
@@ -35,11 +37,17 @@ class Costs:
 
 
 def price_periods(
-    tariff: Json | None, stretches: Sequence[Stretch], currency: str, time_zone: str | None
+    tariff: Json | None,
+    stretches: Sequence[Stretch],
+    currency: str,
+    time_zone: str | None,
+    *,
+    curve: Sequence[Reached] = (),
 ) -> Costs | None:
     """Price a session at our own charger; None without a tariff, or with one that cannot be priced here.
 
-    `time_zone` is that of the charger. The stretches are cut where the price changes.
+    `time_zone` is that of the charger. The stretches are cut where the price changes, with the energy that the readings
+    of `curve` before and after tell.
     """
     if tariff is None or not stretches:
         return None
@@ -48,7 +56,10 @@ def price_periods(
     try:
         plain = expanded(tariff, periods, ended_at=ended_at, time_zone=time_zone)
         parsed = parse_tariff(plain)
-        periods = cut(parsed, periods, ended_at=ended_at, time_zone=time_zone)
+        if any(restrictions.has_bounds for restrictions in parsed.restrictions):
+            periods = [_period(stretch) for stretch in at_readings(stretches, curve)]
+            periods = cut(parsed, periods, ended_at=ended_at, time_zone=time_zone)
+            periods = joined(parsed, periods, time_zone=time_zone)
         priced = price(parsed, periods, currency=currency, time_zone=time_zone)
     except InvalidInput:
         return None

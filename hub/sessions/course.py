@@ -4,20 +4,44 @@ Only a vehicle that does not ask for power is parked (OCPI 2.2.1, mod_cdrs, PARK
 energy, or that has not begun, is none of the driver's doing and counts as charging time.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 
-from csms.record import TransactionRecord
+from csms.record import Reached, TransactionRecord
 from csms.station import ChargingState
 from hub.sessions.documents import Course, Stretch
 
 PARKED = frozenset({ChargingState.SUSPENDED_EV, ChargingState.IDLE})
 
 
-def course_of(record: TransactionRecord, *, now: datetime) -> Course:
+def course_of(record: TransactionRecord, *, now: datetime, curve: Sequence[Reached] = ()) -> Course:
     """How far the transaction has come; a running one is taken to last until `now`."""
     end = record.ended_at or max(now, record.started_at)
-    return Course(record.started_at, record.ended_at, record.energy_wh, stretches(record, end))
+    return Course(record.started_at, record.ended_at, record.energy_wh, stretches(record, end), curve)
+
+
+def at_readings(stretches: Sequence[Stretch], curve: Sequence[Reached]) -> Sequence[Stretch]:
+    """The stretches split at each reading inside them, so that energy flows evenly between two readings only.
+
+    Nothing is lost, and none of them goes back: a reading that does not fit the stretch's energy is drawn into it.
+    """
+    finer: list[Stretch] = []
+    waiting = deque(sorted(curve, key=lambda reached: reached.at))
+    before_wh = Decimal(0)
+    for stretch in stretches:
+        at, used_wh = stretch.start, Decimal(0)
+        while waiting and waiting[0].at < stretch.end:
+            reached = waiting.popleft()
+            if reached.at <= at:
+                continue
+            now_wh = min(max(reached.energy_wh - before_wh, used_wh), stretch.energy_wh)
+            finer.append(Stretch(at, reached.at, now_wh - used_wh, stretch.parked))
+            at, used_wh = reached.at, now_wh
+        finer.append(Stretch(at, stretch.end, stretch.energy_wh - used_wh, stretch.parked))
+        before_wh += stretch.energy_wh
+    return finer
 
 
 def stretches(record: TransactionRecord, end: datetime) -> Sequence[Stretch]:

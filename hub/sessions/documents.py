@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from csms.signed import SignedValue
+from csms.transaction import Reached
 from hub.locations import tree
 from ocpi.datetimes import format_datetime
 
@@ -60,12 +61,13 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How far the session has come. `ended_at` is None while it runs."""
+    """How far the session has come. `ended_at` is None while it runs; `curve` is its energy at each reading."""
 
     started_at: datetime
     ended_at: datetime | None
     energy_wh: Decimal
     stretches: Sequence[Stretch]
+    curve: Sequence[Reached] = ()
 
 
 def session(facts: Facts, course: Course, *, status: str, total_cost: Json | None, last_updated: datetime) -> Json:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from csms.signed import SignedValue, signed_values
-from csms.store import read_events, read_record
+from csms.store import read_events, read_record_with_curve
 from hub.locations import service as locations
 from hub.parties.intake import Intake, Taken
 from hub.parties.objects import Kept, ObjectKey, find, is_same_content, keep
@@ -71,7 +71,8 @@ async def release(tx: Tx, session: Session) -> None:
         raise Conflict("the session still runs, or nothing holds it")
     session.review = None
     if await _cdr_of(tx, facts) is None:
-        course = course_of(await read_record(tx, session.transaction_id), now=tx.now)
+        record, curve = await read_record_with_curve(tx, session.transaction_id)
+        course = course_of(record, now=tx.now, curve=curve)
         await _issue_cdr(tx, facts, course, _costs(facts, course), session.transaction_id)
 
 
@@ -192,7 +193,8 @@ def facts_of(session: Session) -> Facts | None:
 
 
 def _costs(facts: Facts, course: Course) -> Costs | None:
-    return price_periods(facts.tariff, course.stretches, facts.currency, facts.location.get("time_zone"))
+    zone = facts.location.get("time_zone")
+    return price_periods(facts.tariff, course.stretches, facts.currency, zone, curve=course.curve)
 
 
 async def _cdr_of(tx: Tx, facts: Facts) -> Cdr | None:

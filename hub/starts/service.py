@@ -9,7 +9,7 @@ import orjson
 
 from csms.events import TransactionChanged
 from csms.record import TransactionRecord
-from csms.store import read_record
+from csms.store import read_record_with_curve
 from csms.tables import Transaction
 from hub.locations import service as locations
 from hub.locations import tree
@@ -183,7 +183,7 @@ async def follow_transaction(tx: Tx, ring: KeyRing, event: TransactionChanged, *
     transaction = await tx.get(Transaction, event.transaction_id)
     if transaction is None:
         return
-    record = await read_record(tx, event.transaction_id)
+    record, curve = await read_record_with_curve(tx, event.transaction_id)
     session = await by_transaction(tx, event.transaction_id)
     if session is None:
         if record.ended_at is None and not _is_claimed(record, transaction):
@@ -201,7 +201,12 @@ async def follow_transaction(tx: Tx, ring: KeyRing, event: TransactionChanged, *
         correlation_id.set(start.correlation_id)
     review = ", ".join(sorted(flag.value for flag in record.review)) if record.needs_review else None
     session = await sessions.follow(
-        tx, session, facts, course_of(record, now=tx.now), transaction_id=event.transaction_id, review=review
+        tx,
+        session,
+        facts,
+        course_of(record, now=tx.now, curve=curve),
+        transaction_id=event.transaction_id,
+        review=review,
     )
     if start is not None:
         start.session_id = session.object_id

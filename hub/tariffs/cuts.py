@@ -12,7 +12,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from hub.tariffs.model import NOTHING, Candidate, Period, Restrictions, Tariff
-from hub.tariffs.restrictions import MIDNIGHT, active, beginnings, first_match, moment_at, zone
+from hub.tariffs.restrictions import MIDNIGHT, active, beginnings, first_match, moment_at, moments, zone
 
 _MICROSECOND = timedelta(microseconds=1)
 _MILLI = Decimal("0.001")
@@ -40,6 +40,33 @@ def cut(tariff: Tariff, periods: Sequence[Period], *, ended_at: datetime, time_z
         pieces += cut_period(tariff, period, end, used_wh, began=began, tz=tz)
         used_wh += period.energy_wh
     return tuple(pieces)
+
+
+def joined(tariff: Tariff, pieces: Sequence[Period], *, time_zone: str | None) -> tuple[Period, ...]:
+    """Neighbours of the same kind at the same prices made one again: what a CDR lists. The price stays the same."""
+    kept: list[Period] = []
+    last: list[Candidate | None] = []
+    for piece, moment in zip(pieces, moments(tariff, pieces, zone(time_zone)), strict=True):
+        prices = [first_match(candidates, moment) for candidates in tariff.lookup.values()]
+        before = kept[-1] if kept else None
+        if before is not None and prices == last and _is_alike(before, piece):
+            kept[-1] = replace(
+                before,
+                energy_wh=before.energy_wh + piece.energy_wh,
+                charging_s=before.charging_s + piece.charging_s,
+                parking_s=before.parking_s + piece.parking_s,
+            )
+        else:
+            kept.append(piece)
+        last = prices
+    return tuple(kept)
+
+
+def _is_alike(one: Period, other: Period) -> bool:
+    """Whether both are parking, or neither, and alike in all that was measured."""
+    if one.reserved_s or other.reserved_s or bool(one.parking_s) is not bool(other.parking_s):
+        return False
+    return (one.power_kw, one.current_a) == (other.power_kw, other.current_a)
 
 
 def cut_period(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csms.record import Review, TransactionEvent, TransactionRecord, apply, reduce
+from csms.record import Review, TransactionEvent, TransactionRecord, apply, reduce, reduce_with_curve
 from csms.station import ChargingState, FactKind, Reading, Sample, TokenType, TransactionFact
 
 T0 = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
@@ -53,6 +53,18 @@ def test_a_plain_transaction_has_the_difference_of_its_registers() -> None:
     assert (record.token, record.evse_id, record.stop_reason) == ("TAG", 1, "Local")
     assert record.review == frozenset()
     assert not record.needs_review
+
+
+def test_the_curve_tells_the_energy_at_each_reading_whose_time_can_be_believed() -> None:
+    told = [end(1700, 180), meter(120, 1500), meter(60, 1200), meter(None, 1300, received=90), start()]
+    record, curve = reduce_with_curve(told)
+    assert record == reduce(told)
+    assert [(each.at, each.energy_wh) for each in curve] == [
+        (after(0), 0),
+        (after(60), 200),
+        (after(120), 500),
+        (after(180), 700),
+    ]
 
 
 def test_nothing_at_all_is_no_transaction() -> None:

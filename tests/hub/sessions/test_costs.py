@@ -9,6 +9,7 @@ import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from csms.transaction import Reached
 from hub.sessions import documents
 from hub.sessions.costs import Costs, price_periods
 from hub.sessions.documents import Facts
@@ -26,10 +27,23 @@ def element(kind: str, price: float, **restrictions: Any) -> Json:
     return {"price_components": [component], **({"restrictions": restrictions} if restrictions else {})}
 
 
+def test_energy_before_a_change_of_price_is_what_the_meter_told(facts: Facts, course: CourseOf) -> None:
+    """9 of 10 kWh flowed in the first hour of two: readings say so, where evenly it would be 5."""
+    by_noon = {"start_time": "00:00", "end_time": "12:00"}
+    elements = [element("ENERGY", 0.3, **by_noon), element("ENERGY", 0.6)]
+    hours = course(120, "10000", ended=True)
+    told = [(30, 6000), (59, 8900), (61, 9100), (90, 9500)]
+    curve = [Reached(hours.started_at + timedelta(minutes=minute), Decimal(wh)) for minute, wh in told]
+    costs, body = issued(facts, replace(hours, curve=curve), elements=elements)
+    volumes = [period["dimensions"][0]["volume"] for period in body["charging_periods"]]
+    assert volumes == [9, 1]
+    assert costs.total_excl_vat == Decimal("3.3")
+
+
 def issued(facts: Facts, course: Any, **tariff: Any) -> tuple[Costs, Json]:
     assert facts.tariff is not None
     frozen = replace(facts, tariff={**facts.tariff, **tariff})
-    costs = price_periods(frozen.tariff, course.stretches, "EUR", "Europe/Amsterdam")
+    costs = price_periods(frozen.tariff, course.stretches, "EUR", "Europe/Amsterdam", curve=course.curve)
     assert costs is not None
     body = documents.cdr(*costs.applied(frozen, course), cdr_id="S-1", costs=costs.cdr_fields, issued_at=NOW)
     Cdr.model_validate_json(orjson.dumps(body))

@@ -7,10 +7,10 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csms.record import TransactionEvent, reduce
+from csms.record import TransactionEvent, reduce_with_curve
 from csms.station import ChargingState, FactKind, Reading, Sample, TransactionFact
 from csms.transaction import Period, TransactionRecord
-from hub.sessions.course import PARKED, course_of, stretches
+from hub.sessions.course import PARKED, at_readings, course_of, stretches
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STATES = st.sampled_from(ChargingState)
@@ -97,7 +97,7 @@ def facts(draw: st.DrawFn) -> list[TransactionFact]:
 
 @given(facts(), st.integers(0, 700))
 def test_the_stretches_cover_the_session_and_hold_all_its_energy(said: list[TransactionFact], minutes: int) -> None:
-    whole = reduce([TransactionEvent("CS", 1, at(700), fact) for fact in said])
+    whole, curve = reduce_with_curve([TransactionEvent("CS", 1, at(700), fact) for fact in said])
 
     course = course_of(whole, now=at(minutes))
 
@@ -108,6 +108,16 @@ def test_the_stretches_cover_the_session_and_hold_all_its_energy(said: list[Tran
     assert all(each.energy_wh >= 0 for each in course.stretches)
     assert all(each.start <= each.end for each in course.stretches)
     assert sum((each.energy_wh for each in course.stretches), Decimal(0)) == whole.energy_wh == course.energy_wh
+    finer = at_readings(course.stretches, curve)
+    assert (finer[0].start, finer[-1].end) == (course.stretches[0].start, course.stretches[-1].end)
+    assert all(before.end == after.start for before, after in pairwise(finer))
+    assert all(each.energy_wh >= 0 and each.start <= each.end for each in finer)
+    for parked in (False, True):
+        fine, whole_wh = (
+            sum((each.energy_wh for each in some if each.parked is parked), Decimal(0))
+            for some in (finer, course.stretches)
+        )
+        assert fine == whole_wh
 
 
 @given(st.lists(st.tuples(STATES, st.integers(0, 60), st.integers(0, 1000)), max_size=6), st.integers(0, 60))
