@@ -5,7 +5,7 @@ For whoever holds both as JSON: the check of a partner's CDR, the command line, 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,14 +13,16 @@ from hub.tariffs.choosing import choose
 from hub.tariffs.cuts import cut
 from hub.tariffs.idle import FIELD, Occupancy, expanded
 from hub.tariffs.model import CannotPrice, Measure, Period, Reservation, StepReading, Tariff
-from hub.tariffs.parsing import instant, parse_tariff
-from hub.tariffs.periods import InvalidCdr, Usage, parse_usage
+from hub.tariffs.parsing import parse_tariff
+from hub.tariffs.periods import InvalidCdr, Usage, moment, parse_usage
 from hub.tariffs.pricing import Priced, cost_fields, price, price_in_turns
 from hub.tariffs.tally import Line
 
 Json = dict[str, Any]
 
 EVERYTHING = frozenset(Measure)
+LONGEST = timedelta(days=366)
+"""What is looked at day by day is no longer than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,8 @@ def price_cdr(
     asks = tariff.is_local or doc.get(FIELD) is not None
     zone = (time_zone or usage.time_zone or otherwise_zone) if asks else None
     periods = usage.periods
-    if doc.get(FIELD) is not None:
-        ended_at = _end(cdr)
+    if doc.get(FIELD) is not None and periods:
+        ended_at = _end(cdr, periods)
         doc = expanded(doc, periods, ended_at=ended_at, time_zone=zone, occupancy=occupancy, measured=EVERYTHING)
         tariff = parse_tariff(doc, measured=EVERYTHING)
         periods = cut(tariff, periods, ended_at=ended_at, time_zone=zone)
@@ -140,8 +142,9 @@ def _price_in_turns(
     return PricedCdr(first, time_zone, usage.periods, priced)
 
 
-def _end(cdr: Mapping[str, Any]) -> datetime:
-    ended_at = instant(cdr.get("end_date_time"))
-    if ended_at is None:
-        raise InvalidCdr("how long the last period lasted tells end_date_time, which is missing")
+def _end(cdr: Mapping[str, Any], periods: Sequence[Period]) -> datetime:
+    """When the last period ended."""
+    ended_at = moment(cdr, "end_date_time")
+    if periods and not periods[-1].start <= ended_at <= periods[0].start + LONGEST:
+        raise InvalidCdr("end_date_time comes after the last period, and within a year of the first")
     return ended_at

@@ -132,7 +132,7 @@ def _restrictions(doc: Json, measured: frozenset[Measure]) -> Restrictions | Non
         end_time=end,
         start_date=_date(given.get("start_date")),
         end_date=_date(given.get("end_date")),
-        weekdays=frozenset(_weekday(day) for day in given.get("day_of_week", [])),
+        weekdays=_weekdays(given.get("day_of_week", [])),
         min_energy_wh=_watt_hours(given.get("min_kwh")),
         max_energy_wh=_watt_hours(given.get("max_kwh")),
         min_duration_s=_optional_whole(given.get("min_duration")),
@@ -146,7 +146,7 @@ def _restrictions(doc: Json, measured: frozenset[Measure]) -> Restrictions | Non
 def _reservation(name: str | None, measured: frozenset[Measure]) -> Reservation | None:
     if name is None:
         return None
-    if name not in _RESERVATIONS:
+    if not isinstance(name, str) or name not in _RESERVATIONS:
         raise UnsupportedTariff("an unknown kind of reservation")
     if Measure.RESERVATION not in measured:
         raise UnsupportedTariff("reservations are not priced here: the sessions do not tell of them")
@@ -214,11 +214,12 @@ def _optional_whole(value: object) -> int | None:
     return None if value is None else whole(value)
 
 
-def _weekday(name: str) -> int:
-    try:
-        return DAYS.index(name)
-    except ValueError:
-        raise UnsupportedTariff("an unknown day of the week") from None
+def _weekdays(names: object) -> frozenset[int]:
+    if not isinstance(names, list):
+        raise InvalidTariff("day_of_week is a list")
+    if unknown := [name for name in names if name not in DAYS]:
+        raise UnsupportedTariff(f"{len(unknown)} unknown day(s) of the week")
+    return frozenset(DAYS.index(name) for name in names)
 
 
 def time_of_day(text: str | None) -> time | None:

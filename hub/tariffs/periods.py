@@ -5,6 +5,7 @@ What pricing does not need may be absent: a CDR is checked elsewhere.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -16,6 +17,7 @@ from hub.tariffs.zones import zone_of_country
 Json = Mapping[str, Any]
 
 _HOUR_S = 3600
+_FIRST_YEAR, _LAST_YEAR = 2000, 2200
 _WHOLE = Decimal(1)
 
 
@@ -72,14 +74,23 @@ def parse_periods(charging_periods: Sequence[Json]) -> tuple[Period, ...]:
     return tuple(periods)
 
 
+def moment(doc: Json, name: str) -> datetime:
+    """When something was, in the years of electric vehicles. Raises `InvalidCdr`."""
+    try:
+        at = instant(doc.get(name))
+    except InvalidTariff as error:
+        raise InvalidCdr(f"{name}: {error}") from None
+    if at is None or not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+        raise InvalidCdr(f"{name} is missing, or not of our time")
+    return at
+
+
 def _period(doc: Json) -> Period:
     volumes: dict[str, Decimal] = {}
     for dimension in doc["dimensions"]:
         kind, volume = dimension["type"], number(dimension["volume"])
         volumes[kind] = volumes[kind] + volume if kind in volumes else volume
-    start = instant(doc["start_date_time"])
-    if start is None:
-        raise KeyError
+    start = moment(doc, "start_date_time")
     energy = volumes.get("ENERGY")
     return Period(
         start=start,

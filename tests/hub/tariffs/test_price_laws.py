@@ -1,5 +1,6 @@
 """Laws of prices with every restriction, in many time zones, through nights in which the clock is changed."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock
 from decimal import Decimal as D
@@ -38,17 +39,28 @@ def test_lines_add_up_and_limits_hold(tariff: Tariff, course: Course, zone: str)
         assert least.incl_vat is None or result.total.incl_vat >= least.incl_vat
 
 
-@given(tariffs_without_steps, courses, st.sampled_from(ZONES), st.integers(1, 3))
+@given(tariffs_without_steps, courses, st.sampled_from(ZONES), st.integers(1, 3), st.booleans())
 def test_splitting_a_period_changes_nothing_without_steps(
-    tariff: Tariff, course: Course, zone: str, parts: int
+    tariff: Tariff, course: Course, zone: str, parts: int, by_energy: bool
 ) -> None:
-    """Pieces at one price cost what the whole costs, wherever it is split."""
+    """Pieces at one price cost what the whole costs. The parts here flow one after the other without any time, so a
+    tariff looks at the energy or at the time, not at both."""
+    tariff = replace(tariff, elements=tuple(looking_at(element, by_energy) for element in tariff.elements))
     began, readings = course
     pieces = cut(tariff, periods_of(began, readings), ended_at=readings[-1].at, time_zone=zone)
     finer = [part for piece in pieces for part in split(piece, parts)]
     assert price(tariff, finer, currency="EUR", time_zone=zone).total == (
         price(tariff, pieces, currency="EUR", time_zone=zone).total
     )
+
+
+def looking_at(element: Element, by_energy: bool) -> Element:
+    found = element.restrictions
+    if found is None:
+        return element
+    if by_energy:
+        return replace(element, restrictions=Restrictions(min_energy_wh=found.min_energy_wh))
+    return replace(element, restrictions=replace(found, min_energy_wh=None))
 
 
 def split(period: Period, parts: int) -> list[Period]:
