@@ -8,6 +8,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from hub.tariffs.model import (
@@ -190,11 +191,19 @@ def number(value: object) -> Decimal:
     """A JSON number as it was written. Raises `InvalidTariff` for anything else."""
     kind = type(value)
     if kind is float:
-        exact = Decimal(repr(value))
-    elif kind is int or kind is Decimal:
-        exact = Decimal(value)  # type: ignore[arg-type]
-    else:
+        return _of_float(value)
+    if kind is not int and kind is not Decimal:
         raise InvalidTariff("a number is expected")
+    return _sized(Decimal(value))  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=4096)
+def _of_float(value: float) -> Decimal:
+    """Prices and rates come again and again; telling their digits is what costs time."""
+    return _sized(Decimal(repr(value)))
+
+
+def _sized(exact: Decimal) -> Decimal:
     if not exact.is_finite() or abs(exact.adjusted()) > MOST_DIGITS:
         raise InvalidTariff("a number of a size that means something is expected")
     return exact
