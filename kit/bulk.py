@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit.db import DialectName
+from kit.sqlite_driver import executed_many
 
 Row = Mapping[str, Any]
 
@@ -62,5 +63,5 @@ def _processed(processor: Callable[[Any], Any], values: list[Any]) -> list[Any]:
 
 async def execute_bulk(connection: AsyncConnection, bulk: Bulk, rows: Sequence[Row]) -> None:
     """Run a statement for all rows inside the transaction of this SQLite connection. Raises `sqlite3.Error`."""
-    driver: Any = (await connection.get_raw_connection()).driver_connection
-    await driver.executemany(bulk.sql, bulk.values(rows))
+    driver: Any = (await connection.get_raw_connection()).dbapi_connection
+    await driver.run(executed_many, bulk.sql, bulk.values(rows))

@@ -146,9 +146,10 @@ def open_migration_engine(url: str) -> AsyncEngine:
     enforced here.
     """
     driver_url = async_url(url)
-    engine = create_async_engine(driver_url, hide_parameters=True)
-    if driver_url.startswith("sqlite"):
-        _prepare_sqlite(engine, begin="BEGIN IMMEDIATE", pragmas=(*SQLITE_PRAGMAS, "foreign_keys=OFF"))
+    if not driver_url.startswith("sqlite"):
+        return create_async_engine(driver_url, hide_parameters=True)
+    engine = create_async_engine(driver_url, module=Driver(), hide_parameters=True)
+    _prepare_sqlite(engine, begin="BEGIN IMMEDIATE", pragmas=(*SQLITE_PRAGMAS, "foreign_keys=OFF"))
     return engine
 
 
@@ -166,7 +167,7 @@ def _prepare_sqlite(engine: AsyncEngine, *, begin: str, pragmas: tuple[str, ...]
         cursor.close()
 
     def on_begin(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
+        connection.connection.dbapi_connection.begin(begin)
 
     event.listen(engine.sync_engine, "connect", on_connect)
     event.listen(engine.sync_engine, "begin", on_begin)

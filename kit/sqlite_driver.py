@@ -1,12 +1,13 @@
 """The SQLite driver under SQLAlchemy, with one trip to the connection's thread for a statement.
 
 SQLAlchemy's own adapter makes four (a cursor, the statement, its rows, closing it), and each costs as much as a small
-statement does: a wake-up of the thread, and one of the loop.
+statement does: a wake-up of the thread, and one of the loop. For the same reason a transaction begins with its first
+statement, in the same trip, and none is made to roll back where nothing was done.
 """
 
 import sqlite3
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiosqlite
@@ -46,7 +47,7 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
         self._run(_executed, operation, parameters or ())
 
     def executemany(self, operation: Any, seq_of_parameters: Any) -> None:
-        self._run(_executed_many, operation, seq_of_parameters)
+        self._run(executed_many, operation, seq_of_parameters)
 
     def close(self) -> None:
         self._rows.clear()
@@ -55,17 +56,56 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
         """Nothing is open."""
 
     def _run(self, work: Any, operation: Any, parameters: Any) -> None:
-        connection: Any = self._connection
+        connection: Any = self._adapt_connection
         try:
-            self._done, rows = await_(connection._execute(work, connection._conn, operation, parameters))
+            self._done, rows = await_(connection.run(work, operation, parameters))
         except Exception as error:
             self._adapt_connection._handle_exception(error)
         self._rows = deque(rows)
 
 
-class _Connection(AsyncAdapt_aiosqlite_connection):
-    __slots__ = ()
+class Connection(AsyncAdapt_aiosqlite_connection):
+    """A connection, which does not begin transactions by itself."""
+
+    __slots__ = ("_begin", "_is_used")
     _cursor_cls = _Cursor  # type: ignore[assignment]
+
+    def __init__(self, dbapi: Any, connection: Any) -> None:
+        super().__init__(dbapi, connection)
+        self._begin: str | None = None
+        self._is_used = False
+        """Whether anything went to the thread since a transaction ended."""
+
+    def begin(self, statement: str) -> None:
+        """Begin a transaction by this statement, together with the first that follows."""
+        self._begin = statement
+
+    async def run(self, work: "Work", operation: str, parameters: Any) -> "Done":
+        """Have the thread run a statement in the transaction that was begun. Raises `sqlite3.Error`."""
+        connection: Any = self._connection
+        self._is_used = True
+        if self._begin is None:
+            return await connection._execute(work, connection._conn, operation, parameters)  # type: ignore[no-any-return]
+        return await connection._execute(self._begun, connection._conn, work, operation, parameters)  # type: ignore[no-any-return]
+
+    def commit(self) -> None:
+        """Commit what was done, if anything was."""
+        if self._is_used:
+            super().commit()
+        self._begin, self._is_used = None, False
+
+    def rollback(self) -> None:
+        """Undo what was done, if anything was."""
+        if self._is_used:
+            super().rollback()
+        self._begin, self._is_used = None, False
+
+    def _begun(self, connection: sqlite3.Connection, work: "Work", operation: str, parameters: Any) -> "Done":
+        """In the thread: begin, and run the first statement. What could not begin is begun with the next one."""
+        if self._begin is not None:
+            connection.execute(self._begin)
+            self._begin = None
+        return work(connection, operation, parameters)
 
 
 class Driver(AsyncAdapt_aiosqlite_dbapi):
@@ -77,10 +117,12 @@ class Driver(AsyncAdapt_aiosqlite_dbapi):
     def connect(self, *arguments: Any, **options: Any) -> AsyncAdapt_aiosqlite_connection:
         """A connection with a thread of its own."""
         made = super().connect(*arguments, **options)
-        return _Connection(self, made._connection)
+        return Connection(self, made._connection)
 
 
 Done = tuple[sqlite3.Cursor, Sequence[Any]]
+Work = Callable[[sqlite3.Connection, str, Any], Done]
+"""Runs a statement with its parameters in the thread of a connection; the cursor, and the rows."""
 
 
 def _executed(connection: sqlite3.Connection, operation: str, parameters: Any) -> Done:
@@ -88,5 +130,6 @@ def _executed(connection: sqlite3.Connection, operation: str, parameters: Any) -
     return cursor, cursor.fetchall() if cursor.description else ()
 
 
-def _executed_many(connection: sqlite3.Connection, operation: str, parameters: Any) -> Done:
+def executed_many(connection: sqlite3.Connection, operation: str, parameters: Any) -> Done:
+    """Work: one statement for many rows."""
     return connection.executemany(operation, parameters), ()

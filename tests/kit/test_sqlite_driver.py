@@ -1,7 +1,9 @@
 """One trip for a statement, and all that a cursor tells of it."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +28,61 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
     await database.close()
 
 
-async def test_a_statement_takes_one_trip_to_the_thread(db: Database) -> None:
+@pytest.fixture
+async def trips(db: Database) -> list[str]:
+    """The trips that the writer makes from now on, each by the name of what it has done."""
+    made: list[str] = []
+    async with db.tx() as tx:
+        driver: Any = (await (await tx.session.connection()).get_raw_connection()).driver_connection
+    execute = driver._execute
+
+    async def noted(work: Any, *arguments: Any) -> Any:
+        made.append(work.__name__)
+        return await execute(work, *arguments)
+
+    driver._execute = noted
+    return made
+
+
+async def test_a_statement_takes_one_trip_to_the_thread_and_so_does_a_commit(db: Database, trips: list[str]) -> None:
     async with db.tx() as tx:
         await tx.execute(INSERT, [{"x": 1}, {"x": 2}])
-        driver: Any = (await (await tx.session.connection()).get_raw_connection()).driver_connection
-        trips = 0
-        execute = driver._execute
-
-        async def counted(*arguments: Any) -> Any:
-            nonlocal trips
-            trips += 1
-            return await execute(*arguments)
-
-        driver._execute = counted
+        assert len(trips) == 1
         assert (await tx.execute(text("SELECT x FROM t ORDER BY x"))).scalars().all() == [1, 2]
-        assert trips == 1
-        del driver._execute
+        assert len(trips) == 2
+    assert trips[2:] == ["commit"]
+
+
+async def test_a_transaction_that_did_nothing_takes_no_trip(db: Database, trips: list[str]) -> None:
+    async with db.tx() as tx:
+        await tx.session.connection()
+    assert trips == []
+
+
+async def test_what_was_done_before_an_error_is_undone(db: Database) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with db.tx() as tx:
+            await tx.execute(INSERT, {"x": 1})
+            raise ZeroDivisionError
+    async with db.read() as tx:
+        assert (await tx.execute(text("SELECT count(*) FROM t"))).scalar_one() == 0
+
+
+async def test_where_a_transaction_cannot_begin_no_statement_is_run_outside_of_one(db: Database) -> None:
+    path = db.url.removeprefix("sqlite:///")
+    async with db.tx() as tx:
+        await tx.execute(text("PRAGMA busy_timeout=1"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ZeroDivisionError):
+            async with db.tx() as tx:
+                with pytest.raises(OperationalError):
+                    await tx.execute(INSERT, {"x": 1})
+                other.execute("ROLLBACK")
+                await tx.execute(INSERT, {"x": 2})
+                raise ZeroDivisionError
+    async with db.read() as tx:
+        assert (await tx.execute(text("SELECT count(*) FROM t"))).scalar_one() == 0
 
 
 async def test_rows_their_number_and_the_last_id_are_told(db: Database) -> None:
