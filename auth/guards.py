@@ -28,8 +28,7 @@ async def operator(
     """The operator whose key the request bears. Raises `Unauthenticated`."""
     if credentials is None:
         raise Unauthenticated("send an API key as a bearer token", headers={"WWW-Authenticate": "Bearer"})
-    async with request.app.state.db.read() as tx:
-        return await operator_of(tx, request.app.state.keys, credentials.credentials)
+    return await operator_of(request.app.state.db, request.app.state.keys, credentials.credentials)
 
 
 OperatorDep = Annotated[Operator, Depends(operator)]

@@ -11,7 +11,7 @@ from auth.tables import ApiKey, DriverKey, driver_key_by_digest, key_by_digest
 from kit.crypto import KeyRing
 from kit.errors import Unauthenticated
 from kit.ids import random_token
-from kit.tx import Tx
+from kit.tx import Database, Tx
 
 PREFIX = "plb_"
 DRIVER_PREFIX = "pld_"
@@ -39,9 +39,9 @@ async def create_key(tx: Tx, ring: KeyRing, *, name: str, role: OperatorRole) ->
     return key
 
 
-async def operator_of(tx: Tx, ring: KeyRing, key: str) -> Operator:
+async def operator_of(db: Database, ring: KeyRing, key: str) -> Operator:
     """Who presents this key. Raises `Unauthenticated` for a malformed, unknown or revoked one, without saying which."""
-    row = await key_by_digest(tx, ring.digests(_PURPOSE, key)) if is_well_formed(key) else None
+    row = await key_by_digest(db, ring.digests(_PURPOSE, key)) if is_well_formed(key) else None
     if row is None:
         raise Unauthenticated("the API key is not valid", headers={"WWW-Authenticate": "Bearer"})
     return Operator(key_id=row.id, name=row.name, role=OperatorRole(row.role))

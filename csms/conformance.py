@@ -15,7 +15,7 @@ from sqlmodel import col
 from csms.log_tables import Breach
 from csms.schemas import Fault, SchemaViolation, Violation
 from csms.store import upsert
-from kit.db import among
+from kit.db import among, texts
 from kit.spool import Spool
 from kit.tx import Database, Tx
 
@@ -123,7 +123,9 @@ def shown_path(path: str) -> str:
 
 async def _known(tx: Tx, station_ids: set[str]) -> dict[str, set[Key]]:
     columns = [col(getattr(Breach, name)) for name in Key._fields]
-    rows = await tx.execute(select(*columns).where(among(col(Breach.station_id), sorted(station_ids), tx.db.dialect)))
+    dialect = tx.db.dialect
+    theirs = select(*columns).where(among(col(Breach.station_id), "stations", dialect))
+    rows = await tx.execute(theirs, {"stations": texts(sorted(station_ids), dialect)})
     known: dict[str, set[Key]] = {station_id: set() for station_id in station_ids}
     for key in (Key(*tuple(row)) for row in rows):
         known[key.station_id].add(key)

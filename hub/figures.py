@@ -83,8 +83,8 @@ class Figures:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             raise Unauthenticated("send an API key as a bearer token", headers={"WWW-Authenticate": "Bearer"})
+        await operator_of(self._db, self._keys, key.strip())
         async with self._db.read() as tx:
-            await operator_of(tx, self._keys, key.strip())
             backlog = await jobs.backlog(tx)
             if self._count_expiring is not None:
                 self._expiring.set(await self._count_expiring(tx))

@@ -20,9 +20,9 @@ from sqlalchemy import (
     String,
     TableValuedAlias,
     any_,
+    bindparam,
     event,
     func,
-    literal,
     select,
 )
 from sqlalchemy.engine import make_url
@@ -81,18 +81,24 @@ class DecimalText(TypeDecorator[Decimal]):
         return None if value is None else Decimal(value)
 
 
-def each_of(texts: Sequence[str], dialect: DialectName) -> TableValuedAlias:
-    """Texts as a table with one column, `value`, in their order: one parameter, and one statement for all numbers."""
+def each_of(name: str, dialect: DialectName) -> TableValuedAlias:
+    """Texts as a table with one column, `value`, in their order: one parameter of this name, made by `texts`, and one
+    statement for all numbers of them."""
     if dialect == "postgresql":
-        return func.unnest(literal(list(texts), ARRAY(String))).table_valued("value").render_derived()
-    return func.json_each(literal(orjson.dumps(list(texts)).decode(), String)).table_valued("value")
+        return func.unnest(bindparam(name, type_=ARRAY(String))).table_valued("value").render_derived()
+    return func.json_each(bindparam(name, type_=String)).table_valued("value")
 
 
-def among(column: Any, texts: Sequence[str], dialect: DialectName) -> ColumnElement[bool]:
-    """Whether a text column has one of these values, however many."""
+def among(column: Any, name: str, dialect: DialectName) -> ColumnElement[bool]:
+    """Whether a text column has one of the values, however many, of the parameter of this name, made by `texts`."""
     if dialect == "postgresql":
-        return column == any_(literal(list(texts), ARRAY(String)))  # type: ignore[no-any-return]
-    return column.in_(select(each_of(texts, dialect).c.value))  # type: ignore[no-any-return]
+        return column == any_(bindparam(name, type_=ARRAY(String)))  # type: ignore[no-any-return]
+    return column.in_(select(each_of(name, dialect).c.value))  # type: ignore[no-any-return]
+
+
+def texts(values: Sequence[str], dialect: DialectName) -> list[str] | str:
+    """The value of a parameter of `each_of` or `among`."""
+    return list(values) if dialect == "postgresql" else orjson.dumps(list(values)).decode()
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,15 @@
 """Rows of the locations room."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar
 
-from sqlalchemy import select
-from sqlmodel import Field, SQLModel, col
+from sqlalchemy import Select, bindparam, select
+from sqlmodel import Field, SQLModel
 
 from hub.parties.changes import by_owner
 from hub.parties.objects import OcpiObject, object_indexes
-from kit.db import BigInt, among
+from kit.db import BigInt, DialectName, among, texts
 from kit.tx import Tx
 
 
@@ -44,15 +45,23 @@ EvseKey = tuple[str, str, str]
 
 async def locations_of_evses(tx: Tx, keys: Sequence[EvseKey]) -> dict[EvseKey, int]:
     """The locations that EVSEs are stored under; those that are nowhere are left out."""
-    columns = (col(LocationEvse.country_code), col(LocationEvse.party_id), col(LocationEvse.evse_uid))
     found: dict[EvseKey, int] = {}
+    dialect = tx.db.dialect
     for (country_code, party_id), uids in by_owner(keys):
-        theirs = select(columns[2], col(LocationEvse.location_id)).where(
-            columns[0] == country_code, columns[1] == party_id, among(columns[2], uids, tx.db.dialect)
-        )
-        rows: Any = await tx.execute(theirs)
+        owner = {"country_code": country_code, "party_id": party_id}
+        rows: Any = await tx.execute(_placed(dialect), {**owner, "uids": texts(uids, dialect)})
         found |= {(country_code, party_id, uid): location_id for uid, location_id in rows}
     return found
+
+
+@lru_cache
+def _placed(dialect: DialectName) -> Select[Any]:
+    columns = LocationEvse.__table__.c  # type: ignore[attr-defined]
+    return select(columns.evse_uid, columns.location_id).where(
+        columns.country_code == bindparam("country_code"),
+        columns.party_id == bindparam("party_id"),
+        among(columns.evse_uid, "uids", dialect),
+    )
 
 
 async def place_evses(tx: Tx, where: Mapping[EvseKey, int]) -> None:

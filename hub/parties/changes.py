@@ -15,8 +15,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
+    Delete,
     Index,
+    Insert,
     String,
     bindparam,
     delete,
@@ -28,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel, col
 
-from kit.db import BigInt, DialectName, among, each_of
+from kit.db import BigInt, DialectName, among, each_of, texts
 from kit.log import correlation_id
 from kit.reader import text_of
 from kit.tx import Database, Tx
@@ -108,29 +111,52 @@ async def mark(tx: Tx, change: Marked, *, are_new: bool = False) -> None:
 
     `are_new` when none of the objects can have an earlier one. The database makes the rows: their ids are all it needs.
     """
-    if not are_new:
-        await tx.execute(
-            delete(_TABLE).where(
-                _TABLE.c.module == change.module,
-                _TABLE.c.country_code == change.country_code,
-                _TABLE.c.party_id == change.party_id,
-                among(_TABLE.c.object_id, change.object_ids, tx.db.dialect),
-            )
-        )
-    values: dict[str, Any] = {
-        "xid": _XID if tx.db.dialect == "postgresql" else literal(0),
-        "module": literal(change.module),
-        "country_code": literal(change.country_code),
-        "party_id": literal(change.party_id),
-        "origin": literal(change.origin, String),
-        "audience": literal(change.audience, String),
-        "removed": literal(change.removed),
-        "correlation_id": literal(correlation_id.get(), String),
-        "at": literal(tx.now, _TABLE.c.at.type),
+    dialect = tx.db.dialect
+    marked = {
+        "of_module": change.module,
+        "of_country": change.country_code,
+        "of_party": change.party_id,
+        "ids": texts(change.object_ids, dialect),
     }
-    rows = select(*values.values(), each_of(change.object_ids, tx.db.dialect).c.value)
-    await tx.execute(insert(_TABLE).from_select([*values, "object_id"], rows))
+    if not are_new:
+        await tx.execute(_unmarking(dialect), marked)
+    facts = {
+        "from_origin": change.origin,
+        "for_audience": change.audience,
+        "is_removed": change.removed,
+        "because_of": correlation_id.get(),
+        "changed_at": tx.now,
+    }
+    await tx.execute(_marking(dialect), marked | facts)
     tx.ring("changes")
+
+
+# Built once: SQLAlchemy takes longer to build a statement than the database to run it.
+@lru_cache
+def _unmarking(dialect: DialectName) -> Delete:
+    return delete(_TABLE).where(
+        _TABLE.c.module == bindparam("of_module"),
+        _TABLE.c.country_code == bindparam("of_country"),
+        _TABLE.c.party_id == bindparam("of_party"),
+        among(_TABLE.c.object_id, "ids", dialect),
+    )
+
+
+@lru_cache
+def _marking(dialect: DialectName) -> Insert:
+    values: dict[str, Any] = {
+        "xid": _XID if dialect == "postgresql" else literal(0),
+        "module": bindparam("of_module", type_=String),
+        "country_code": bindparam("of_country", type_=String),
+        "party_id": bindparam("of_party", type_=String),
+        "origin": bindparam("from_origin", type_=String),
+        "audience": bindparam("for_audience", type_=String),
+        "removed": bindparam("is_removed", type_=Boolean),
+        "correlation_id": bindparam("because_of", type_=String),
+        "at": bindparam("changed_at", type_=_TABLE.c.at.type),
+    }
+    rows = select(*values.values(), each_of("ids", dialect).c.value)
+    return insert(_TABLE).from_select([*values, "object_id"], rows)
 
 
 def by_owner(keys: Iterable[tuple[str, str, str]]) -> Iterable[tuple[tuple[str, str], list[str]]]:

@@ -7,17 +7,18 @@ tongue. A change is marked in the change log by the same transaction, so no room
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import orjson
-from sqlalchemy import Index, LargeBinary, Select, Table, UniqueConstraint, bindparam, func, select, update
+from sqlalchemy import Index, LargeBinary, Select, Table, UniqueConstraint, Update, bindparam, func, select, update
 from sqlmodel import Field, SQLModel, col
 
 from hub.parties import changes, counts
 from hub.parties.agreements import EVERYTHING, Visible
 from hub.parties.changes import by_owner
-from kit.db import BigInt, among
+from kit.db import BigInt, DialectName, among, texts
 from kit.tx import Tx
 from ocpi.datetimes import parse_datetime
 
@@ -93,13 +94,15 @@ class Viewer:
 
 async def find(tx: Tx, model: type[ObjectT], key: ObjectKey) -> ObjectT | None:
     """The stored object, or None."""
-    return await tx.first(
-        select(model).where(
-            col(model.country_code) == key.country_code,
-            col(model.party_id) == key.party_id,
-            col(model.object_id) == key.object_id,
-        )
-    )
+    row: ObjectT | None = (await tx.execute(_finding(model), key._asdict())).scalars().first()
+    return row
+
+
+# Built once, as those below: SQLAlchemy takes longer to build a statement than the database to run it.
+@lru_cache
+def _finding(model: type[OcpiObject]) -> Select[Any]:
+    names = ("country_code", "party_id", "object_id")
+    return select(model).where(*(getattr(model, name) == bindparam(name) for name in names))
 
 
 def may_see(row: OcpiObject, viewer: Viewer) -> bool:
@@ -211,18 +214,23 @@ class _Stored(NamedTuple):
 
 
 async def _stored(tx: Tx, model: type[OcpiObject], keys: Sequence[ObjectKey]) -> dict[ObjectKey, _Stored]:
-    columns = (col(model.id), col(model.last_updated), col(model.seen_at), col(model.audience), col(model.doc))
     found: dict[ObjectKey, _Stored] = {}
+    dialect = tx.db.dialect
     for (country_code, party_id), ids in by_owner(keys):
-        rows: Any = await tx.execute(
-            select(col(model.object_id), *columns).where(
-                col(model.country_code) == country_code,
-                col(model.party_id) == party_id,
-                among(col(model.object_id), ids, tx.db.dialect),
-            )
-        )
+        owner = {"country_code": country_code, "party_id": party_id}
+        rows: Any = await tx.execute(_finding_many(model, dialect), {**owner, "ids": texts(ids, dialect)})
         found |= {ObjectKey(country_code, party_id, row[0]): _Stored(*row[1:]) for row in rows}
     return found
+
+
+@lru_cache
+def _finding_many(model: type[OcpiObject], dialect: DialectName) -> Select[Any]:
+    columns = _table(model).c
+    return select(*(columns[name] for name in ("object_id", "id", *_Stored._fields[1:]))).where(
+        columns.country_code == bindparam("country_code"),
+        columns.party_id == bindparam("party_id"),
+        among(columns.object_id, "ids", dialect),
+    )
 
 
 def _judged(keeping: Keeping, stored: _Stored) -> KeptOne:
@@ -274,15 +282,13 @@ async def _update(
     platform_id: str | None,
 ) -> None:
     """Bring the rows of stored objects up to date."""
-    table = _table(model)
     by_columns: dict[tuple[str, ...], list[Json]] = {}
     for each in changed:
-        row = _row(each.keeping, platform_id, tx.now, each.row_id)
-        row["row_id"] = row.pop("id")
-        by_columns.setdefault(tuple(row), []).append(row)
+        whole = _row(each.keeping, platform_id, tx.now, each.row_id)
+        row = {name: value for name, value in whole.items() if name not in _FIXED}
+        by_columns.setdefault(tuple(row), []).append({**row, "row_id": each.row_id})
     for names, rows in by_columns.items():
-        values: Any = {name: bindparam(name) for name in names if name not in _FIXED}
-        await tx.execute(update(table).where(table.c.id == bindparam("row_id")).values(values), rows)
+        await tx.execute(_updating(model, names), rows)
     for each in changed:
         key = each.keeping.key
         row_of = counts.Counted(model.module, each.row_id, key.country_code, key.party_id)
@@ -291,7 +297,13 @@ async def _update(
         tx.ring(f"{model.module}/{block}")
 
 
-_FIXED = frozenset({"row_id", "country_code", "party_id", "object_id"})
+@lru_cache
+def _updating(model: type[OcpiObject], names: tuple[str, ...]) -> Update:
+    table = _table(model)
+    return update(table).where(table.c.id == bindparam("row_id")).values({name: bindparam(name) for name in names})
+
+
+_FIXED = frozenset({"id", "country_code", "party_id", "object_id"})
 
 
 def _table(model: type[OcpiObject]) -> Table:

@@ -73,8 +73,7 @@ async def _require_operator(db: Database, keys: KeyRing, request: Request) -> No
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.casefold() != "bearer":
         raise Unauthenticated("send an API key as a bearer token", headers={"WWW-Authenticate": "Bearer"})
-    async with db.read() as tx:
-        await operator_of(tx, keys, key.strip())
+    await operator_of(db, keys, key.strip())
 
 
 async def _frames(board: LiveBoard) -> AsyncIterator[bytes]:

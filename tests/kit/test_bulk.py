@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
-from kit.db import among, each_of
+from kit.db import among, each_of, texts
 from kit.reactions import JobRow
 from kit.tx import Database
 
@@ -56,7 +56,8 @@ async def test_any_number_of_texts_is_looked_for_at_once(db: Database) -> None:
         await tx.insert(JobRow.__table__, [job(number, kind) for number, kind in enumerate(KINDS)])  # type: ignore[attr-defined]
     async with db.read() as tx:
         for wanted in (KINDS[1:5], [], ["nobody"], [*KINDS, *(f"other {n}" for n in range(40_000))]):
-            found = await tx.all(select(col(JobRow.kind)).where(among(col(JobRow.kind), wanted, db.dialect)))
+            theirs = select(col(JobRow.kind)).where(among(col(JobRow.kind), "kinds", db.dialect))
+            found = (await tx.execute(theirs, {"kinds": texts(wanted, db.dialect)})).scalars()
             assert sorted(found) == sorted(set(wanted) & set(KINDS))
 
 
@@ -86,5 +87,6 @@ async def test_reserved_ids_are_nobody_elses(db: Database) -> None:
 async def test_texts_become_a_table_in_their_order(db: Database) -> None:
     async with db.read() as tx:
         for wanted in (KINDS, [], ["b", "a", "b"]):
-            found = await tx.execute(select(each_of(wanted, db.dialect).c.value))
+            table = each_of("wanted", db.dialect)
+            found = await tx.execute(select(table.c.value), {"wanted": texts(wanted, db.dialect)})
             assert [value for (value,) in found] == wanted
