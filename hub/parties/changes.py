@@ -9,7 +9,6 @@ transaction that still runs.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -98,8 +97,7 @@ class Marked(NamedTuple):
     removed: bool = False
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(NamedTuple):
     """A place in the log."""
 
     xid: int

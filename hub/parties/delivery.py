@@ -86,13 +86,15 @@ class Deliverer:
 
     async def look(self) -> None:
         """Start the senders that have something to do and are not at it already."""
+        at_work = set(self._running)
         behind = await self._leases.behind(self._modules)
         peers = (await self._directory.snapshot()).peers
         self._passed_over.update(lane for lane in behind if lane in self._running)
         due = [lane for lane in behind if lane not in self._running and _is_registered(peers.get(lane.platform_id))]
-        if not due:
-            return
-        for lane, leased in (await self._leases.take(due)).items():
+        # Where a sender has just been, the cursor may have moved since it was read.
+        held = {lane: leased for lane in due if (leased := behind[lane]) is not None and lane not in at_work}
+        others = [lane for lane in due if lane not in held]
+        for lane, leased in (held | (await self._leases.take(others) if others else {})).items():
             task = self._running[lane] = asyncio.create_task(self._pump(lane, leased))
             task.add_done_callback(lambda _done, lane=lane: self._stopped(lane))  # type: ignore[misc]
 
@@ -115,8 +117,7 @@ class Deliverer:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._unread.close()
         await self._moves.close()
-        if tasks:
-            await self._leases.give_back()
+        await self._leases.give_back()
 
     async def _keep_leases(self) -> None:
         """Prolong the leases of the senders at work before a third of the time is over, until cancelled."""
@@ -125,7 +126,7 @@ class Deliverer:
             if not self._running:
                 continue
             try:
-                await self._leases.prolong()
+                await self._leases.prolong(self._running)
             except Exception as error:
                 log.error("leases_not_kept", error=type(error).__name__)
 

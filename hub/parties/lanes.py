@@ -1,17 +1,17 @@
 """Lanes: how far each partner has been told of each module, and which process is at it.
 
-A process leases all lanes that it finds behind the log at once, for a short time, and prolongs the lease as long as it
-lives: when it dies, another one takes over within seconds.
+A process leases all lanes that it finds behind the log at once, for a short time, and prolongs the lease of those that
+it is at: when it dies, another one takes over within seconds. A lane that was told everything stays leased for what is
+left of that time, so that of many changes in a row only the first has to lease it.
 
 Whoever changes a platform and its cursors takes the platform's row first. Whoever changes several cursors takes them in
 the order of their keys (`cursors`). So nobody waits for another in a circle.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import ColumnElement, Select, bindparam, or_, select, text, update
@@ -28,16 +28,14 @@ _cursor: Any = Cursor.__table__  # type: ignore[attr-defined]
 _KEY = (_cursor.c.platform_id, _cursor.c.module)
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(NamedTuple):
     """One partner and one module: what a sender is responsible for."""
 
     platform_id: str
     module: str
 
 
-@dataclass(frozen=True, slots=True)
-class Leased:
+class Leased(NamedTuple):
     """Where a lane stood when it was leased, and how often in a row it had failed."""
 
     position: Position
@@ -50,40 +48,56 @@ class Leases:
     def __init__(self, db: Database, name: str) -> None:
         self._db = db
         self._name = name
+        self._has_leased = False
         # Built once: SQLAlchemy takes longer to build a statement than the database to run it.
         self._is_mine: ColumnElement[bool] = _cursor.c.leased_by == name
         is_over = _cursor.c.leased_until <= bindparam("now")
         is_free = or_(_cursor.c.leased_until.is_(None), is_over, self._is_mine)
         self._free = cursors(among(db.dialect), is_free, skip=True)
+        self._mine = cursors(among(db.dialect), self._is_mine)
         lease = {"leased_by": name, "leased_until": bindparam("until")}
         self._lease = update(_cursor).where(among(db.dialect)).values(lease)
 
-    async def behind(self, modules: Sequence[str]) -> list[Lane]:
-        """The lanes that have something to read, are due, and are no other process's."""
-        now = self._db.bound(_cursor.c.retry_at, self._db.clock.now())
-        statement = _behind(len(modules), self._db.dialect)
-        rows = await self._db.reader.all(statement, *modules, now, now, self._name)
-        return [Lane(text_of(platform_id), text_of(module)) for platform_id, module in rows]
+    async def behind(self, modules: Sequence[str]) -> dict[Lane, Leased | None]:
+        """The lanes that have something to read, are due, and are no other process's.
 
-    async def take(self, lanes: Sequence[Lane]) -> dict[Lane, Leased]:
+        With where it stands for one that this process has leased already, and for long enough to go on with it.
+        """
+        now = self._db.clock.now()
+        times = [self._db.bound(_cursor.c.leased_until, each) for each in (now + LEASE / 2, now, now)]
+        statement = _behind(len(modules), self._db.dialect)
+        enough, *due = times
+        rows = await self._db.reader.all(statement, self._name, enough, *modules, *due, self._name)
+        return {
+            Lane(text_of(platform_id), text_of(module)): Leased(Position(xid, seq), failures) if is_mine else None
+            for platform_id, module, xid, seq, failures, is_mine in rows
+        }
+
+    async def take(self, lanes: Collection[Lane]) -> dict[Lane, Leased]:
         """Lease the lanes that are still to be had, in one transaction."""
         async with self._db.tx() as tx:
-            rows = (await tx.execute(self._free, {"lanes": listed(lanes), "now": tx.now})).all()
+            rows: Any = await tx.execute(self._free, {"lanes": listed(lanes), "now": tx.now})
             leased = {
-                Lane(row.platform_id, row.module): Leased(Position(row.xid, row.seq), row.failures) for row in rows
+                Lane(platform_id, module): Leased(Position(xid, seq), failures)
+                for platform_id, module, xid, seq, failures in rows
             }
             if leased:
+                self._has_leased = True
                 await tx.execute(self._lease, {"lanes": listed(leased), "until": tx.now + LEASE})
             return leased
 
-    async def prolong(self) -> None:
-        """Prolong every lease of this process."""
+    async def prolong(self, lanes: Collection[Lane]) -> None:
+        """Prolong the leases of this process on these lanes."""
         async with self._db.tx() as tx:
-            if (await tx.execute(cursors(self._is_mine))).all():
-                await tx.execute(update(_cursor).where(self._is_mine).values(leased_until=tx.now + LEASE))
+            rows = (await tx.execute(self._mine, {"lanes": listed(lanes)})).all()
+            held = [Lane(row.platform_id, row.module) for row in rows]
+            if held:
+                await tx.execute(self._lease, {"lanes": listed(held), "until": tx.now + LEASE})
 
     async def give_back(self) -> None:
         """Give every lease of this process back."""
+        if not self._has_leased:
+            return
         async with self._db.tx() as tx:
             if (await tx.execute(cursors(self._is_mine))).all():
                 await tx.execute(update(_cursor).where(self._is_mine).values(leased_by=None, leased_until=None))
@@ -91,7 +105,7 @@ class Leases:
 
 def cursors(*where: ColumnElement[bool], skip: bool = False) -> Select[Any]:
     """Cursors that fulfil all conditions, locked in the order of their keys; `skip` leaves out what others hold."""
-    columns = (*_KEY, _cursor.c.xid, _cursor.c.seq, _cursor.c.failures, _cursor.c.last_success_at)
+    columns = (*_KEY, _cursor.c.xid, _cursor.c.seq, _cursor.c.failures)
     return select(*columns).where(*where).order_by(*_KEY).with_for_update(skip_locked=skip)
 
 
@@ -107,7 +121,7 @@ def among(dialect: DialectName) -> ColumnElement[bool]:
 
 def listed(lanes: Iterable[Lane]) -> str:
     """Lanes as the one parameter of `among`."""
-    return orjson.dumps([(lane.platform_id, lane.module) for lane in lanes]).decode()
+    return orjson.dumps([*map(tuple, lanes)]).decode()
 
 
 @lru_cache
@@ -117,7 +131,8 @@ def _behind(modules: int, dialect: DialectName) -> str:
     An idle process asks it every second and a busy one with each change: it is one trip, and nothing is built for it.
     """
     return (
-        "SELECT lane.platform_id, lane.module FROM delivery_cursor lane"  # noqa: S608
+        "SELECT lane.platform_id, lane.module, lane.xid, lane.seq, lane.failures,"  # noqa: S608
+        " coalesce(lane.leased_by = ? AND lane.leased_until > ?, FALSE) FROM delivery_cursor lane"
         f" JOIN ({changes.heads_statement(modules, dialect)}) head ON head.module = lane.module"
         " WHERE (lane.xid, lane.seq) < (head.xid, head.seq) AND (lane.retry_at IS NULL OR lane.retry_at <= ?)"
         " AND (lane.leased_until IS NULL OR lane.leased_until <= ? OR lane.leased_by = ?)"

@@ -1,18 +1,17 @@
 """Moving cursors: what became of lanes, one transaction for all that got somewhere at the same moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, update
+from sqlalchemy import bindparam, func, update
 
 from hub.parties import changes
 from hub.parties.changes import Change, Cursor, Position
 from hub.parties.lanes import LEASE, Lane, among, cursors, listed
 from hub.parties.objects import ObjectKey
 from hub.parties.outbox import Unreachable
-from kit.bulk import Bulk, execute_bulk
 from kit.jobs import backoff_s
 from kit.tx import Database, Tx
 
@@ -22,12 +21,6 @@ OFFLINE_AFTER = 3
 """So many failed tries in a row make a partner OFFLINE."""
 
 _cursor: Any = Cursor.__table__  # type: ignore[attr-defined]
-_COLUMNS = ("xid", "seq", "leased_by", "leased_until", "failures", "retry_at", "last_error", "last_success_at")
-_MOVE = (
-    update(_cursor)
-    .where(_cursor.c.platform_id == bindparam("of_platform"), _cursor.c.module == bindparam("of_module"))
-    .values({**{name: bindparam(name) for name in _COLUMNS}, "delivered": _cursor.c.delivered + bindparam("newly")})
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +43,27 @@ class Move:
         return self.delivered > 0 or bool(self.refused)
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(NamedTuple):
     """What a move led to: where the lane goes on, None when it does not; and its failures in a row."""
 
     goes_on: Position | None
     failures: int = 0
+
+
+class _Place(NamedTuple):
+    """What becomes of a cursor, column by column; those of many lanes are mostly alike."""
+
+    xid: int
+    seq: int
+    newly: int
+    """Objects that were accepted."""
+    leased_by: str | None
+    leased_until: datetime | None
+    failures: int
+    retry_at: datetime | None
+    last_error: str | None
+    answered_at: datetime | None
+    """When the partner has answered; None leaves what was there."""
 
 
 class Moves:
@@ -65,61 +73,46 @@ class Moves:
         self._db = db
         self._name = name
         self._mine = cursors(among(db.dialect), _cursor.c.leased_by == name)
-        self._bulk: Bulk | None = None
+        last = _cursor.c.last_success_at
+        columns = ("xid", "seq", "leased_by", "leased_until", "failures", "retry_at", "last_error")
+        values: dict[str, Any] = {column: bindparam(column) for column in columns}
+        values["delivered"] = _cursor.c.delivered + bindparam("newly")
+        values["last_success_at"] = func.coalesce(bindparam("answered_at", type_=last.type), last)
+        self._move = update(_cursor).where(among(db.dialect)).values(values)
 
     async def write(self, moves: Sequence[Move]) -> list[Moved]:
         """Write them all, or none. A lane whose lease was lost stays where whoever took it has put it."""
         # A lane that something comes for after this look is found behind by the look that its doorbell brings about.
         heads = await changes.heads(self._db, sorted({move.lane.module for move in moves}))
+        places: dict[_Place, list[Lane]] = {}
         async with self._db.tx() as tx:
-            leased = (await tx.execute(self._mine, {"lanes": listed(move.lane for move in moves)})).all()
-            rows = {Lane(row.platform_id, row.module): row for row in leased}
-            written: list[dict[str, Any]] = []
+            rows: Any = await tx.execute(self._mine, {"lanes": listed(move.lane for move in moves)})
+            failures = {Lane(platform_id, module): failures for platform_id, module, _, _, failures in rows}
             results = []
             for move in moves:
-                row = rows.get(move.lane)
-                if row is None:
+                before = failures.get(move.lane)
+                if before is None:
                     results.append(Moved(None))
                     continue
-                written.append(self._row(tx, row, move, heads.get(move.lane.module, move.reached)))
-                results.append(Moved(move.reached if written[-1]["leased_by"] else None, written[-1]["failures"]))
+                place = self._place(tx.now, move, before)
+                places.setdefault(place, []).append(move.lane)
+                goes_on = place.leased_by is not None and move.reached < heads.get(move.lane.module, move.reached)
+                results.append(Moved(move.reached if goes_on else None, place.failures))
                 for change in move.refused:
                     _offer_again(tx, move.lane, change)
-            if written:
-                await self._update(tx, written)
+            for place, lanes in places.items():
+                await tx.execute(self._move, {**place._asdict(), "lanes": listed(lanes)})
         return results
 
-    async def _update(self, tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
-        if tx.db.dialect != "sqlite":
-            await tx.execute(_MOVE, rows)
-            return
-        connection = await tx.session.connection()
-        if self._bulk is None:
-            self._bulk = Bulk(_MOVE, list(rows[0]), connection.dialect)
-        await execute_bulk(connection, self._bulk, rows)
-
-    def _row(self, tx: Tx, row: Row[Any], move: Move, head: Position) -> dict[str, Any]:
-        stays = move.failure is None and not move.ends and move.reached < head
-        moved: dict[str, Any] = {
-            "of_platform": move.lane.platform_id,
-            "of_module": move.lane.module,
-            "xid": move.reached.xid,
-            "seq": move.reached.seq,
-            "leased_by": self._name if stays else None,
-            "leased_until": tx.now + LEASE if stays else None,
-            "newly": move.delivered,
-        }
+    def _place(self, now: datetime, move: Move, failures: int) -> _Place:
+        xid, seq = move.reached
         if move.failure is None:
-            return {**moved, "failures": 0, "retry_at": None, "last_error": None, "last_success_at": tx.now}
-        failures = 1 if move.answered else row.failures + 1
+            by, until = (None, None) if move.ends else (self._name, now + LEASE)
+            return _Place(xid, seq, move.delivered, by, until, 0, None, None, now)
+        failures = 1 if move.answered else failures + 1
         pause_s = move.failure.retry_after_s or min(backoff_s(failures), LONGEST_PAUSE_S)
-        return {
-            **moved,
-            "failures": failures,
-            "retry_at": tx.now + timedelta(seconds=pause_s),
-            "last_error": str(move.failure)[:500],
-            "last_success_at": tx.now if move.answered else row.last_success_at,
-        }
+        retry_at, error = now + timedelta(seconds=pause_s), str(move.failure)[:500]
+        return _Place(xid, seq, move.delivered, None, None, failures, retry_at, error, now if move.answered else None)
 
 
 def key_of(change: Change) -> ObjectKey:

@@ -5,7 +5,7 @@ all who are to be told. What each partner gets of it is decided in memory.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hub.parties import changes
 from hub.parties.audience import Ear, Ears
@@ -22,8 +22,7 @@ SHARED = 20
 """A reading for many lanes is at most so much longer than one for a single lane."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(NamedTuple):
     """Who reads on, and from where."""
 
     lane: Lane
@@ -31,8 +30,7 @@ class Reader:
     after: Position
 
 
-@dataclass(frozen=True, slots=True)
-class Portion:
+class Portion(NamedTuple):
     """The next objects for a lane in their present state, and the place in the log that they lead to."""
 
     objects: Sequence[tuple[Change, Outgoing]]
