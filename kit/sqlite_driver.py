@@ -67,14 +67,14 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
 class Connection(AsyncAdapt_aiosqlite_connection):
     """A connection, which does not begin transactions by itself."""
 
-    __slots__ = ("_begin", "_is_used")
+    __slots__ = ("_begin", "_is_settled")
     _cursor_cls = _Cursor  # type: ignore[assignment]
 
     def __init__(self, dbapi: Any, connection: Any) -> None:
         super().__init__(dbapi, connection)
         self._begin: str | None = None
-        self._is_used = False
-        """Whether anything went to the thread since a transaction ended."""
+        self._is_settled = True
+        """Whether the thread has done with the last statement; whoever gave up waiting for it cannot know."""
 
     def begin(self, statement: str) -> None:
         """Begin a transaction by this statement, together with the first that follows."""
@@ -83,22 +83,22 @@ class Connection(AsyncAdapt_aiosqlite_connection):
     async def run(self, work: "Work", operation: str, parameters: Any) -> "Done":
         """Have the thread run a statement in the transaction that was begun. Raises `sqlite3.Error`."""
         connection: Any = self._connection
-        self._is_used = True
-        if self._begin is None:
-            return await connection._execute(work, connection._conn, operation, parameters)  # type: ignore[no-any-return]
-        return await connection._execute(self._begun, connection._conn, work, operation, parameters)  # type: ignore[no-any-return]
-
-    def commit(self) -> None:
-        """Commit what was done, if anything was."""
-        if self._is_used:
-            super().commit()
-        self._begin, self._is_used = None, False
+        do, *first = (work,) if self._begin is None else (self._begun, work)
+        self._is_settled = False
+        try:
+            done: Done = await connection._execute(do, connection._conn, *first, operation, parameters)
+        except sqlite3.Error:
+            self._is_settled = True
+            raise
+        self._is_settled = True
+        return done
 
     def rollback(self) -> None:
         """Undo what was done, if anything was."""
-        if self._is_used:
+        connection: Any = self._connection
+        if not self._is_settled or (connection._connection and connection._conn.in_transaction):
             super().rollback()
-        self._begin, self._is_used = None, False
+        self._begin, self._is_settled = None, True
 
     def _begun(self, connection: sqlite3.Connection, work: "Work", operation: str, parameters: Any) -> "Done":
         """In the thread: begin, and run the first statement. What could not begin is begun with the next one."""

@@ -5,8 +5,8 @@ and the timestamp may be absent.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import orjson
 
@@ -51,14 +51,23 @@ def _printable(message: str) -> str:
     return text if len(text) <= _MAX_MESSAGE else text[: _MAX_MESSAGE - 1] + "…"
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A parsed envelope. `status_message` is the peer's text; `timestamp` is None when absent or unreadable."""
+class Reply(NamedTuple):
+    """A parsed envelope. `status_message` is the peer's text, `told_at` its timestamp as it stands there."""
 
     data: JsonValue
     status_code: int
     status_message: str | None = None
-    timestamp: datetime | None = None
+    told_at: JsonValue = None
+
+    @property
+    def timestamp(self) -> datetime | None:
+        """When the peer answered; None when that is absent or unreadable."""
+        if not isinstance(self.told_at, str):
+            return None
+        try:
+            return parse_datetime(self.told_at)
+        except ValueError:
+            return None
 
     @property
     def ok(self) -> bool:
@@ -99,7 +108,7 @@ def read_envelope(value: JsonValue) -> Reply | None:
         data=value.get("data"),
         status_code=code,
         status_message=message if isinstance(message, str) else None,
-        timestamp=_tolerant_datetime(value.get("timestamp")),
+        told_at=value.get("timestamp"),
     )
 
 
@@ -113,12 +122,3 @@ def unwrapped(value: JsonValue) -> JsonValue:
         if reply is not None and isinstance(reply.data, dict):
             return reply.data
     return value
-
-
-def _tolerant_datetime(value: JsonValue) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        return parse_datetime(value)
-    except ValueError:
-        return None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from random import getrandbits
+from typing import NamedTuple
 
 from ocpi.errors import InvalidParameters
 
@@ -95,8 +96,7 @@ class Party:
         return f"{self.country_code}*{self.party_id}".upper()
 
 
-@dataclass(frozen=True, slots=True)
-class MessageHeaders:
+class MessageHeaders(NamedTuple):
     """Ids and addresses of one message."""
 
     request_id: str
@@ -148,11 +148,31 @@ def with_addresses(message: MessageHeaders, headers: Mapping[str, str]) -> Messa
 
 def write_headers(message: MessageHeaders) -> dict[str, str]:
     """The headers of a message. Raises ValueError for a value that must not stand in a header."""
-    written = header_values(message)
+    written = {REQUEST_ID: message.request_id, CORRELATION_ID: message.correlation_id}
+    _check(written)
+    to_party, from_party = message.to_party, message.from_party
+    if to_party is None and from_party is None:
+        return written
+    addresses = _addresses(
+        to_party and (to_party.country_code, to_party.party_id),
+        from_party and (from_party.country_code, from_party.party_id),
+    )
+    return {**written, **addresses}
+
+
+@lru_cache(maxsize=4096)
+def _addresses(to_party: tuple[str, str] | None, from_party: tuple[str, str] | None) -> Mapping[str, str]:
+    """The routing headers between two parties, which are the same for every message."""
+    written = header_values(MessageHeaders("", "", to_party and Party(*to_party), from_party and Party(*from_party)))
+    del written[REQUEST_ID], written[CORRELATION_ID]
+    _check(written)
+    return written
+
+
+def _check(written: Mapping[str, str]) -> None:
     for name, value in written.items():
         if not _is_id(value):
             raise ValueError(f"{name} must be printable ASCII of at most {_MAX_ID} characters")
-    return written
 
 
 def header_values(message: MessageHeaders) -> dict[str, str]:

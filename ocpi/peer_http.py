@@ -6,10 +6,10 @@ without a body, an envelope without data.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -25,8 +25,7 @@ _TOO_MANY_REQUESTS = 429
 _SAME_METHOD_REDIRECTS = frozenset({307, 308})
 
 
-@dataclass(frozen=True, slots=True)
-class RawAnswer:
+class RawAnswer(NamedTuple):
     """An answer before anybody looked into it. Names of headers are sought in lower case, the body is unpacked."""
 
     status_code: int
@@ -34,12 +33,12 @@ class RawAnswer:
     body: bytes
 
 
-Transport = Callable[[str, str, Mapping[str, str], bytes | None], Awaitable[RawAnswer]]
-"""Sends one request (method, URL, headers, body), follows no redirect, bounds what it reads. Raises PeerUnreachable."""
+Transport = Callable[[str, str, Mapping[str, str], bytes | None, float], Awaitable[RawAnswer]]
+"""Sends one request (method, URL, headers, body, seconds until its answer is there), follows no redirect, bounds what
+it reads. Raises PeerUnreachable."""
 
 
-@dataclass(frozen=True, slots=True)
-class PeerReply:
+class PeerReply(NamedTuple):
     """A successful answer of a peer: the envelope, the HTTP status and the headers.
 
     `mended_slash` is set when a redirect was followed: True when it added the slash at the end, False when it took one.
@@ -83,7 +82,7 @@ async def exchange(
     timeout_s: float = DEFAULT_TIMEOUT_S,
     max_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
 ) -> PeerReply:
-    """Send a request and read the answer, all within `timeout_s`.
+    """Send a request and read the answer, within `timeout_s`; where a redirect is followed, each of the two requests.
 
     Raises PeerUnreachable, PeerRefused or PeerUnintelligible.
     """
@@ -91,11 +90,10 @@ async def exchange(
     if content is not None:
         sent["Content-Type"] = "application/json"
     try:
-        async with asyncio.timeout(timeout_s):
-            answer = await _send(http, method, url, sent, content, max_bytes)
-            target = slash_redirect(url, answer.status_code, answer.headers.get("location"))
-            if target is not None:
-                answer = await _send(http, method, target, sent, content, max_bytes)
+        answer = await _send(http, method, url, sent, content, timeout_s, max_bytes)
+        target = slash_redirect(url, answer.status_code, answer.headers.get("location"))
+        if target is not None:
+            answer = await _send(http, method, target, sent, content, timeout_s, max_bytes)
     except (TimeoutError, httpx.TimeoutException):
         raise PeerUnreachable("the peer did not answer in time", timed_out=True) from None
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:  # Unicode: a host's name
@@ -110,10 +108,18 @@ async def _send(
     url: str,
     headers: Mapping[str, str],
     content: bytes | None,
+    timeout_s: float,
     max_bytes: int,
 ) -> RawAnswer:
     if not isinstance(http, httpx.AsyncClient):
-        return await http(method, url, headers, content)
+        return await http(method, url, headers, content, timeout_s)
+    async with asyncio.timeout(timeout_s):
+        return await _send_over_httpx(http, method, url, headers, content, max_bytes)
+
+
+async def _send_over_httpx(
+    http: httpx.AsyncClient, method: str, url: str, headers: Mapping[str, str], content: bytes | None, max_bytes: int
+) -> RawAnswer:
     request = http.build_request(method, url, headers=headers, content=content)
     response = await http.send(request, stream=True, follow_redirects=False)
     try:

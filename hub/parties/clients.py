@@ -164,7 +164,7 @@ class Clients:
         try:
             url = client.url(*_endpoint(endpoint), *path)
             return await client.request(
-                Verb(verb), with_query(url, **query) if query else url, body=body, headers=headers
+                Verb[verb], with_query(url, **query) if query else url, body=body, headers=headers
             )
         except PeerError as error:
             raise _translated(error) from error

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import orjson
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlmodel import col
 
 from hub.parties.clients import Clients
@@ -69,7 +69,8 @@ class Presence:
         """Ask every registered partner that was silent for too long for its versions."""
         await self.flush()
         now, peers = db.clock.now(), (await self._directory.snapshot()).peers.values()
-        due = [peer for peer in peers if peer.is_registered and await self._is_silent(peer)]
+        silent = await self._silent()
+        due = [peer for peer in peers if peer.is_registered and peer.id in silent]
         room = asyncio.Semaphore(PROBES_AT_ONCE)
 
         async def one(peer: Peer) -> None:
@@ -81,11 +82,12 @@ class Presence:
         if due:
             log.info("partners_probed", count=len(due), at=now.isoformat())
 
-    async def _is_silent(self, peer: Peer) -> bool:
+    async def _silent(self) -> set[str]:
+        """The platforms of which nothing was heard for too long."""
+        last = col(Platform.last_seen_at)
+        silent = select(col(Platform.id)).where(or_(last.is_(None), last <= self._db.clock.now() - self._silence))
         async with self._db.read() as tx:
-            platform = await tx.get(Platform, peer.id)
-        seen = platform.last_seen_at if platform else None
-        return platform is not None and (seen is None or self._db.clock.now() - seen >= self._silence)
+            return set(await tx.all(silent))
 
     async def _ask(self, peer: Peer) -> None:
         """Whatever a partner answers, it is there; what it has to say about our token is another matter."""

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -31,6 +31,13 @@ from kit.tx import Database
 from ocpi.errors import PeerError
 
 log = get(__name__)
+
+_STATE: Any = PullState.__table__  # type: ignore[attr-defined]
+_ANY_DUE = (
+    "SELECT 1 FROM pull_state WHERE (wanted IS NOT NULL OR running IS NOT NULL) AND (retry_at IS NULL OR retry_at <= ?)"
+    " AND (leased_until IS NULL OR leased_until <= ?) OR last_full_at < ? LIMIT 1"
+)
+"""What nearly every look finds nothing by, in the words of `kit.reader`: it need not keep the writer from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,10 @@ class Puller:
 
     async def look(self) -> None:
         """Give turns to the partners that have waited longest, as far as there is room."""
-        now, peers = self._db.clock.now(), (await self._directory.snapshot()).peers
+        now = self._db.clock.now()
+        if not await self._is_any_due(now):
+            return
+        peers = (await self._directory.snapshot()).peers
         async with self._db.tx() as tx:
             await pulls.want_full(tx, now - self._pace.full_every)
         due = (
@@ -116,6 +126,10 @@ class Puller:
             self._running[peer.id] = task
             task.add_done_callback(lambda _done, peer_id=peer.id: self._stopped(peer_id))  # type: ignore[misc]
 
+    async def _is_any_due(self, now: datetime) -> bool:
+        due, full = (self._db.bound(_STATE.c.retry_at, each) for each in (now, now - self._pace.full_every))
+        return bool(await self._db.reader.all(_ANY_DUE, due, due, full))
+
     async def settle(self) -> None:
         """Read until nothing is due. For tests."""
         while True:
@@ -123,11 +137,6 @@ class Puller:
             if not self._running:
                 return
             await asyncio.gather(*self._running.values())
-
-    async def plan(self, db: Database, payload: Mapping[str, Any]) -> None:
-        """Have lists read wholly whose last full pull is too long ago."""
-        async with db.tx() as tx:
-            await pulls.want_full(tx, tx.now - self._pace.full_every)
 
     def _stopped(self, platform_id: str) -> None:
         task = self._running.pop(platform_id)

@@ -16,12 +16,14 @@ class FastTransport:
         self._egress = egress
         self._direct: Direct | None = None
 
-    async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> RawAnswer:
+    async def __call__(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout_s: float
+    ) -> RawAnswer:
         """One exchange. Raises `PeerUnreachable`."""
         if self._direct is None:
             self._direct = self._egress.direct()
         try:
-            answer = await self._direct.request(method, url, headers, body or b"")
+            answer = await self._direct.request(method, url, headers, body or b"", timeout_s=timeout_s)
         except httpx.TimeoutException:
             raise PeerUnreachable("the peer did not answer in time", timed_out=True) from None
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:  # ValueError: a name or a header

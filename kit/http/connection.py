@@ -5,8 +5,7 @@ The parser is httptools', as at our own listener; what stands here is when an an
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import httptools
 import httpx
@@ -19,8 +18,7 @@ BYTES_A_CHUNK = 8
 """And so much for each byte of the body, which may come in chunks of one byte each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """An answer. Names of headers are in lower case; several headers of one name are one, with commas between."""
 
     status: int

@@ -10,8 +10,8 @@ import ssl
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 import httpx
 
@@ -35,8 +35,7 @@ _PLAIN_URL = re.compile(
 """A URL that can be taken apart and sent as it is written. What is not, httpx puts into its plain form first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """A server: how it is reached, and the Host header for it. `host` is without brackets."""
 
     scheme: str
@@ -78,8 +77,10 @@ class Direct:
         self._room = asyncio.Semaphore(connections)
         self._sweeping: asyncio.TimerHandle | None = None
 
-    async def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answered:
-        """The answer to one request, any but HEAD; a redirect is an answer like any other.
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", *, timeout_s: float | None = None
+    ) -> Answered:
+        """The answer to one request, any but HEAD, within `timeout_s`; a redirect is an answer like any other.
 
         Raises `httpx.TransportError` (`EgressRefused` and `ResponseTooLarge` among them), `httpx.InvalidURL`, and
         ValueError for a header that must not be sent.
@@ -90,7 +91,8 @@ class Direct:
         seen = Exchanged(method, url, lower, body, started, started)
         try:
             origin, target = self._parse(url)
-            answer = await self._exchange(origin, self._written(method, target, origin, headers, body), seen)
+            request = self._written(method, target, origin, headers, body)
+            answer = await self._exchange(origin, request, timeout_s or self._timeout_s, seen)
         except Exception as error:
             seen.error = type(error).__name__
             self._tell(seen)
@@ -115,18 +117,18 @@ class Direct:
         if self._watch is not None:
             self._watch(seen)
 
-    async def _exchange(self, origin: Origin, request: bytes, seen: Exchanged) -> Answered:
-        until = seen.started + self._connect_timeout_s
+    async def _exchange(self, origin: Origin, request: bytes, timeout_s: float, seen: Exchanged) -> Answered:
+        deadline, until = seen.started + timeout_s, seen.started + min(self._connect_timeout_s, timeout_s)
         await self._enter(until)
         try:
             kept = self._kept(origin)
             if kept is not None:
                 try:
-                    return await self._ask(kept, request, origin, seen)
+                    return await self._ask(kept, request, origin, deadline, seen)
                 except (httpx.RemoteProtocolError, httpx.ReadError):
                     if not kept.silent or seen.method not in _REPEATABLE:
                         raise
-            return await self._ask(await self._connect(origin, until), request, origin, seen)
+            return await self._ask(await self._connect(origin, until), request, origin, deadline, seen)
         finally:
             self._room.release()
 
@@ -140,9 +142,11 @@ class Direct:
         except TimeoutError:
             raise httpx.PoolTimeout("too many requests are under way") from None
 
-    async def _ask(self, connection: Connection, request: bytes, origin: Origin, seen: Exchanged) -> Answered:
+    async def _ask(
+        self, connection: Connection, request: bytes, origin: Origin, deadline: float, seen: Exchanged
+    ) -> Answered:
         try:
-            answer = await connection.ask(request, seen.started + self._timeout_s)
+            answer = await connection.ask(request, deadline)
         except Exception:
             seen.answer = bytes(connection.body)
             raise
@@ -155,7 +159,7 @@ class Direct:
         encoding = answer.headers.get("content-encoding")
         if encoding is None or self._raw:
             return answer
-        return replace(answer, body=unpacked(answer.body, encoding, self._max_bytes))
+        return answer._replace(body=unpacked(answer.body, encoding, self._max_bytes))
 
     def _parse(self, url: str) -> tuple[Origin, str]:
         """The judged origin of a URL, and what is asked of it. Raises `EgressRefused` or `httpx.InvalidURL`."""

@@ -53,9 +53,11 @@ async def test_a_statement_takes_one_trip_to_the_thread_and_so_does_a_commit(db:
     assert trips[2:] == ["commit"]
 
 
-async def test_a_transaction_that_did_nothing_takes_no_trip(db: Database, trips: list[str]) -> None:
-    async with db.tx() as tx:
-        await tx.session.connection()
+async def test_nothing_is_rolled_back_where_nothing_was_done(db: Database, trips: list[str]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with db.tx() as tx:
+            await tx.session.connection()
+            raise ZeroDivisionError
     assert trips == []
 
 

@@ -14,7 +14,7 @@ from hub.locations.tables import Location
 from hub.parties import delivery
 from hub.parties.changes import Cursor
 from hub.parties.directory import Directory, Peer
-from hub.parties.lanes import open_cursors
+from hub.parties.lanes import LEASE, Lane, open_cursors, read_again
 from hub.parties.moves import REDELIVER
 from hub.parties.objects import ObjectKey, find, keep
 from hub.parties.outbox import Outgoing, Receipt, Refused, Unreachable
@@ -258,6 +258,38 @@ async def test_two_processes_do_not_send_the_same_change(
     await deliverer.settle()
     await other.settle()
     assert len(partners.got("emsp")) == 1
+
+
+async def test_a_lane_stays_leased_for_the_next_change_and_is_anybodys_when_that_time_is_over(
+    db: Database, partners: Partners, clock: ManualClock
+) -> None:
+    await add_partner(db, "emsp", "E01")
+    here, there = (delivery.Deliverer(db, Directory(db, KeyRing.generate()), SOURCES, partners) for _ in range(2))
+    await put(db, "One")
+    await here.settle()
+    await put(db, "Two", at="2026-03-01T12:00:01Z")
+    await there.settle()
+    assert [body["name"] for body in partners.got("emsp")] == ["One"]
+    await here.settle()
+    assert [body["name"] for body in partners.got("emsp")] == ["One", "Two"]
+    await put(db, "Three", at="2026-03-01T12:00:02Z")
+    clock.advance(LEASE)
+    await there.settle()
+    await here.settle()
+    assert [body["name"] for body in partners.got("emsp")] == ["One", "Two", "Three"]
+
+
+async def test_a_lane_that_begins_anew_is_not_gone_on_with_where_it_stood(
+    db: Database, deliverer: delivery.Deliverer, partners: Partners
+) -> None:
+    await add_partner(db, "emsp", "E01")
+    await put(db, "One")
+    await deliverer.settle()
+    async with db.tx() as tx:
+        lanes = [Lane(row.platform_id, row.module) for row in await tx.all(select(Cursor))]
+        await read_again(tx, lanes)
+    await deliverer.settle()
+    assert [body["name"] for body in partners.got("emsp")] == ["One", "One"]
 
 
 async def test_a_new_partner_starts_at_the_end_of_the_log(
