@@ -13,6 +13,7 @@ import re
 import secrets
 import stat
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import b2a_base64
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -25,6 +26,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
@@ -116,7 +118,7 @@ class KeyRing:
         nonce = os.urandom(_NONCE_BYTES)
         cipher, bound_to = self._cipher(key, purpose)
         sealed = cipher.encrypt(nonce, plaintext, bound_to)
-        return f"{key.id}.{urlsafe_b64encode(nonce + sealed).decode()}"
+        return f"{key.id}.{_text_of(nonce + sealed)}"
 
     def decrypt(self, purpose: str, text: str) -> bytes:
         """What `encrypt` was given, by whichever key of the ring. Raises `CannotDecrypt`."""
@@ -178,6 +180,11 @@ def _parse_key(part: str) -> _Key:
     if not _KEY_ID.fullmatch(key_id) or secret is None or len(secret) != _KEY_BYTES:
         raise BadKeyRing(f"a key is written id:base64, the base64 of {_KEY_BYTES} bytes")
     return _Key(key_id, secret)
+
+
+def _text_of(octets: bytes) -> str:
+    """Base64 that is safe in URLs; every message that is logged is written in it."""
+    return b2a_base64(octets, newline=False).translate(_URL_SAFE).decode()
 
 
 def _decode(encoded: str) -> bytes | None:

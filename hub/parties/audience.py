@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hub.parties import clientinfo
 from hub.parties.agreements import EVERYTHING, Agreements, Visible
-from hub.parties.changes import Change
+from hub.parties.changes import Changed
 from hub.parties.directory import Peer
 from hub.parties.routing import OPPOSITE_ROLES
 
@@ -49,7 +49,7 @@ class Ear:
         """The ear of a partner for a module."""
         return cls(peer, [party.key for party in peer.parties], visible_to(peer, module, agreements), agreements)
 
-    def may_hear(self, change: Change) -> bool:
+    def may_hear(self, change: Changed) -> bool:
         """Whether a change is for this partner."""
         if change.origin == self.peer.id or not (change.audience is None or change.audience in self.parties):
             return False

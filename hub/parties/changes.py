@@ -85,6 +85,21 @@ _XID: ColumnElement[int] = literal_column("pg_current_xact_id()::text::bigint")
 _SETTLED = "change.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 
+class Changed(NamedTuple):
+    """A row of the log as senders read it."""
+
+    seq: int
+    xid: int
+    module: str
+    country_code: str
+    party_id: str
+    object_id: str
+    origin: str | None
+    audience: str | None
+    removed: bool
+    correlation_id: str | None
+
+
 class Marked(NamedTuple):
     """What is written to the log: one row for each of these objects, which differ in their ids alone."""
 
@@ -188,14 +203,15 @@ async def read_between(
     not_from: str | None = None,
     audience: Sequence[str],
     limit: int,
-) -> list[Change]:
+) -> list[Changed]:
     """Changes of a module in `(after, until]`, oldest first, at most `limit`.
 
     Only those that are for everybody or for one of these parties (`CC*PID`), and none from the platform `not_from`.
     """
     asked = {"module": module, "audience": audience, "not_from": not_from or "", "most": limit}
     places = {"after_xid": after.xid, "after_seq": after.seq, "until_xid": until.xid, "until_seq": until.seq}
-    return list((await tx.execute(_BETWEEN, asked | places)).scalars())
+    rows: Any = await tx.execute(_BETWEEN, asked | places)
+    return [Changed(*row) for row in rows]
 
 
 def _place(name: str) -> ColumnElement[Any]:
@@ -204,7 +220,7 @@ def _place(name: str) -> ColumnElement[Any]:
 
 # Built once: SQLAlchemy takes longer to build a statement than the database to run it.
 _BETWEEN = (
-    select(Change)
+    select(*(_TABLE.c[name] for name in Changed._fields))
     .where(
         col(Change.module) == bindparam("module"),
         tuple_(col(Change.xid), col(Change.seq)) > _place("after"),

@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from hub.parties import changes
 from hub.parties.agreements import Agreements
-from hub.parties.changes import Change
+from hub.parties.changes import Changed
 from hub.parties.directory import DOORBELL, PartyEntry, Peer, Snapshot
 from hub.parties.objects import ObjectKey
 from hub.parties.outbox import Outgoing, Source
@@ -40,7 +40,7 @@ def may_know(peer: Peer, agreements: Agreements, role: str, party: str) -> bool:
     return party not in own and any(meets)
 
 
-def may_be_told(peer: Peer, agreements: Agreements, change: Change) -> bool:
+def may_be_told(peer: Peer, agreements: Agreements, change: Changed) -> bool:
     """Whether a change in the log is for this partner, as far as this module has a say in it."""
     party = f"{change.country_code}*{change.party_id}"
     return change.module != MODULE or may_know(peer, agreements, change.object_id, party)

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 
-from hub.parties.changes import Change, Position
+from hub.parties.changes import Changed, Position
 from hub.parties.directory import DOORBELL as PARTIES
 from hub.parties.directory import Directory, Peer
 from hub.parties.lanes import LEASE, Lane, Leased, Leases
@@ -157,7 +157,7 @@ class Deliverer:
     ) -> Move:
         """Send a portion object by object; how far that went."""
         reached, delivered = before, 0
-        refused: list[Change] = []
+        refused: list[Changed] = []
         for change, outgoing in portion.objects:
             try:
                 async with room:
@@ -176,7 +176,7 @@ class Deliverer:
             reached = place_of(change)
         return Move(lane, portion.reached, delivered, tuple(refused))
 
-    async def _send_one(self, lane: Lane, peer: Peer, change: Change, outgoing: Outgoing) -> None:
+    async def _send_one(self, lane: Lane, peer: Peer, change: Changed, outgoing: Outgoing) -> None:
         location = await self._send(peer, lane.module, outgoing, to=change.audience)
         if outgoing.once:
             async with self._db.tx() as tx:
@@ -187,11 +187,9 @@ class Deliverer:
         if move.failure is not None and moved.failures >= OFFLINE_AFTER:
             async with self._db.tx() as tx:
                 await note_unreachable(tx, peer.id)
-        elif move.failure is None and move.answered:
-            known = (await self._directory.snapshot()).peers.get(peer.id)
-            if known is not None and not known.is_connected:
-                async with self._db.tx() as tx:
-                    await note_reached(tx, peer.id)
+        elif move.failure is None and move.answered and not peer.is_connected:
+            async with self._db.tx() as tx:
+                await note_reached(tx, peer.id)
 
 
 def _is_registered(peer: Peer | None) -> bool:

@@ -127,8 +127,8 @@ class MessageLog:
             url=exchanged.url,
             request_id=headers.get("x-request-id", ""),
             correlation_id=headers.get("x-correlation-id") or correlation_id.get() or "",
-            from_party=_party(headers, "from"),
-            to_party=_party(headers, "to"),
+            from_party=_party(headers.get("ocpi-from-country-code"), headers.get("ocpi-from-party-id")),
+            to_party=_party(headers.get("ocpi-to-country-code"), headers.get("ocpi-to-party-id")),
             headers=headers,
             http_status=exchanged.status,
             error=exchanged.error,
@@ -233,7 +233,5 @@ def _key(party: Party | None) -> str | None:
     return party.key if party is not None else None
 
 
-def _party(headers: Mapping[str, str], direction: str) -> str | None:
-    country_code = headers.get(f"ocpi-{direction}-country-code")
-    party_id = headers.get(f"ocpi-{direction}-party-id")
+def _party(country_code: str | None, party_id: str | None) -> str | None:
     return f"{country_code}*{party_id}".upper() if country_code and party_id else None

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, func, update
 
 from hub.parties import changes
-from hub.parties.changes import Change, Cursor, Position
+from hub.parties.changes import Changed, Cursor, Position
 from hub.parties.lanes import LEASE, Lane, among, cursors, listed
 from hub.parties.objects import ObjectKey
 from hub.parties.outbox import Unreachable
@@ -33,7 +33,7 @@ class Move:
     lane: Lane
     reached: Position
     delivered: int = 0
-    refused: tuple[Change, ...] = ()
+    refused: tuple[Changed, ...] = ()
     failure: Unreachable | None = None
     ends: bool = False
 
@@ -115,17 +115,17 @@ class Moves:
         return _Place(xid, seq, move.delivered, None, None, failures, retry_at, error, now if move.answered else None)
 
 
-def key_of(change: Change) -> ObjectKey:
+def key_of(change: Changed) -> ObjectKey:
     """The object that a change is about."""
     return ObjectKey(change.country_code, change.party_id, change.object_id)
 
 
-def place_of(change: Change) -> Position:
+def place_of(change: Changed) -> Position:
     """Where a change stands in the log."""
-    return Position(change.xid, change.seq or 0)
+    return Position(change.xid, change.seq)
 
 
-def _offer_again(tx: Tx, lane: Lane, change: Change) -> None:
+def _offer_again(tx: Tx, lane: Lane, change: Changed) -> None:
     key = key_of(change)
     tx.enqueue(
         REDELIVER,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from hub.parties import changes
 from hub.parties.audience import Ear, Ears
-from hub.parties.changes import Change, Position
+from hub.parties.changes import Changed, Position
 from hub.parties.directory import Directory, Peer
 from hub.parties.lanes import Lane
 from hub.parties.moves import key_of, place_of
@@ -33,7 +33,7 @@ class Reader(NamedTuple):
 class Portion(NamedTuple):
     """The next objects for a lane in their present state, and the place in the log that they lead to."""
 
-    objects: Sequence[tuple[Change, Outgoing]]
+    objects: Sequence[tuple[Changed, Outgoing]]
     reached: Position
 
 
@@ -71,11 +71,11 @@ class _Present:
     def __init__(self, tx: Tx, sources: Mapping[str, Source]) -> None:
         self._tx = tx
         self._sources = sources
-        self._known: dict[int | None, Outgoing | None] = {}
+        self._known: dict[int, Outgoing | None] = {}
         self.once = False
         """Whether there are any that go out once: which of them are left is another matter for each partner."""
 
-    async def of(self, change: Change) -> Outgoing | None:
+    async def of(self, change: Changed) -> Outgoing | None:
         if change.seq not in self._known:
             source = self._sources[change.module]
             outgoing = self._known[change.seq] = await source(self._tx, key_of(change), removed=change.removed)
@@ -100,7 +100,7 @@ async def _portions(
     )
     end = place_of(found[-1]) if len(found) == limit else head
     portions: dict[Lane, Portion] = {}
-    shared: dict[tuple[int | None, ...], Portion] = {}
+    shared: dict[tuple[int, ...], Portion] = {}
     for lane, ear in ears.items():
         heard = [change for change in found if ear.may_hear(change)]
         seqs = tuple(change.seq for change in heard)
@@ -110,8 +110,8 @@ async def _portions(
     return portions
 
 
-async def _portion(tx: Tx, present: _Present, lane: Lane, found: Sequence[Change], end: Position) -> Portion:
-    objects: list[tuple[Change, Outgoing]] = []
+async def _portion(tx: Tx, present: _Present, lane: Lane, found: Sequence[Changed], end: Position) -> Portion:
+    objects: list[tuple[Changed, Outgoing]] = []
     for change in found:
         if len(objects) == BATCH:
             return Portion(objects, place_of(objects[-1][0]))

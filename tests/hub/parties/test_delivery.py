@@ -273,7 +273,7 @@ async def test_a_lane_stays_leased_for_the_next_change_and_is_anybodys_when_that
     await here.settle()
     assert [body["name"] for body in partners.got("emsp")] == ["One", "Two"]
     await put(db, "Three", at="2026-03-01T12:00:02Z")
-    clock.advance(LEASE)
+    clock.advance(LEASE.total_seconds())
     await there.settle()
     await here.settle()
     assert [body["name"] for body in partners.got("emsp")] == ["One", "Two", "Three"]
