@@ -1,18 +1,18 @@
-"""Statements for many rows, compiled once and given to the SQLite driver in one trip to its thread.
+"""Statements that are compiled once and given to the SQLite driver as they are, in one trip to its thread.
 
-SQLAlchemy makes three trips for a statement (a cursor, the rows, closing it), and each costs more than a dozen rows.
-Types and SQL remain SQLAlchemy's: only the way to the driver is shorter.
+What SQLAlchemy does for each execution costs several times what SQLite does. Types and SQL remain SQLAlchemy's: only
+the way to the driver is shorter.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Dialect, Insert, Table, insert, or_
+from sqlalchemy import Dialect, Insert, Select, Table, insert, or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit.db import DialectName
-from kit.sqlite_driver import executed_many
+from kit.sqlite_driver import Connection, executed, executed_many
 
 Row = Mapping[str, Any]
 
@@ -31,23 +31,39 @@ def inserting(table: Table, columns: Sequence[str], dialect: DialectName, *, rep
 
 
 class Bulk:
-    """One statement, ready for the driver."""
+    """One statement, ready for the driver. `columns` are the names of what is given for each row."""
 
     def __init__(self, statement: Any, columns: Sequence[str], dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect, column_keys=list(columns))
+        keys = None if isinstance(statement, Select) else list(columns)
+        compiled = statement.compile(dialect=dialect, column_keys=keys)
         self.sql = str(compiled)
-        self._names: list[str] = list(compiled.positiontup)
+        self._names: list[str] = list(compiled.positiontup or ())
+        self._fixed = {name: compiled.binds[name].value for name in self._names if name not in columns}
         self._processors: list[Callable[[Any], Any] | None] = [
             compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect) for name in self._names
+        ]
+        self._readers: list[Callable[[Any], Any] | None] = [
+            column.type.dialect_impl(dialect).result_processor(dialect, None) for column in compiled._result_columns
         ]
 
     def values(self, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
         """The values of the rows in the order and the form that the driver wants."""
+        if self._fixed:
+            rows = [{**self._fixed, **row} for row in rows]
         columns = [
             [row[name] for row in rows] if processor is None else _processed(processor, [row[name] for row in rows])
             for name, processor in zip(self._names, self._processors, strict=True)
         ]
         return list(zip(*columns, strict=True))
+
+    def read(self, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+        """What the driver has found, in the types of the columns."""
+        if not any(self._readers):
+            return rows
+        return [
+            [value if reader is None else reader(value) for reader, value in zip(self._readers, row, strict=True)]
+            for row in rows
+        ]
 
 
 def _processed(processor: Callable[[Any], Any], values: list[Any]) -> list[Any]:
@@ -63,5 +79,17 @@ def _processed(processor: Callable[[Any], Any], values: list[Any]) -> list[Any]:
 
 async def execute_bulk(connection: AsyncConnection, bulk: Bulk, rows: Sequence[Row]) -> None:
     """Run a statement for all rows inside the transaction of this SQLite connection. Raises `sqlite3.Error`."""
+    await (await driver_of(connection)).run(executed_many, bulk.sql, bulk.values(rows))
+
+
+async def execute_once(driver: Connection, bulk: Bulk, parameters: Row) -> Sequence[Sequence[Any]]:
+    """The rows that a statement finds. Raises `sqlite3.Error`."""
+    [values] = bulk.values([parameters]) if parameters else [()]
+    _, rows = await driver.run(executed, bulk.sql, values)
+    return bulk.read(rows)
+
+
+async def driver_of(connection: AsyncConnection) -> Connection:
+    """The driver's connection behind one to SQLite."""
     driver: Any = (await connection.get_raw_connection()).dbapi_connection
-    await driver.run(executed_many, bulk.sql, bulk.values(rows))
+    return driver  # type: ignore[no-any-return]

@@ -44,7 +44,7 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
         return self._done.lastrowid if self._done is not None else None
 
     def execute(self, operation: Any, parameters: Any = None) -> None:
-        self._run(_executed, operation, parameters or ())
+        self._run(executed, operation, parameters or ())
 
     def executemany(self, operation: Any, seq_of_parameters: Any) -> None:
         self._run(executed_many, operation, seq_of_parameters)
@@ -125,7 +125,8 @@ Work = Callable[[sqlite3.Connection, str, Any], Done]
 """Runs a statement with its parameters in the thread of a connection; the cursor, and the rows."""
 
 
-def _executed(connection: sqlite3.Connection, operation: str, parameters: Any) -> Done:
+def executed(connection: sqlite3.Connection, operation: str, parameters: Any) -> Done:
+    """Work: one statement, and all that it finds."""
     cursor = connection.execute(operation, parameters)
     return cursor, cursor.fetchall() if cursor.description else ()
 

@@ -10,7 +10,7 @@ written as job rows by the same commit; only then do the doorbells ring. No netw
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -19,13 +19,14 @@ from sqlalchemy import Column, Executable, Select, Table, func, select
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from kit.bulk import Bulk, execute_bulk, inserting
+from kit.bulk import Bulk, driver_of, execute_bulk, execute_once, inserting
 from kit.clock import Clock
 from kit.db import DialectName, open_engines
 from kit.doorbells import Doorbells
 from kit.guard import NetworkInsideTx, forbid_in_tx, tx_active
 from kit.reactions import Event, JobRequest, Reactions, write_jobs
 from kit.reader import Reader, bound, open_reader
+from kit.sqlite_driver import Connection
 
 __all__ = ["Database", "Event", "NestedTx", "NetworkInsideTx", "Tx", "forbid_in_tx"]
 
@@ -57,6 +58,7 @@ class Tx:
         self._jobs: list[JobRequest] = []
         self._rings: set[str] = set()
         self._companions: dict[type[Any], Companion] = {}
+        self._driver: Connection | None = None
 
     def add(self, row: object) -> None:
         """Insert a row with the commit, or with the next query that needs it."""
@@ -88,6 +90,21 @@ class Tx:
         """Any statement; a list of parameters makes it a multi-row one."""
         result: Any = await self.session.execute(statement, parameters)
         return result  # type: ignore[no-any-return]
+
+    async def rows(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """The rows of a statement that is built once and executed very often, each a sequence of its columns.
+
+        It is compiled when it is used for the first time. It finds columns and no entities, and where it looks for any
+        number of values it does so by one parameter (`kit.db.among`).
+        """
+        if self.session.new or self.session.dirty or self.session.deleted:
+            await self.session.flush()
+        if self.db.dialect == "postgresql":
+            result = await (await self.session.connection()).execute(statement, parameters)
+            return result.all() if result.returns_rows else ()
+        if self._driver is None:
+            self._driver = await driver_of(await self.session.connection())
+        return await execute_once(self._driver, self.db._ready(statement, parameters), parameters)
 
     async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]], *, replace: bool = False) -> None:
         """Insert rows, all with the same columns, in as few trips as the driver allows.
@@ -165,6 +182,7 @@ class Database:
         self._engines = open_engines(url, pool_size=pool_size)
         self._writing = asyncio.Lock() if self._engines.dialect == "sqlite" else nullcontext()
         self._inserts: dict[tuple[str, tuple[str, ...], bool], Bulk] = {}
+        self._statements: dict[Executable, Bulk] = {}
         self.doorbells = Doorbells()
         self.reader: Reader = open_reader(self._engines.reader, pool_size=pool_size)
         """For single statements that are asked very often; `read()` for everything else."""
@@ -180,6 +198,12 @@ class Database:
         if known is None:
             statement = inserting(table, columns, "sqlite", replace=replace)
             known = self._inserts[key] = Bulk(statement, columns, self._engines.writer.dialect)
+        return known
+
+    def _ready(self, statement: Executable, parameters: Iterable[str]) -> Bulk:
+        known = self._statements.get(statement)
+        if known is None:
+            known = self._statements[statement] = Bulk(statement, list(parameters), self._engines.writer.dialect)
         return known
 
     async def close(self) -> None:

@@ -49,7 +49,7 @@ async def locations_of_evses(tx: Tx, keys: Sequence[EvseKey]) -> dict[EvseKey, i
     dialect = tx.db.dialect
     for (country_code, party_id), uids in by_owner(keys):
         owner = {"country_code": country_code, "party_id": party_id}
-        rows: Any = await tx.execute(_placed(dialect), {**owner, "uids": texts(uids, dialect)})
+        rows = await tx.rows(_placed(dialect), {**owner, "uids": texts(uids, dialect)})
         found |= {(country_code, party_id, uid): location_id for uid, location_id in rows}
     return found
 

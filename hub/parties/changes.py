@@ -19,6 +19,7 @@ from sqlalchemy import (
     Delete,
     Index,
     Insert,
+    Select,
     String,
     bindparam,
     delete,
@@ -28,7 +29,7 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlmodel import Field, SQLModel, col
+from sqlmodel import Field, SQLModel
 
 from kit.db import BigInt, DialectName, among, each_of, texts
 from kit.log import correlation_id
@@ -132,7 +133,7 @@ async def mark(tx: Tx, change: Marked, *, are_new: bool = False) -> None:
         "ids": texts(change.object_ids, dialect),
     }
     if not are_new:
-        await tx.execute(_unmarking(dialect), marked)
+        await tx.rows(_unmarking(dialect), marked)
     facts = {
         "from_origin": change.origin,
         "for_audience": change.audience,
@@ -140,7 +141,7 @@ async def mark(tx: Tx, change: Marked, *, are_new: bool = False) -> None:
         "because_of": correlation_id.get(),
         "changed_at": tx.now,
     }
-    await tx.execute(_marking(dialect), marked | facts)
+    await tx.rows(_marking(dialect), marked | facts)
     tx.ring("changes")
 
 
@@ -208,26 +209,29 @@ async def read_between(
 
     Only those that are for everybody or for one of these parties (`CC*PID`), and none from the platform `not_from`.
     """
-    asked = {"module": module, "audience": audience, "not_from": not_from or "", "most": limit}
+    dialect = tx.db.dialect
+    asked = {"module": module, "audience": texts(audience, dialect), "not_from": not_from or "", "most": limit}
     places = {"after_xid": after.xid, "after_seq": after.seq, "until_xid": until.xid, "until_seq": until.seq}
-    rows: Any = await tx.execute(_BETWEEN, asked | places)
-    return [Changed(*row) for row in rows]
+    return [Changed(*row) for row in await tx.rows(_between(dialect), asked | places)]
 
 
 def _place(name: str) -> ColumnElement[Any]:
     return tuple_(*(bindparam(f"{name}_{part}", type_=BigInt) for part in ("xid", "seq")))
 
 
-# Built once: SQLAlchemy takes longer to build a statement than the database to run it.
-_BETWEEN = (
-    select(*(_TABLE.c[name] for name in Changed._fields))
-    .where(
-        col(Change.module) == bindparam("module"),
-        tuple_(col(Change.xid), col(Change.seq)) > _place("after"),
-        tuple_(col(Change.xid), col(Change.seq)) <= _place("until"),
-        col(Change.audience).is_(None) | col(Change.audience).in_(bindparam("audience", expanding=True)),
-        col(Change.origin).is_(None) | (col(Change.origin) != bindparam("not_from")),
+@lru_cache
+def _between(dialect: DialectName) -> Select[Any]:
+    columns = _TABLE.c
+    place = tuple_(columns.xid, columns.seq)
+    return (
+        select(*(columns[name] for name in Changed._fields))
+        .where(
+            columns.module == bindparam("module"),
+            place > _place("after"),
+            place <= _place("until"),
+            columns.audience.is_(None) | among(columns.audience, "audience", dialect),
+            columns.origin.is_(None) | (columns.origin != bindparam("not_from")),
+        )
+        .order_by(columns.xid, columns.seq)
+        .limit(bindparam("most"))
     )
-    .order_by(col(Change.xid), col(Change.seq))
-    .limit(bindparam("most"))
-)

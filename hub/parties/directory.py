@@ -186,8 +186,7 @@ class Directory:
 
     async def agreements(self, tx: Tx) -> Agreements:
         """What is agreed as the transaction sees it, for those who must not go by a snapshot from a moment ago."""
-        rows = await tx.execute(_TERMS)
-        terms = frozenset(Term(row.cpo, row.emsp, row.allowed, row.module, row.object_id) for row in rows)
+        terms = frozenset(Term(*row) for row in await tx.rows(_TERMS, {}))
         if terms != self._agreements.terms:  # the same terms keep what was worked out from them
             self._agreements = Agreements(terms, default=self._agreements.default)
         return self._agreements

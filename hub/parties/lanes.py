@@ -76,14 +76,14 @@ class Leases:
     async def take(self, lanes: Collection[Lane]) -> dict[Lane, Leased]:
         """Lease the lanes that are still to be had, in one transaction."""
         async with self._db.tx() as tx:
-            rows: Any = await tx.execute(self._free, {"lanes": listed(lanes), "now": tx.now})
+            rows = await tx.rows(self._free, {"lanes": listed(lanes), "now": tx.now})
             leased = {
                 Lane(platform_id, module): Leased(Position(xid, seq), failures)
                 for platform_id, module, xid, seq, failures in rows
             }
             if leased:
                 self._has_leased = True
-                await tx.execute(self._lease, {"lanes": listed(leased), "until": tx.now + LEASE})
+                await tx.rows(self._lease, {"lanes": listed(leased), "until": tx.now + LEASE})
             return leased
 
     async def prolong(self, lanes: Collection[Lane]) -> None:

@@ -86,7 +86,7 @@ class Moves:
         heads = await changes.heads(self._db, sorted({move.lane.module for move in moves}))
         places: dict[_Place, list[Lane]] = {}
         async with self._db.tx() as tx:
-            rows: Any = await tx.execute(self._mine, {"lanes": listed(move.lane for move in moves)})
+            rows = await tx.rows(self._mine, {"lanes": listed(move.lane for move in moves)})
             failures = {Lane(platform_id, module): failures for platform_id, module, _, _, failures in rows}
             results = []
             for move in moves:
@@ -101,7 +101,7 @@ class Moves:
                 for change in move.refused:
                     _offer_again(tx, move.lane, change)
             for place, lanes in places.items():
-                await tx.execute(self._move, {**place._asdict(), "lanes": listed(lanes)})
+                await tx.rows(self._move, {**place._asdict(), "lanes": listed(lanes)})
         return results
 
     def _place(self, now: datetime, move: Move, failures: int) -> _Place:

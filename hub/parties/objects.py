@@ -218,7 +218,7 @@ async def _stored(tx: Tx, model: type[OcpiObject], keys: Sequence[ObjectKey]) ->
     dialect = tx.db.dialect
     for (country_code, party_id), ids in by_owner(keys):
         owner = {"country_code": country_code, "party_id": party_id}
-        rows: Any = await tx.execute(_finding_many(model, dialect), {**owner, "ids": texts(ids, dialect)})
+        rows = await tx.rows(_finding_many(model, dialect), {**owner, "ids": texts(ids, dialect)})
         found |= {ObjectKey(country_code, party_id, row[0]): _Stored(*row[1:]) for row in rows}
     return found
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import bindparam, select, update
 from sqlmodel import col
 
 from kit.db import among, each_of, texts
@@ -90,3 +90,19 @@ async def test_texts_become_a_table_in_their_order(db: Database) -> None:
             table = each_of("wanted", db.dialect)
             found = await tx.execute(select(table.c.value), {"wanted": texts(wanted, db.dialect)})
             assert [value for (value,) in found] == wanted
+
+
+async def test_rows_of_a_statement_that_is_built_once_are_of_the_types_of_their_columns(db: Database) -> None:
+    columns = JobRow.__table__.c  # type: ignore[attr-defined]
+    is_late = (columns.run_at > bindparam("from")).label("is_late")
+    found = select(columns.kind, columns.run_at, is_late).where(columns.max_attempts == bindparam("most"))
+    renamed = update(JobRow).where(columns.kind == bindparam("old")).values(kind=bindparam("new"), lane="quick")
+    async with db.tx() as tx:
+        tx.add(JobRow(**job(1, "added")))
+        wanted = {"from": NOON - timedelta(days=1), "most": 1}
+        for _ in range(2):
+            [row] = await tx.rows(found, wanted)
+            assert tuple(row) == ("added", NOON, True)
+        assert list(await tx.rows(renamed, {"old": "added", "new": "renamed"})) == []
+    async with db.read() as tx:
+        assert [tuple(row) for row in await tx.rows(select(columns.kind, columns.lane), {})] == [("renamed", "quick")]
