@@ -5,12 +5,13 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from sqlmodel import Field, SQLModel
+from sqlalchemy import select
+from sqlmodel import Field, SQLModel, col
 
 import kit.db  # noqa: F401 - sets the naming convention before the first table
 from kit.ids import uuid7
 from kit.reader import text_of
-from kit.tx import Database
+from kit.tx import Database, Tx
 
 
 class ApiKey(SQLModel, table=True):
