@@ -12,13 +12,12 @@ from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 
 from csms.frame_chunks import IN, OUT, Noted, seal
 from csms.log_tables import FrameChunk, Trace, TransactionFrameChunk
 from csms.masking import Masker
-from kit.bulk import Bulk, execute_bulk
+from kit.bulk_writer import Put
 from kit.crypto import KeyRing
 from kit.ids import first_id
 from kit.log import get
@@ -35,14 +34,23 @@ MOST_FRAMES = 256
 MOST_BYTES = 2**18
 LARGEST_FRAME = 2**16
 """Of a frame that tells of no transaction; the rest is cut off."""
-_BATCH = 4_000
-_GATHER_S = 1.0
+_BATCH = 20_000
+_GATHER_S = 5.0
+"""A chunk costs about as much as a dozen frames: the more of a connection there are in one, the better."""
 _OVERHEAD_BYTES = 300
 """What a frame takes in memory besides its bytes."""
 _CHUNKS_AT_A_TIME = 20
 _LOOK_AGAIN_S = 60.0
 _CREDENTIALS = (b"uthorizationKey", b"assword", b"pinCode", b"rivateKey")
 """Frames with one of these are masked before they are sealed: passwords of stations are kept nowhere."""
+
+
+def _put(model: Any) -> Put:
+    # A stop may come between the commit of a batch and the note of it: then it is written again.
+    return Put(model.__table__, ("id", "station_id", "sealed"), ("id",), ("sealed",))
+
+
+_PUT = (_put(FrameChunk), _put(TransactionFrameChunk))
 
 
 class Tape:
@@ -104,14 +112,6 @@ class FrameLog:
         self.heartbeats = 0
         self._traced: Mapping[str, datetime] = {}
         self._rung = asyncio.Event()
-        insert: Any = sqlite.insert if db.dialect == "sqlite" else postgresql.insert
-        # A stop may come between the commit of a batch and the note of it: then it is written again.
-        self._statements = []
-        for model in (FrameChunk, TransactionFrameChunk):
-            statement = insert(model)
-            kept = {"sealed": statement.excluded.sealed}
-            self._statements.append(statement.on_conflict_do_update(index_elements=["id"], set_=kept))
-        self._bulks: dict[int, Bulk] = {}
         db.doorbells.listen(TRACES, self._rung.set)
 
     def tape(self, station_id: str, session_id: str, protocol: str) -> Tape:
@@ -166,18 +166,7 @@ class FrameLog:
                 made += 1
                 if made % _CHUNKS_AT_A_TIME == 0:  # others take their turn in between
                     await asyncio.sleep(0)
-        async with self._db.tx() as tx:
-            connection = await tx.session.connection()
-            for number, statement in enumerate(self._statements):
-                if not rows[number]:
-                    continue
-                if self._db.dialect != "sqlite":
-                    await connection.execute(statement, rows[number])
-                    continue
-                bulk = self._bulks.get(number)
-                if bulk is None:
-                    bulk = self._bulks[number] = Bulk(statement, list(rows[number][0]), connection.dialect)
-                await execute_bulk(connection, bulk, rows[number])
+        await self._db.write([(_PUT[number], each) for number, each in enumerate(rows) if each])
 
     def _add_rows(
         self,

@@ -174,7 +174,7 @@ class Recorder:
         held = (state.transactions or {}).get(transaction_id)
         if held is None or not same_token(held.token, token):
             return
-        row = {"row_id": transaction_id, **verdict_columns(verdict)}
+        row = {"id": transaction_id, **verdict_columns(verdict)}
         await self._writer.submit([(Op.TRANSACTION_AUTHORIZED, row)], (TransactionChanged(transaction_id),))
         held = (state.transactions or {}).get(transaction_id)
         if held is not None:
@@ -301,14 +301,14 @@ class Recorder:
         changed = before is None or _tells(before, after)
         plan.rows.append((Op.MESSAGE, message_row(event, held.id)))
         if changed:
-            plan.rows.append((Op.TRANSACTION_CHANGED, {"row_id": held.id, **record_columns(after)}))
+            plan.rows.append((Op.TRANSACTION_CHANGED, {"id": held.id, **record_columns(after)}))
             plan.events.append(TransactionChanged(held.id))
         elif event.fact.readings and after.ended_at is None:
             plan.metered = held.id
         if not same_token(after.token, event.fact.token):
             verdict = None
         if verdict is not None:
-            plan.rows.append((Op.TRANSACTION_AUTHORIZED, {"row_id": held.id, **verdict_columns(verdict)}))
+            plan.rows.append((Op.TRANSACTION_AUTHORIZED, {"id": held.id, **verdict_columns(verdict)}))
         plan.held.append(
             held._replace(
                 evse_id=after.evse_id,

@@ -7,20 +7,19 @@ database is away everything waits, and no message is refused for it.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from contextvars import Context
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, select, update
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Table, select
 
 from csms.log_tables import Notice, StationVariable
-from csms.store import reserve_numbers, upsert
+from csms.store import reserve_numbers
 from csms.tables import Connector, Station, Transaction, TransactionMessage
-from kit.bulk import Bulk, Row, execute_bulk
+from kit.bulk import Row
+from kit.bulk_writer import AlreadyThere, Change, Put, Statement
 from kit.clock import Clock
 from kit.log import get
 from kit.tx import Database, Event
@@ -56,8 +55,8 @@ _KEYS: dict[Op, tuple[str, ...]] = {
     Op.STATION_DISCONNECTED: ("station_id",),
     Op.STATION_SEEN: ("station_id",),
     Op.CONNECTOR: ("station_id", "evse_id", "connector_id"),
-    Op.TRANSACTION_CHANGED: ("row_id",),
-    Op.TRANSACTION_AUTHORIZED: ("row_id",),
+    Op.TRANSACTION_CHANGED: ("id",),
+    Op.TRANSACTION_AUTHORIZED: ("id",),
     Op.VARIABLE_DESCRIBED: StationVariable.KEY,
     Op.VARIABLE_READ: StationVariable.KEY,
 }
@@ -87,8 +86,6 @@ class Writer:
         self._clock = clock
         self._queue: deque[_Write] = deque()
         self._task: asyncio.Task[None] | None = None
-        self._statements = _statements(db.dialect)
-        self._bulks: dict[Op, Bulk] = {}
         self._numbers = iter(range(0))
         self._numbering = asyncio.Lock()
 
@@ -131,7 +128,7 @@ class Writer:
             while self._queue:
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), _LARGEST_BATCH))]
                 try:
-                    await self._commit(batch, directly=self._db.dialect == "sqlite")
+                    await self._commit(batch)
                 except Exception as error:
                     log.warning("csms batch not stored", writes=len(batch), error=type(error).__name__)
                     for write in batch:
@@ -142,43 +139,29 @@ class Writer:
         finally:
             self._task = None
 
-    async def _commit(self, batch: Iterable[_Write], *, directly: bool) -> None:
+    async def _commit(self, batch: Iterable[_Write]) -> None:
         rows: dict[Op, list[Row]] = {}
         latest: dict[Op, dict[tuple[Any, ...], Row]] = {}
-        async with self._db.tx() as tx:
-            for write in batch:
-                for op, row in write.rows:
-                    if (keys := _KEYS.get(op)) is None:
-                        rows.setdefault(op, []).append(row)
-                    else:
-                        latest.setdefault(op, {})[tuple([row[key] for key in keys])] = row
-                for event in write.events:
-                    tx.emit(event)
-            for op, by_key in latest.items():
-                rows[op] = list(by_key.values())
-            await self._execute(await tx.session.connection(), rows, directly=directly)
-
-    async def _execute(self, connection: AsyncConnection, rows: Mapping[Op, Sequence[Row]], *, directly: bool) -> None:
-        if not directly:
-            return await connection.run_sync(self._execute_sync, rows)
-        for op in sorted(rows):
-            bulk = self._bulks.get(op)
-            if bulk is None:
-                bulk = self._bulks[op] = Bulk(self._statements[op], list(rows[op][0]), connection.dialect)
-            await execute_bulk(connection, bulk, rows[op])
-
-    def _execute_sync(self, connection: Connection, rows: Mapping[Op, Sequence[Row]]) -> None:
-        for op in sorted(rows):
-            connection.execute(self._statements[op], rows[op])
+        events: list[Event] = []
+        for write in batch:
+            for op, row in write.rows:
+                if (keys := _KEYS.get(op)) is None:
+                    rows.setdefault(op, []).append(row)
+                else:
+                    latest.setdefault(op, {})[tuple([row[key] for key in keys])] = row
+            events += write.events
+        for op, by_key in latest.items():
+            rows[op] = list(by_key.values())
+        await self._db.write([(_STATEMENTS[op], rows[op]) for op in sorted(rows)], events)
 
     async def _commit_alone(self, write: _Write) -> None:
         """Store one write however long it takes, unless it is the write that is at fault."""
         failures = healthy = 0
         while True:
             try:
-                await self._commit([write], directly=False)
+                await self._commit([write])
                 return _resolve(write, None)
-            except IntegrityError as error:
+            except AlreadyThere as error:
                 return _resolve(write, Conflict(type(error).__name__))
             except Exception as error:
                 failures += 1
@@ -210,57 +193,55 @@ def _resolve(write: _Write, error: Exception | None) -> None:
         write.done.set_exception(error)
 
 
-def _statements(dialect: str) -> dict[Op, Executable]:
-    insert = upsert(dialect)
-    station: Any = Station.__table__  # type: ignore[attr-defined]
-    connector: Any = Connector.__table__  # type: ignore[attr-defined]
-    transaction: Any = Transaction.__table__  # type: ignore[attr-defined]
-    message: Any = TransactionMessage.__table__  # type: ignore[attr-defined]
-    notice: Any = Notice.__table__  # type: ignore[attr-defined]
-    variable: Any = StationVariable.__table__  # type: ignore[attr-defined]
+def _table(model: Any) -> Table:
+    table: Table = model.__table__
+    return table
 
-    def merge(table: Any, keys: tuple[str, ...], *columns: str) -> Executable:
-        statement = insert(table)
-        merged: Executable = statement.on_conflict_do_update(
-            index_elements=list(keys), set_={name: statement.excluded[name] for name in columns}
-        )
-        return merged
 
-    def change(*columns: str) -> Executable:
-        return (
-            update(transaction)
-            .where(transaction.c.id == bindparam("row_id"))
-            .values({name: bindparam(name) for name in columns})
-        )
+_STATION = ("station_id", "protocol", "vendor", "model")
+"""What a row of a station needs, whatever it is written for."""
+_BOOT = ("vendor", "model", "serial", "firmware", "boot_reason", "booted_at", "last_seen_at")
+_RECORD = (
+    *("evse_id", "connector_id", "token", "token_type", "remote_start_id", "reservation_id", "started_at", "ended_at"),
+    *("energy_wh", "state", "stop_reason", "needs_review", "doc"),
+)
+_VERDICT = ("authorization_status", "authorization_reference")
+_DESCRIBED = ("value", "mutability", "characteristics", "at")
 
-    one = ("station_id",)
-    return {
-        Op.STATION_BOOTED: merge(
-            station, one, "vendor", "model", "serial", "firmware", "boot_reason", "booted_at", "last_seen_at"
-        ),
-        Op.STATION_CONNECTED: merge(station, one, "protocol", "connected_at", "last_seen_at"),
-        Op.STATION_DISCONNECTED: merge(station, one, "disconnected_at", "last_seen_at"),
-        Op.STATION_SEEN: merge(station, one, "last_seen_at"),
-        Op.CONNECTOR: merge(connector, _KEYS[Op.CONNECTOR], "status", "error", "info", "at"),
-        Op.TRANSACTION_OPENED: insert(transaction),
-        Op.TRANSACTION_CHANGED: change(
-            "evse_id",
-            "connector_id",
-            "token",
-            "token_type",
-            "remote_start_id",
-            "reservation_id",
-            "started_at",
-            "ended_at",
-            "energy_wh",
-            "state",
-            "stop_reason",
-            "needs_review",
-            "doc",
-        ),
-        Op.TRANSACTION_AUTHORIZED: change("authorization_status", "authorization_reference"),
-        Op.MESSAGE: insert(message).on_conflict_do_nothing(index_elements=["station_id", "key"]),
-        Op.NOTICE: insert(notice).on_conflict_do_nothing(index_elements=["id"]),
-        Op.VARIABLE_DESCRIBED: merge(variable, StationVariable.KEY, "value", "mutability", "characteristics", "at"),
-        Op.VARIABLE_READ: merge(variable, StationVariable.KEY, "value", "at"),
-    }
+
+def _station(*told: str) -> Put:
+    columns = tuple(dict.fromkeys((*_STATION, *told)))
+    return Put(_table(Station), columns, ("station_id",), told)
+
+
+_STATEMENTS: dict[Op, Statement] = {
+    Op.STATION_BOOTED: _station(*_BOOT),
+    Op.STATION_CONNECTED: _station("protocol", "connected_at", "last_seen_at"),
+    Op.STATION_DISCONNECTED: _station("disconnected_at", "last_seen_at"),
+    Op.STATION_SEEN: _station("last_seen_at"),
+    Op.CONNECTOR: Put(
+        _table(Connector),
+        (*_KEYS[Op.CONNECTOR], "status", "error", "info", "at"),
+        _KEYS[Op.CONNECTOR],
+        ("status", "error", "info", "at"),
+    ),
+    Op.TRANSACTION_OPENED: Put(_table(Transaction), ("id", "station_id", "reference", "origin", *_VERDICT, *_RECORD)),
+    Op.TRANSACTION_CHANGED: Change(_table(Transaction), _RECORD),
+    Op.TRANSACTION_AUTHORIZED: Change(_table(Transaction), _VERDICT),
+    Op.MESSAGE: Put(
+        _table(TransactionMessage),
+        ("station_id", "transaction_id", "key", "kind", "received_at", "doc"),
+        ("station_id", "key"),
+    ),
+    Op.NOTICE: Put(
+        _table(Notice),
+        ("id", "station_id", "action", "at", "is_security", "request_id", "seq_no", "more", "doc"),
+        ("id",),
+    ),
+    Op.VARIABLE_DESCRIBED: Put(
+        _table(StationVariable), (*StationVariable.KEY, *_DESCRIBED), StationVariable.KEY, _DESCRIBED
+    ),
+    Op.VARIABLE_READ: Put(
+        _table(StationVariable), (*StationVariable.KEY, *_DESCRIBED), StationVariable.KEY, ("value", "at")
+    ),
+}

@@ -51,7 +51,7 @@ class Bulk:
         if self._fixed:
             rows = [{**self._fixed, **row} for row in rows]
         columns = [
-            [row[name] for row in rows] if processor is None else _processed(processor, [row[name] for row in rows])
+            [row[name] for row in rows] if processor is None else processed(processor, [row[name] for row in rows])
             for name, processor in zip(self._names, self._processors, strict=True)
         ]
         return list(zip(*columns, strict=True))
@@ -66,7 +66,7 @@ class Bulk:
         ]
 
 
-def _processed(processor: Callable[[Any], Any], values: list[Any]) -> list[Any]:
+def processed(processor: Callable[[Any], Any], values: list[Any]) -> list[Any]:
     """Each value as the driver wants it; rows written together mostly share their times."""
     made: list[Any] = []
     before = after = None

@@ -16,6 +16,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel
 
+from kit.bulk import Row
+from kit.bulk_writer import Put, Statement
 from kit.db import BigInt
 from kit.log import correlation_id
 
@@ -160,12 +162,34 @@ def _name(handler: Callable[..., Any]) -> str:
     return getattr(handler, "__name__", type(handler).__name__)
 
 
-async def write_jobs(session: AsyncSession, requests: Sequence[JobRequest], *, now: datetime) -> None:
-    """Write job rows in the open transaction, replacing those that wait under the same key."""
+_KEYED_WHERE = "replace_key IS NOT NULL AND leased_by IS NULL AND state = 'ready'"
+_KEYED_AGAIN = ("payload", "run_at", "attempts", "correlation_id")
+"""What a job that waits under a key gets from a newer one."""
+_COLUMNS = (
+    *("kind", "lane", "replace_key", "payload", "state", "run_at", "attempts", "max_attempts"),
+    *("correlation_id", "created_at"),
+)
+_PUT_PLAIN = Put(JobRow.__table__, _COLUMNS)  # type: ignore[attr-defined]
+_PUT_KEYED = Put(JobRow.__table__, _COLUMNS, ("kind", "replace_key"), _KEYED_AGAIN, _KEYED_WHERE)  # type: ignore[attr-defined]
+
+
+def jobs_batch(requests: Sequence[JobRequest], *, now: datetime) -> list[tuple[Statement, Sequence[Row]]]:
+    """Job rows for a batch (`kit.bulk_writer`), replacing those that wait under the same key."""
+    plain, keyed = _job_rows(requests, now)
+    return [(statement, rows) for statement, rows in ((_PUT_PLAIN, plain), (_PUT_KEYED, keyed)) if rows]
+
+
+def _job_rows(requests: Sequence[JobRequest], now: datetime) -> tuple[list[Row], list[Row]]:
+    """Rows without a key, and the last one for each key."""
     correlation = correlation_id.get()
     rows = [_row(request, now, correlation) for request in requests]
-    plain = [row for row in rows if row["replace_key"] is None]
-    keyed = list({(row["kind"], row["replace_key"]): row for row in rows if row["replace_key"] is not None}.values())
+    keyed = {(row["kind"], row["replace_key"]): row for row in rows if row["replace_key"] is not None}
+    return [row for row in rows if row["replace_key"] is None], list(keyed.values())
+
+
+async def write_jobs(session: AsyncSession, requests: Sequence[JobRequest], *, now: datetime) -> None:
+    """Write job rows in the open transaction, replacing those that wait under the same key."""
+    plain, keyed = _job_rows(requests, now)
     dialect = session.get_bind().dialect.name
     insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
     if plain:
@@ -174,8 +198,8 @@ async def write_jobs(session: AsyncSession, requests: Sequence[JobRequest], *, n
         statement = insert(JobRow.__table__)  # type: ignore[attr-defined]
         statement = statement.on_conflict_do_update(
             index_elements=["kind", "replace_key"],
-            index_where=text("replace_key IS NOT NULL AND leased_by IS NULL AND state = 'ready'"),
-            set_={name: statement.excluded[name] for name in ("payload", "run_at", "attempts", "correlation_id")},
+            index_where=text(_KEYED_WHERE),
+            set_={name: statement.excluded[name] for name in _KEYED_AGAIN},
         )
         await session.execute(statement, keyed)
 

@@ -20,7 +20,8 @@ LONGEST_WAIT_MS = 10_000
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _PRIMARY_CODE = 0xFF
 """The bits of an error code that say what it is; the others say why."""
-_ENGINE_ONLY = ("prepared_statement_cache_size", "prepared_statement_name_func")
+ENGINE_ONLY = ("prepared_statement_cache_size", "prepared_statement_name_func")
+"""Options of a URL that are SQLAlchemy's and not the driver's."""
 
 
 class Reader(Protocol):
@@ -44,7 +45,7 @@ def open_reader(engine: AsyncEngine, *, pool_size: int) -> Reader:
     if engine.dialect.name == "sqlite":
         return SqliteReader(str(engine.url.database))
     _, options = engine.dialect.create_connect_args(engine.url)
-    return PostgresqlReader({name: options[name] for name in options if name not in _ENGINE_ONLY}, pool_size)
+    return PostgresqlReader({name: options[name] for name in options if name not in ENGINE_ONLY}, pool_size)
 
 
 def bound(engine: AsyncEngine, column: "Column[Any]", value: Any) -> Any:

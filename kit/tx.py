@@ -20,11 +20,12 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from kit.bulk import Bulk, driver_of, execute_bulk, execute_once, inserting
+from kit.bulk_writer import Batch, BulkWriter, open_bulk_writer
 from kit.clock import Clock
 from kit.db import DialectName, open_engines
 from kit.doorbells import Doorbells
 from kit.guard import NetworkInsideTx, forbid_in_tx, tx_active
-from kit.reactions import Event, JobRequest, Reactions, write_jobs
+from kit.reactions import Event, JobRequest, Reactions, jobs_batch, write_jobs
 from kit.reader import Reader, bound, open_reader
 from kit.sqlite_driver import Connection
 
@@ -186,6 +187,7 @@ class Database:
         self.doorbells = Doorbells()
         self.reader: Reader = open_reader(self._engines.reader, pool_size=pool_size)
         """For single statements that are asked very often; `read()` for everything else."""
+        self._bulk_writer: BulkWriter = open_bulk_writer(self._engines.writer)
 
     @property
     def dialect(self) -> DialectName:
@@ -209,6 +211,7 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.reader.close()
+        await self._bulk_writer.close()
         await self._engines.dispose()
 
     def bound(self, column: "Column[Any]", value: Any) -> Any:
@@ -229,6 +232,21 @@ class Database:
         finally:
             tx_active.reset(token)
         self.doorbells.ring(tx._rings)
+
+    async def write(self, batch: Batch, events: Iterable[Event] = ()) -> None:
+        """Write rows that never stop coming, and record facts, by one commit without a unit of work around it.
+
+        Raises `kit.bulk_writer.AlreadyThere`, `NestedTx`, or what the driver raises.
+        """
+        if tx_active.get():
+            raise NestedTx("a transaction is already open in this task")
+        requests = [request for event in events for request in self.reactions.jobs_for(event)]
+        if requests:
+            batch = [*batch, *jobs_batch(requests, now=self.clock.now())]
+        async with self._writing:
+            await self._bulk_writer.write(batch)
+        if requests:
+            self.doorbells.ring(("jobs",))
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:

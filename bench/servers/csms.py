@@ -15,6 +15,7 @@ from csms.logbook import Logbook
 from csms.masking import Masker
 from csms.server import CentralSystem
 from hub import schema
+from hub.serve import spare_collector
 from kit import bus as buses
 from kit import log
 from kit.clock import SystemClock
@@ -33,6 +34,7 @@ async def _main(database_url: str) -> None:
         db, AcceptAll(), await buses.connect("memory://"), clock=clock, port=0, logbook=Logbook(frames, conformance)
     )
     await central.start()
+    spare_collector()
     print(f"ws://127.0.0.1:{central.port}/ocpp", flush=True)
     await asyncio.gather(frames.run(), conformance.run())
 

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -40,6 +40,7 @@ from csms.store import read_record
 from csms.tables import Transaction, TransactionMessage
 from csms.tls import Tls
 from csms.vendors import VendorHandler
+from kit.bulk_writer import Batch
 from kit.bus import Bus
 from kit.bus import connect as connect_bus
 from kit.clock import Clock, SystemClock
@@ -67,6 +68,10 @@ class MoodyDatabase(Database):
         self._check()
         async with super().read() as tx:
             yield tx
+
+    async def write(self, batch: Batch, events: Iterable[Event] = ()) -> None:
+        self._check()
+        await super().write(batch, events)
 
     def _check(self) -> None:
         if self.away:

@@ -1,0 +1,220 @@
+"""Many rows by one commit, straight on the driver: the shortest way into the database, for what never stops coming.
+
+A batch is one statement for each kind of row. On SQLite a thread runs all of them and the commit in one go; PostgreSQL
+gets each column as one array. Everything else goes through `kit.tx`; `Database.write` is the door to this.
+"""
+
+import asyncio
+import re
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import asyncpg
+from sqlalchemy import Dialect, Table
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from kit.bulk import Row, processed
+from kit.db import SQLITE_PRAGMAS
+from kit.reader import ENGINE_ONLY
+
+_LENGTH = re.compile(r"\(\d+\)")
+
+
+class AlreadyThere(Exception):
+    """A row of a batch breaks a constraint of its table: mostly there is one like it."""
+
+
+@dataclass(frozen=True)
+class Put:
+    """An INSERT of rows with these columns.
+
+    With `keys`, what is there already under them gets the new values of `merged`, or stays as it is without any;
+    `where` is the condition of a partial index.
+    """
+
+    table: Table
+    columns: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+    merged: tuple[str, ...] = ()
+    where: str = ""
+
+    @property
+    def conflict(self) -> str:
+        """What follows the rows."""
+        if not self.keys:
+            return ""
+        where = f" WHERE {self.where}" if self.where else ""
+        given = ", ".join(f"{name} = excluded.{name}" for name in self.merged)
+        return f" ON CONFLICT ({', '.join(self.keys)}){where} DO {f'UPDATE SET {given}' if given else 'NOTHING'}"
+
+
+@dataclass(frozen=True)
+class Change:
+    """An UPDATE of rows that are there: these columns of the one with each `id`."""
+
+    table: Table
+    columns: tuple[str, ...]
+
+
+Statement = Put | Change
+Batch = Sequence[tuple[Statement, Sequence[Row]]]
+"""Statements and their rows, each with all columns of its statement (and `id` for a change)."""
+_Ready = list[tuple[str, list[list[Any]]]]
+"""SQL, and the values column by column."""
+
+
+class BulkWriter(Protocol):
+    """Writes batches into one database. Nothing is connected before the first."""
+
+    async def write(self, batch: Batch) -> None:
+        """Commit all of it or nothing. Raises `AlreadyThere`, or what the driver raises."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        ...
+
+
+def open_bulk_writer(engine: AsyncEngine) -> BulkWriter:
+    """A writer into the database that an engine writes to."""
+    if engine.dialect.name == "sqlite":
+        return SqliteBulkWriter(str(engine.url.database), engine.sync_engine.dialect)
+    _, options = engine.dialect.create_connect_args(engine.url)
+    options = {name: options[name] for name in options if name not in ENGINE_ONLY}
+    return PostgresqlBulkWriter(options, engine.sync_engine.dialect)
+
+
+class _Compiled:
+    """Statements as SQL, and rows as the columns that the driver wants; each statement is made once."""
+
+    def __init__(self, dialect: Dialect, sql_of: Callable[[Statement, Dialect], str]) -> None:
+        self._dialect = dialect
+        self._sql_of = sql_of
+        self._known: dict[int, tuple[Statement, str, list[tuple[str, Any]]]] = {}
+
+    def ready(self, batch: Batch) -> _Ready:
+        """What the driver is given."""
+        made: _Ready = []
+        for statement, rows in batch:
+            _, sql, columns = self._known.get(id(statement)) or self._compile(statement)
+            values = []
+            for name, process in columns:
+                column = [row[name] for row in rows]
+                values.append(column if process is None else processed(process, column))
+            made.append((sql, values))
+        return made
+
+    def _compile(self, statement: Statement) -> tuple[Statement, str, list[tuple[str, Any]]]:
+        dialect, table = self._dialect, statement.table
+        names = statement.columns if isinstance(statement, Put) else (*statement.columns, "id")
+        columns = [(name, table.c[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in names]
+        known = self._known[id(statement)] = (statement, self._sql_of(statement, dialect), columns)
+        return known
+
+
+class SqliteBulkWriter:
+    """A connection and a thread of its own. Its caller sees to it that nobody else in this process writes meanwhile."""
+
+    def __init__(self, path: str, dialect: Dialect) -> None:
+        self._path = path
+        self._compiled = _Compiled(dialect, _sqlite)
+        self._thread = ThreadPoolExecutor(1, "bulk-writer")
+        self._connection: sqlite3.Connection | None = None
+
+    async def write(self, batch: Batch) -> None:
+        """Commit all of it or nothing."""
+        ready = self._compiled.ready(batch)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._write, ready)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown()
+
+    def _write(self, ready: _Ready) -> None:
+        connection = self._connection or self._connect()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for sql, columns in ready:
+                connection.executemany(sql, zip(*columns, strict=True))
+            connection.execute("COMMIT")
+        except BaseException as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.IntegrityError):
+                raise AlreadyThere from None  # the message would tell of nothing but columns
+            raise
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None)
+        for pragma in SQLITE_PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        self._connection = connection
+        return connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class PostgresqlBulkWriter:
+    """A connection for each batch under way."""
+
+    def __init__(self, options: dict[str, Any], dialect: Dialect) -> None:
+        self._options = options
+        self._compiled = _Compiled(dialect, _postgresql)
+        self._idle: list[Any] = []
+
+    async def write(self, batch: Batch) -> None:
+        """Commit all of it or nothing."""
+        ready = self._compiled.ready(batch)
+        connection = await self._taken()
+        try:
+            async with connection.transaction():
+                for sql, columns in ready:
+                    await connection.fetch(sql, *columns)
+        except asyncpg.IntegrityConstraintViolationError:
+            raise AlreadyThere from None  # the message would quote the row
+        finally:
+            self._idle.append(connection)
+
+    async def close(self) -> None:
+        """Close the connections that are not at work."""
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def _taken(self) -> Any:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():  # the server may have gone and come back
+                return connection
+        return await asyncpg.connect(**self._options)
+
+
+def _sqlite(statement: Statement, dialect: Dialect) -> str:
+    table = statement.table.name
+    if isinstance(statement, Change):
+        return f"UPDATE {table} SET {', '.join(f'{name} = ?' for name in statement.columns)} WHERE id = ?"  # noqa: S608
+    marks = ", ".join("?" for _ in statement.columns)
+    return f"INSERT INTO {table} ({', '.join(statement.columns)}) VALUES ({marks}){statement.conflict}"  # noqa: S608
+
+
+def _postgresql(statement: Statement, dialect: Dialect) -> str:
+    table = statement.table
+
+    def arrays(names: Sequence[str]) -> str:
+        # Without its length: a cast would cut a text that is too long, where storing it is refused.
+        kinds = [_LENGTH.sub("", table.c[name].type.compile(dialect)) for name in names]
+        return ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(kinds, 1))
+
+    if isinstance(statement, Change):
+        names = (*statement.columns, "id")
+        given = ", ".join(f"{name} = given.{name}" for name in statement.columns)
+        rows = f"unnest({arrays(names)}) AS given ({', '.join(names)})"
+        return f"UPDATE {table.name} SET {given} FROM {rows} WHERE {table.name}.id = given.id"  # noqa: S608
+    rows = f"SELECT * FROM unnest({arrays(statement.columns)})"  # noqa: S608
+    return f"INSERT INTO {table.name} ({', '.join(statement.columns)}) {rows}{statement.conflict}"
