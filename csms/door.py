@@ -18,12 +18,12 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from csms.backoffice import Admission, Backoffice, Knock, Refusal, RefusalReason
+from csms.connection import StationConnection
 from csms.dialect import DIALECTS
 from csms.handshake import (
     basic_credentials,
     choose_subprotocol,
     is_same_identity,
-    mend_request_line,
     offered_subprotocols,
     peer_certificate,
     station_id_of,
@@ -44,20 +44,6 @@ DEFLATE: Sequence[ServerExtensionFactory] = (
     ServerPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True),
 )
 """Compression that keeps nothing from one message to the next: a connection that rests takes no memory for it."""
-
-
-class StationConnection(ServerConnection):
-    """A WebSocket on its way to a session: who it was admitted as."""
-
-    admission: Admission | None = None
-    _begun = False
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes have come; the request line, which comes first, may have to be mended."""
-        if not self._begun:
-            self._begun = True
-            data = mend_request_line(data)
-        super().data_received(data)
 
 
 @dataclass(slots=True)

@@ -113,13 +113,14 @@ def _marked(readings: Iterable[Reading], context: str, *, last: bool) -> Decimal
 
 
 def _total(reading: Reading, measurand: str, unit: str) -> Decimal | None:
+    matching = [one for one in reading.samples if one.measurand == measurand and one.unit in (unit, "")]
+    if not matching:
+        return None
     # A meter inside the cable or the car tells less than what left the outlet; it counts only when it is alone.
     best: Decimal | None = None
     elsewhere: Decimal | None = None
     phases: dict[str, Decimal] = {}
-    for one in reading.samples:
-        if one.measurand != measurand or one.unit not in (unit, ""):
-            continue
+    for one in matching:
         if one.location not in (None, "Outlet"):
             elsewhere = one.value if elsewhere is None else elsewhere
         elif one.phase is None:

@@ -310,13 +310,16 @@ class Recorder:
         if verdict is not None:
             plan.rows.append((Op.TRANSACTION_AUTHORIZED, {"id": held.id, **verdict_columns(verdict)}))
         plan.held.append(
-            held._replace(
-                evse_id=after.evse_id,
-                token=after.token,
-                record=after,
-                ended=after.ended_at is not None,
-                authorization=verdict or held.authorization,
-                end_key=event.fact.key.partition(":")[0] if event.fact.kind is FactKind.ENDED else held.end_key,
+            Held(
+                held.id,
+                held.reference,
+                held.origin,
+                after.evse_id,
+                after.token,
+                after,
+                after.ended_at is not None,
+                verdict or held.authorization,
+                event.fact.key.partition(":")[0] if event.fact.kind is FactKind.ENDED else held.end_key,
             )
         )
 

@@ -44,20 +44,26 @@ class Series(NamedTuple):
         last = self.last_wh
         if last is None or self.lowest_wh is None or self.highest_wh is None:
             return Series(last_wh=wh, last_at=at, lowest_wh=wh, highest_wh=wh)
-        seen = self._replace(last_at=at, lowest_wh=min(wh, self.lowest_wh), highest_wh=max(wh, self.highest_wh))
+        lowest, highest = min(wh, self.lowest_wh), max(wh, self.highest_wh)
+        total, _, _, _, _, high, high_total, low_readings, fell, fell_slightly, jumped = self
         step = wh - last
         if step < -ROUNDING_WH:
-            return seen._replace(last_wh=wh, high_wh=last, high_total_wh=self.total_wh, low_readings=1, fell=True)
-        if step <= 0:
-            return seen._replace(fell_slightly=self.fell_slightly or step < 0)
-        impossible = self._impossible(step, at)
-        if self.high_wh is not None and wh >= self.high_wh and (impossible or self.low_readings == 1):
-            # The register is back where it was: stray or wrongly scaled readings lie between, and no energy.
-            total = self.high_total_wh + (wh - self.high_wh)
-            return seen._replace(total_wh=total, last_wh=wh, high_wh=None, high_total_wh=ZERO, low_readings=0)
-        if impossible:
-            return seen._replace(last_wh=wh, jumped=True)
-        return seen._replace(total_wh=self.total_wh + step, last_wh=wh, low_readings=self.low_readings + 1)
+            high, high_total, low_readings, fell = last, total, 1, True
+        elif step <= 0:
+            fell_slightly = fell_slightly or step < 0
+            wh = last
+        else:
+            impossible = self._impossible(step, at)
+            if high is not None and wh >= high and (impossible or low_readings == 1):
+                # The register is back where it was: stray or wrongly scaled readings lie between, and no energy.
+                total = high_total + (wh - high)
+                high, high_total, low_readings = None, ZERO, 0
+            elif impossible:
+                jumped = True
+            else:
+                total += step
+                low_readings += 1
+        return Series(total, wh, at, lowest, highest, high, high_total, low_readings, fell, fell_slightly, jumped)
 
     def between(self, start_wh: Decimal, end_wh: Decimal) -> bool:
         """Whether every reading lies between these two, so that their difference is the energy in whatever order."""
@@ -66,6 +72,8 @@ class Series(NamedTuple):
         return start_wh <= self.lowest_wh and self.highest_wh <= end_wh
 
     def _impossible(self, step: Decimal, at: datetime | None) -> bool:
+        if step <= LARGEST_STEP_WH:
+            return False
         if at is None or self.last_at is None or at <= self.last_at:
             return step > LARGEST_BATTERY_WH
         seconds = Decimal(str((at - self.last_at).total_seconds()))

@@ -8,8 +8,9 @@ from weakref import WeakValueDictionary
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 from csms.backoffice import Backoffice
+from csms.connection import StationConnection
 from csms.dialect import DIALECTS
-from csms.door import Bucket, Door, StationConnection
+from csms.door import Bucket, Door
 from csms.drain import close_spread, finish_calls
 from csms.limits import SessionLimits
 from csms.link import Link

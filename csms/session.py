@@ -50,7 +50,7 @@ from csms.vendors import VendorMessage, Vendors
 from csms.words import utc_text
 from kit.clock import Clock
 from kit.ids import uuid7
-from kit.log import bind_correlation, get
+from kit.log import correlation_id, get
 
 log = get("csms.session")
 
@@ -261,9 +261,9 @@ class Session:
 
     async def _serve(self, request: Call | Send) -> None:
         """Handle a request and send what answers it, unless a task does so later."""
+        bound = correlation_id.set(correlation_of(self.id, request.id))
         try:
-            with bind_correlation(correlation_of(self.id, request.id)):
-                answer = await self._handle(request)
+            answer = await self._handle(request)
         except SchemaViolation as violation:
             self._observer.breached(request.action, violation)
             code = self._dialect.fault_codes[violation.fault]
@@ -275,6 +275,8 @@ class Session:
             if answer is None:
                 return
             reply = encode_result(request.id, answer)
+        finally:
+            correlation_id.reset(bound)
         if isinstance(request, Call):
             await self._send(reply, request.action)
 

@@ -4,7 +4,7 @@ It is a copy of what the database holds, changed only after the commit, and can 
 """
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Reversible
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -94,12 +94,13 @@ class Match(NamedTuple):
     guessed: bool = False
 
 
-def locate(transactions: Collection[Held], fact: TransactionFact, at: datetime, *, timely: bool) -> Match | None:
+def locate(transactions: Reversible[Held], fact: TransactionFact, at: datetime, *, timely: bool) -> Match | None:
     """The transaction among those of the station that a fact is about; None when it is about none of them."""
     if fact.opens and fact.reference is None:
         return _same_start(transactions, fact, timely=timely)
     if fact.reference is not None:
-        named = next((held for held in transactions if held.reference == fact.reference), None)
+        # The one that was spoken of last stands at the end.
+        named = next((held for held in reversed(transactions) if held.reference == fact.reference), None)
         if fact.opens or fact.kind is FactKind.ENDED:
             return None if named is None else Match(named)
         if named is not None and not named.ended:

@@ -128,14 +128,14 @@ class FactKind(StrEnum):
     """Our own conclusion: another transaction has begun in the same place and this one was never ended."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # a frozen one takes four times as long to make, and there is one for each message
 class TransactionFact:
     """Something that a station said about a transaction.
 
     `reference` is the station's name of the transaction (1.6: our own number, as it came back), None when it gave
     none. `meter_wh` is the import register at the start or at the end. `opens` says that this message alone
     is enough to know that a transaction exists. `key` is the same for a message that is sent again.
-    `guessed` marks a fact that was given to its transaction by likelihood and not by name.
+    `guessed` marks a fact that was given to its transaction by likelihood and not by name. Nobody changes one.
     """
 
     kind: FactKind

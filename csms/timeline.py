@@ -1,7 +1,7 @@
 """The events of a transaction on a line of time: what happened when, as far as a clock can be believed. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -15,25 +15,25 @@ _AHEAD = timedelta(days=1)
 _PHASE = {FactKind.STARTED: 0, FactKind.ENDED: 2, FactKind.ABANDONED: 3}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # a frozen one takes four times as long to make, and there is one for each message
 class TransactionEvent:
-    """A fact as it was received and given to one of our transactions."""
+    """A fact as it was received and given to one of our transactions. Nobody changes one.
+
+    `timely` says whether the station's own time can be believed; otherwise the time of receipt stands for it. `at` is
+    when it happened, as well as we know.
+    """
 
     station_id: str
     transaction_id: int
     received_at: datetime
     fact: TransactionFact
+    timely: bool = field(init=False, compare=False)
+    at: datetime = field(init=False, compare=False)
 
-    @property
-    def timely(self) -> bool:
-        """Whether the station's own time can be believed; otherwise the time of receipt stands for it."""
-        return believable(self.fact.at, self.received_at)
-
-    @property
-    def at(self) -> datetime:
-        """When it happened, as well as we know."""
+    def __post_init__(self) -> None:
         at = self.fact.at
-        return at if at is not None and believable(at, self.received_at) else self.received_at
+        self.timely = believable(at, self.received_at)
+        self.at = at if at is not None and self.timely else self.received_at
 
 
 class Point(NamedTuple):

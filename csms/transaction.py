@@ -47,13 +47,13 @@ class Reached:
     energy_wh: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # a frozen one takes four times as long to make, and there is one for each message
 class TransactionRecord:
     """A transaction as far as it is known.
 
     `energy_wh` never falls below zero and counts nothing twice. `meter_wh` is the register as last read. `review` is
     empty for a record that can be relied on; nothing that was said is lost even when it is not: the events remain.
-    `fold` is for `csms.record` alone.
+    `fold` is for `csms.record` alone. Nobody changes a record.
     """
 
     station_id: str

@@ -97,7 +97,7 @@ def fact_key(action: str, payload: Mapping[str, Any], at: datetime | None) -> st
 
 def utc_text(moment: datetime) -> str:
     """A time as both versions want it: UTC with `Z`, to the millisecond."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 _FIRMWARE = {
