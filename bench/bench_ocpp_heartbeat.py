@@ -9,7 +9,7 @@ from bench.swarm import Station, swarm, together
 
 STATIONS = 200
 HEARTBEATS = 100
-TARGET = 0.5
+TARGET = 0.65
 
 
 async def _beat(station: Station) -> None:

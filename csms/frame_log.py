@@ -5,6 +5,7 @@ Heartbeats are counted, and logged for stations that are being traced only. Read
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -41,7 +42,7 @@ _OVERHEAD_BYTES = 300
 """What a frame takes in memory besides its bytes."""
 _CHUNKS_AT_A_TIME = 20
 _LOOK_AGAIN_S = 60.0
-_CREDENTIALS = (b"uthorizationKey", b"assword", b"pinCode", b"rivateKey")
+_CREDENTIALS = re.compile(rb"uthorizationKey|assword|pinCode|rivateKey")
 """Frames with one of these are masked before they are sealed: passwords of stations are kept nowhere."""
 
 
@@ -192,7 +193,7 @@ class FrameLog:
                 target.append({**row, "sealed": sealed})
 
     def _without_credentials(self, noted: Noted) -> Noted:
-        if not any(word in noted.data for word in _CREDENTIALS):
+        if _CREDENTIALS.search(noted.data) is None:
             return noted
         return noted._replace(data=self._masker.frame(noted.action, noted.data))
 

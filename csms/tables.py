@@ -93,7 +93,9 @@ class TransactionMessage(SQLModel, table=True):
 
     __tablename__ = "csms_event"
     __table_args__ = (
-        UniqueConstraint("station_id", "key"),
+        # Keys begin with a time: in this order what comes from many stations at once goes to the end of one index,
+        # instead of to as many of its pages.
+        UniqueConstraint("key", "station_id"),
         Index("ix_csms_event_transaction", "transaction_id", "id"),
     )
 

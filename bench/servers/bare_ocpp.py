@@ -16,6 +16,7 @@ _ANSWERS = {
     "MeterValues": {},
     "Heartbeat": {"currentTime": _NOW},
     "StopTransaction": {},
+    "TransactionEvent": {},
 }
 
 
@@ -29,7 +30,7 @@ async def _answer(socket: ServerConnection) -> None:
 
 
 async def _main() -> None:
-    protocols = [Subprotocol("ocpp1.6")]
+    protocols = [Subprotocol("ocpp1.6"), Subprotocol("ocpp2.0.1")]
     async with serve(_answer, "127.0.0.1", 0, subprotocols=protocols, compression=None) as listener:
         print(f"ws://127.0.0.1:{listener.sockets[0].getsockname()[1]}/ocpp", flush=True)
         await asyncio.Event().wait()

@@ -124,7 +124,7 @@ def upgrade() -> None:
         sa.Column("received_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("doc", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_csms_event")),
-        sa.UniqueConstraint("station_id", "key", name=op.f("uq_csms_event_station_id_key")),
+        sa.UniqueConstraint("key", "station_id", name=op.f("uq_csms_event_key_station_id")),
     )
     with op.batch_alter_table("csms_event", schema=None) as batch_op:
         batch_op.create_index("ix_csms_event_transaction", ["transaction_id", "id"], unique=False)

@@ -1,0 +1,138 @@
+"""What a bad moment does: 2,000 stations lost at once and back at once, and 100 stations that stall.
+
+The stations of the storm charge, lose their connections without a word, come back all together, and go on. Printed is
+the part of their acknowledged messages that is stored, and the part of them that is served again. Then 100 others are
+served while 100 stall, having asked more than they read the answers of: what is allowed is divided by what it took.
+"""
+
+import asyncio
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+
+import aiosqlite
+import uvloop
+
+from bench.bench_ocpp_paced import slowest_ms
+from bench.harness import Server, server, tell
+from bench.swarm import Station, eight_samples, join, swarm
+
+STORM = 2_000
+STALLED = 100
+OTHERS = 100
+FLOOD = 2_000
+ALLOWED_SLOWER = 1.3
+TARGET = 1.0
+_BEFORE_S = 5.0
+
+
+async def _charge_until_lost(station: Station, acknowledged: Counter[str]) -> None:
+    try:
+        while True:
+            await station.meter(eight_samples(1000))
+            acknowledged[station.name] += 1
+    except Exception:  # the connection is lost: that is the point
+        return
+
+
+async def _storm(ours: Server, database: str) -> None:
+    acknowledged: Counter[str] = Counter()
+    async with swarm(ours.url, STORM, name="STORM") as stations:
+        await asyncio.gather(*(station.start() for station in stations))
+        acknowledged.update(station.name for station in stations)
+        charging = [asyncio.create_task(_charge_until_lost(station, acknowledged)) for station in stations]
+        await asyncio.sleep(_BEFORE_S)
+        for station in stations:
+            station.socket.transport.abort()
+        await asyncio.gather(*charging)
+        begun_s = time.perf_counter()
+        served = sum(await asyncio.gather(*(_come_back(ours, station, acknowledged) for station in stations)))
+        took_s = time.perf_counter() - begun_s
+    await ours.calm()
+    async with aiosqlite.connect(database) as connection:
+        rows = await connection.execute_fetchall("SELECT station_id, count(*) FROM csms_event GROUP BY station_id")
+    stored = {str(name): int(count) for name, count in rows}
+    total = acknowledged.total()
+    lost = sum(max(0, count - stored.get(name, 0)) for name, count in acknowledged.items())
+    print(f"ocpp_storm: {total} acknowledged, {lost} lost; {served} back after {took_s:.1f} s", file=sys.stderr)
+    tell("ocpp_storm_kept", (total - lost) / total, TARGET)
+    tell("ocpp_storm_served_again", served / STORM, TARGET)
+
+
+async def _come_back(ours: Server, lost: Station, acknowledged: Counter[str]) -> bool:
+    """Connect, boot, and go on with the transaction."""
+    try:
+        station = await join(ours.url, lost.name)
+        station.go_on(lost)
+        await station.boot()
+        await station.meter(eight_samples(2000))
+        acknowledged[station.name] += 1
+        await station.stop()
+        acknowledged[station.name] += 1
+        await station.socket.close()
+    except Exception as error:
+        print(f"{lost.name} was not served again: {error!r}", file=sys.stderr)
+        return False
+    return True
+
+
+async def _served(stations: list[Station], calls: int) -> float:
+    """The 99th percentile, in milliseconds, of meter values that these stations send one after the other."""
+    took_ms: list[float] = []
+
+    async def act(station: Station) -> None:
+        for _ in range(calls):
+            begun_s = time.perf_counter()
+            await station.meter(eight_samples(1000))
+            took_ms.append((time.perf_counter() - begun_s) * 1e3)
+            await asyncio.sleep(0.2)
+
+    await asyncio.gather(*(act(station) for station in stations))
+    return slowest_ms(took_ms)
+
+
+async def _stall(station: Station) -> None:
+    """Ask and ask, read nothing, and stop in the middle of a frame."""
+    transport = station.socket.transport
+    transport.pause_reading()
+    try:
+        async with asyncio.timeout(2):
+            for _ in range(FLOOD):
+                await station.socket.send(station.frame(b"Heartbeat", b"{}"), text=True)
+    except TimeoutError:
+        pass
+    transport.write(b"\x81\xfe")
+
+
+async def _stalling(ours: Server) -> None:
+    calm_ms, stalled_ms = [], []
+    async with swarm(ours.url, OTHERS, name="OTHER") as others:
+        await asyncio.gather(*(station.start() for station in others))
+        for number in range(3):
+            calm_ms.append(await _served(others, 20))
+            async with swarm(ours.url, STALLED, name=f"STALL{number}-") as stalled:
+                await asyncio.gather(*(_stall(station) for station in stalled))
+                await ours.calm()
+                stalled_ms.append(await _served(others, 20))
+                for station in stalled:
+                    station.socket.transport.abort()
+    allowed_ms, took_ms = ALLOWED_SLOWER * statistics.median(calm_ms), statistics.median(stalled_ms)
+    print(f"ocpp_stalled_others_p99: {took_ms:.1f} ms, {allowed_ms:.1f} ms are allowed", file=sys.stderr)
+    tell("ocpp_stalled_others_p99", allowed_ms / took_ms, TARGET)
+
+
+async def _main() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # the server inherits it
+    with tempfile.TemporaryDirectory() as folder:
+        database = f"{folder}/bench.db"
+        with server("bench.servers.csms", f"sqlite:///{database}") as ours:
+            await _storm(ours, database)
+            await _stalling(ours)
+
+
+if __name__ == "__main__":
+    uvloop.run(_main())
