@@ -15,6 +15,7 @@ from collections import Counter
 
 import aiosqlite
 import uvloop
+from websockets.exceptions import InvalidHandshake
 
 from bench.bench_ocpp_paced import slowest_ms
 from bench.harness import Server, server, tell
@@ -27,6 +28,7 @@ FLOOD = 2_000
 ALLOWED_SLOWER = 1.3
 TARGET = 1.0
 _BEFORE_S = 5.0
+_ATTEMPTS = 5
 
 
 async def _charge_until_lost(station: Station, acknowledged: Counter[str]) -> None:
@@ -63,9 +65,9 @@ async def _storm(ours: Server, database: str) -> None:
 
 
 async def _come_back(ours: Server, lost: Station, acknowledged: Counter[str]) -> bool:
-    """Connect, boot, and go on with the transaction."""
+    """Connect, boot, and go on with the transaction; who does not get in knocks again, as chargers do."""
     try:
-        station = await join(ours.url, lost.name)
+        station = await _knock(ours, lost.name)
         station.go_on(lost)
         await station.boot()
         await station.meter(eight_samples(2000))
@@ -77,6 +79,15 @@ async def _come_back(ours: Server, lost: Station, acknowledged: Counter[str]) ->
         print(f"{lost.name} was not served again: {error!r}", file=sys.stderr)
         return False
     return True
+
+
+async def _knock(ours: Server, name: str) -> Station:
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return await join(ours.url, name)
+        except (OSError, InvalidHandshake):
+            await asyncio.sleep(1)
+    return await join(ours.url, name)
 
 
 async def _served(stations: list[Station], calls: int) -> float:
