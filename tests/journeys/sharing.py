@@ -17,6 +17,7 @@ from hub.parties.counts import COUNTS
 from hub.parties.directory import DOORBELL as PARTIES
 from hub.parties.message_log_tables import Message, MessageContent
 from hub.parties.pulls import PullState
+from hub.parties.tables import Platform
 from kit.reactions import READY, JobRow
 from kit.tx import Database, Tx
 from simulators.partner.partner import Partner
@@ -68,6 +69,8 @@ class Shared:
             reset(partner.state, link)
         await hub.messages.flush()
         async with hub.db.tx() as tx:
+            # On PostgreSQL whoever still writes something for a partner is waited for, or comes too late for it.
+            await tx.execute(select(Platform.id).order_by(col(Platform.id)).with_for_update())
             for table in await _filled(tx):
                 schedules = [each.kind for each in hub.db.reactions.schedules]
                 await tx.execute(delete(table).where(JOBS.c.kind.not_in(schedules) if table is JOBS else true()))
