@@ -163,9 +163,9 @@ def settings_for(tmp_path: Path, database_url: str, **changes: Any) -> Settings:
 def http_client(**options: Any) -> httpx.AsyncClient:
     """A client for plain HTTP: without certificates to read, it is made in no time. It bears a busy machine.
 
-    It closes what was idle long before a server does: a request that meets that moment fails.
+    Each request has a connection of its own: one that meets the moment at which the server closes an idle one fails.
     """
-    limits = httpx.Limits(keepalive_expiry=1)
+    limits = httpx.Limits(max_keepalive_connections=0)
     return httpx.AsyncClient(**{"trust_env": False, "verify": False, "timeout": 30, "limits": limits, **options})
 
 
