@@ -79,6 +79,7 @@ async def release(tx: Tx, session: Session) -> None:
 async def receive(tx: Tx, body: Json, *, platform_id: str) -> Kept[Session]:
     """A partner CPO reports a session: `body` is a valid 2.2.1 Session."""
     key = ObjectKey.of(body["country_code"], body["party_id"], body["id"])
+    _check_volumes(body)
     ended = body.get("end_date_time")
     return await keep(
         tx,
@@ -103,6 +104,7 @@ async def receive_cdr(tx: Tx, body: Json, *, platform_id: str) -> Kept[Cdr] | No
     is immutable (OCPI 2.2.1, mod_cdrs), and corrected by a credit CDR with an id of its own.
     """
     key = ObjectKey.of(body["country_code"], body["party_id"], body["id"])
+    _check_volumes(body)
     known = await find(tx, Cdr, key)
     if known is not None:
         if is_same_content(known.body(), body):
@@ -185,6 +187,14 @@ def energy_wh(kwh: object) -> Decimal:
     if abs(number) > MOST_KWH:
         raise InvalidParameters("so many kilowatt-hours are no charging session")
     return (number * 1000).quantize(Decimal("0.001"))
+
+
+def _check_volumes(body: Json) -> None:
+    """That the periods of a session or CDR tell of believable energy. Raises `InvalidParameters`."""
+    for period in body.get("charging_periods") or ():
+        for dimension in period["dimensions"]:
+            if dimension["type"] == "ENERGY":
+                energy_wh(dimension["volume"])
 
 
 def facts_of(session: Session) -> Facts | None:
