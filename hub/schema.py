@@ -16,8 +16,15 @@ SCRIPTS = Path(__file__).parent / "migrations"
 
 
 async def upgrade(url: str) -> None:
-    """Bring a database to the newest schema; a thread does it, since alembic has a loop of its own."""
-    await asyncio.to_thread(migrate.upgrade, url, SCRIPTS)
+    """Bring a database to the newest schema; a thread does it, since alembic has a loop of its own.
+
+    A thread cannot be stopped: whoever gives up waiting learns so when it has let go of the database.
+    """
+    work = asyncio.ensure_future(asyncio.to_thread(migrate.upgrade, url, SCRIPTS))
+    try:
+        await asyncio.shield(work)
+    finally:
+        await asyncio.wait([work])
 
 
 def draft(message: str) -> Path:

@@ -79,6 +79,20 @@ def scripts(directory: Path, migration: str) -> Path:
     return directory
 
 
+def test_who_gives_up_an_upgrade_finds_the_database_let_go_of(tmp_path: Path) -> None:
+    log = tmp_path / "t.db-wal"
+
+    async def give_up() -> bool:
+        upgrading = asyncio.create_task(schema.upgrade(f"sqlite:///{tmp_path}/t.db"))
+        while not log.exists() and not upgrading.done():
+            await asyncio.sleep(0)
+        upgrading.cancel()
+        await asyncio.wait([upgrading])
+        return upgrading.cancelled() and not log.exists()
+
+    assert asyncio.run(give_up()), "no transaction goes on"
+
+
 def test_the_migrations_make_the_tables_of_the_code(migrated_database_url: str) -> None:
     assert migrate.differences(migrated_database_url) == []
 
