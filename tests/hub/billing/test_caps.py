@@ -20,8 +20,8 @@ def test_what_is_used_up_ends() -> None:
 
 
 @given(
-    st.decimals(min_value="0.0001", max_value="0.5", places=4),
-    st.integers(1, 30),
+    st.decimals(min_value="0.005", max_value="0.5", places=3),
+    st.integers(5, 30),
     st.decimals(min_value="0", max_value="0.9", places=2),
 )
 def test_at_an_even_pace_the_end_comes_in_time(pace: Decimal, look_every_s: int, late: Decimal) -> None:
