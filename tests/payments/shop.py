@@ -22,7 +22,7 @@ from kit.jobs import Worker
 from kit.money import Money
 from kit.reactions import Event, Reactions
 from kit.tx import Database
-from payments import events
+from payments import events, holds
 from payments.card_flows import Cards
 from payments.fake_stripe import Serving, serving
 from payments.hold_flows import Collector, Holds
@@ -129,12 +129,12 @@ class Shop:
 
 
 @asynccontextmanager
-async def open_shop(database_url: str, *, timeout_s: float = 5.0, real_time: bool = False) -> AsyncIterator[Shop]:
+async def open_shop(database_url: str, *, timeout_s: float = 30.0, real_time: bool = False) -> AsyncIterator[Shop]:
     """A shop; its clock stands still, and the fake's with it: at `real_time` for a shop that shares its database."""
     clock = ManualClock(SystemClock().now() if real_time else None)
     reactions = Reactions()
     db = Database(database_url, clock=clock, reactions=reactions)
-    plain = httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(verify=False))
+    plain = httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(verify=False), timeout=60)
     async with serving(clock=clock) as stripe, plain as http:
         psp = StripePsp("sk_test_shop", api_url=stripe.url, timeout_s=timeout_s)
         operator = Operator(psp)
@@ -212,3 +212,25 @@ def event_body(kind: str = "payment_intent.succeeded", id: str = "evt_1", object
 
 
 __all__ = ["DRIVER", "KEY_LIFETIME", "SECRET", "Shop", "eur", "event_body", "listening", "open_shop"]
+
+
+async def settle(shop: Shop, hold_id: str, minor: int) -> None:
+    async with shop.db.tx() as tx:
+        await holds.settle(tx, hold_id, eur(minor))
+
+
+async def release(shop: Shop, hold_id: str) -> None:
+    async with shop.db.tx() as tx:
+        await holds.release(tx, hold_id)
+
+
+async def with_card(shop: Shop, name: str = "pm_card_visa", driver: str = DRIVER) -> str:
+    """A driver with a saved card; its id."""
+    setup = await shop.cards.begin(shop.db, driver)
+    url = f"{shop.stripe.url}/v1/setup_intents/{setup.id}/confirm"
+    answer = await shop.http.post(url, data={"payment_method": name}, headers={"Authorization": "Bearer sk_test_app"})
+    if answer.json()["status"] == "requires_action":
+        await shop.control("authenticate", {"id": setup.id, "success": True})
+    saved = await shop.cards.finish(shop.db, driver, setup.id)
+    assert saved is not None
+    return saved.id

@@ -41,7 +41,7 @@ async def client(fake: Serving) -> AsyncIterator[StripeClient]:
 @pytest.fixture
 async def raw(fake: Serving) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.AsyncHTTPTransport(verify=False)
-    async with httpx.AsyncClient(base_url=fake.url, headers=AUTHORIZED, transport=transport) as made:
+    async with httpx.AsyncClient(base_url=fake.url, headers=AUTHORIZED, transport=transport, timeout=30) as made:
         yield made
 
 

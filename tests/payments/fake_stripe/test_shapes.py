@@ -81,7 +81,7 @@ async def fake() -> AsyncIterator[Serving]:
 async def test_what_is_shown_are_members_of_stripes_objects(fake: Serving) -> None:
     transport = httpx.AsyncHTTPTransport(verify=False)
     authorized = {"Authorization": "Bearer sk_test_shapes"}
-    async with httpx.AsyncClient(base_url=fake.url, headers=authorized, transport=transport) as http:
+    async with httpx.AsyncClient(base_url=fake.url, headers=authorized, transport=transport, timeout=30) as http:
 
         async def post(path: str, **form: Any) -> dict[str, Any]:
             answer = await http.post(
