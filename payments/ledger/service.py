@@ -42,9 +42,9 @@ async def post(tx: Tx, entry: Entry) -> bool:
     """
     digest = digest_of(entry)
     document = {"kind": entry.document.kind, "id": entry.document.id}
-    known = (await tx.execute(_POSTED, document)).scalar_one_or_none()
-    if known is not None:
-        if known != digest:
+    known = await tx.rows(_POSTED, document)
+    if known:
+        if known[0][0] != digest:
             raise EntryConflict(f"{entry.document} is posted already")
         return False
     entry_id = uuid7()
