@@ -1,6 +1,5 @@
 """Rows of the billing room: what drivers owe for sessions."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import LargeBinary, UniqueConstraint, select
@@ -44,8 +43,3 @@ class Bill(SQLModel, table=True):
 async def bill_of_start(tx: Tx, start_id: str) -> Bill | None:
     """The bill for a start's session."""
     return await tx.first(select(Bill).where(col(Bill.start_id) == start_id))
-
-
-async def bills_of(tx: Tx, payer: str, *, limit: int = 100) -> Sequence[Bill]:
-    """The bills of a payer, newest first."""
-    return await tx.all(select(Bill).where(col(Bill.payer) == payer).order_by(col(Bill.id).desc()).limit(limit))
