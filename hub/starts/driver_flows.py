@@ -76,6 +76,10 @@ class Driving:
         Raises `CardsNotTaken`, `GuestsPayByCard`, what `quoting.redeem` and `driving.begin_as_driver` raise, and what
         `kit.idempotency` raises.
         """
+        async with self.db.read() as tx:  # before the provider is asked for anything in this payer's name
+            await quoting.check_signature(
+                tx, self.starter.keys, quote_id=asked.quote_id, signed=asked.signature, payer=_payer(who)
+            )
         means = await self._means(who, asked)
         order: list[str] = []
 

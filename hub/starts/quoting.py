@@ -90,6 +90,13 @@ def signature(ring: KeyRing, row: QuoteRow) -> str:
     return ring.digest(_PURPOSE, row.quote().statement())
 
 
+async def check_signature(tx: Tx, ring: KeyRing, *, quote_id: str, signed: str, payer: str) -> None:
+    """That a quote is ours and this payer's, whatever became of it. Raises `WrongSignature`."""
+    row = await tx.get(QuoteRow, quote_id)
+    if row is None or row.payer != payer or not ring.matches(_PURPOSE, row.quote().statement(), signed):
+        raise WrongSignature
+
+
 async def redeem(tx: Tx, ring: KeyRing, *, quote_id: str, signed: str, payer: str) -> QuoteRow:
     """The quote that a payer begins with; the caller notes the start in `used_by`. It is locked until the commit.
 

@@ -128,6 +128,15 @@ async def test_a_guest_sees_only_what_his_token_opens(shop: tuple[Network, Bank]
     assert (await page.start(quote, expect=422))["code"] == "quote_signature_invalid"
 
 
+async def test_a_quote_that_is_not_ours_makes_nobody_a_customer(shop: tuple[Network, Bank]) -> None:
+    network, bank = shop
+    page = await guest_app(network)
+    for number in range(3):
+        refused = await page.start({"id": f"made-up-{number}", "signature": "0" * 64}, expect=422)
+        assert refused["code"] == "quote_signature_invalid"
+    assert not (await bank.control("state"))["objects"].get("cus")
+
+
 async def test_a_declined_card_may_be_replaced_by_another(shop: tuple[Network, Bank]) -> None:
     network, bank = shop
     await network.publish()
