@@ -19,6 +19,8 @@ Json = Mapping[str, Any]
 _HOUR_S = 3600
 _FIRST_YEAR, _LAST_YEAR = 2000, 2200
 _WHOLE = Decimal(1)
+_ROUNDED_S = Decimal("0.18")
+"""What rounding to the fourth decimal of an hour does to a second at most."""
 
 
 class InvalidCdr(CannotPrice):
@@ -60,8 +62,9 @@ def parse_usage(doc: Json) -> Usage:
 def parse_periods(charging_periods: Sequence[Json]) -> tuple[Period, ...]:
     """The charging periods of an OCPI Session or CDR, in the order of time.
 
-    Hours come with four decimals, a third of a second: they are read as whole seconds, or each period would lose or
-    gain some and be stepped up for it. Raises `InvalidCdr`.
+    Hours come with four decimals, a third of a second. What can be the rounding of whole seconds is read as those, or
+    each period would lose or gain some and be stepped up for it; anything else is taken as it stands.
+    Raises `InvalidCdr`.
     """
     try:
         periods = [_period(period) for period in charging_periods]
@@ -110,7 +113,11 @@ def _observed(volumes: Mapping[str, Decimal], average: str, least: str, most: st
 
 
 def _seconds(hours: Decimal | None) -> Decimal:
-    return (hours * _HOUR_S).quantize(_WHOLE) if hours else NOTHING
+    if not hours:
+        return NOTHING
+    exact = hours * _HOUR_S
+    whole = exact.quantize(_WHOLE)
+    return whole if abs(exact - whole) <= _ROUNDED_S else exact
 
 
 def _time_zone(doc: Json) -> str | None:

@@ -181,3 +181,19 @@ def test_cost_fields_name_what_the_tariff_prices() -> None:
     nothing = {"excl_vat": 0, "incl_vat": 0}
     assert cost_fields(priced) == {"total_cost": nothing, "total_energy_cost": nothing}
     assert Dimension.TIME not in priced.costs
+
+
+@pytest.mark.parametrize(
+    ("hours", "seconds"),
+    [
+        ("0.0833", "300"),  # five minutes, rounded
+        ("0.3333", "1200"),
+        ("0.25", "900"),
+        ("0.0834", "300.24"),  # the rounding of no whole second: what the CDR says is what counts
+        ("1.973", "7102.8"),
+    ],
+)
+def test_hours_are_whole_seconds_where_they_can_be_their_rounding(hours: str, seconds: str) -> None:
+    dimension = {"type": "TIME", "volume": D(hours)}
+    (period,) = parse_periods([{"start_date_time": "2026-03-02T12:00:00Z", "dimensions": [dimension]}])
+    assert period.charging_s == D(seconds)
