@@ -14,20 +14,22 @@ stations.install_certificate → a station gets the certificate that it asked fo
 stations.provision       → the same, when the operator asks for it
 stations.upgrade         → a station is moved to another security profile or password
 stations.expire_upgrade  → a station that did not follow stays where it was
-CdrStored                → its driver is billed by the quoted price; what is held is captured
+CdrStored                → its driver is billed by the quoted price, or the bill is credited; the ledger follows
+SessionMatched           → the same, for CDRs that came before their session
 HoldChanged              → the start that waits for the money goes on or is refused; the ledger follows
 MoneyReceived, RefundChanged, DisputeChanged, DebtChanged → the ledger follows
+MoneyReceived, DebtChanged, DisputeChanged → what comes in for a bill that was credited goes back
 StartGivenUp             → what was put aside for it is given back
 SessionProgressed        → a session ends before it costs more than is held
 parties.redeliver        → an object that a partner refused is offered again
 parties.read_hub         → whom a partner hub reaches is read from its list
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from csms.events import ConnectorStatusChanged, StationBooted, StationProgressed, TransactionChanged
 from csms.station import ConnectorStatus
-from hub.billing import posting
+from hub.billing import paying_back, posting
 from hub.billing import service as billing
 from hub.billing.flows import Minder
 from hub.locations import service as locations
@@ -42,7 +44,7 @@ from hub.sessions.events import CdrStored
 from hub.settings import Settings
 from hub.starts import driving
 from hub.starts import service as starts
-from hub.starts.events import SessionProgressed, StartGivenUp, StartRequested
+from hub.starts.events import SessionMatched, SessionProgressed, StartGivenUp, StartRequested
 from hub.starts.flows import COMMAND_FOR_PARTNER, Starter
 from hub.stations import service as stations
 from hub.stations.certificates import INSTALL, Certificates
@@ -117,7 +119,7 @@ def wire(
 
 def wire_money(reactions: Reactions, *, settings: Settings, starter: Starter, payments: Payments | None) -> None:
     """Register what has to do with money."""
-    reactions.on(CdrStored, billing.bill)
+    wire_bills(reactions, frozenset(settings.emsp_parties))
     if payments is None:
         return
     payments_wiring.wire(
@@ -128,14 +130,35 @@ def wire_money(reactions: Reactions, *, settings: Settings, starter: Starter, pa
         events=payments.webhooks,
     )
     reactions.on(HoldChanged, driving.paid)
+    wire_ledger(reactions)
+    reactions.on(StartGivenUp, release_hold)
+    minder = Minder(starter, payments.holds, hold_policy(settings), settings.session_update_interval_s)
+    reactions.call(SessionProgressed, minder.mind)
+
+
+def wire_bills(reactions: Reactions, own_emsps: Collection[str]) -> None:
+    """Register what CDRs cost whom. `own_emsps` are our eMSP parties, `CC*PID`."""
+
+    async def bill(tx: Tx, event: CdrStored) -> None:
+        await billing.bill(tx, event, own_emsps=own_emsps)
+
+    async def bill_matched(tx: Tx, event: SessionMatched) -> None:
+        await billing.bill_matched(tx, event, own_emsps=own_emsps)
+
+    reactions.on(CdrStored, bill)
+    reactions.on(SessionMatched, bill_matched)
+
+
+def wire_ledger(reactions: Reactions) -> None:
+    """Register how the ledger follows what is paid, and what goes back for bills that were credited."""
     reactions.on(HoldChanged, posting.hold_changed)
     reactions.on(MoneyReceived, posting.money_received)
     reactions.on(RefundChanged, posting.refund_changed)
     reactions.on(DisputeChanged, posting.dispute_changed)
     reactions.on(DebtChanged, posting.debt_changed)
-    reactions.on(StartGivenUp, release_hold)
-    minder = Minder(starter, payments.holds, hold_policy(settings), settings.session_update_interval_s)
-    reactions.call(SessionProgressed, minder.mind)
+    reactions.on(MoneyReceived, paying_back.pay_back_received)
+    reactions.on(DebtChanged, paying_back.cancel_credited)
+    reactions.on(DisputeChanged, paying_back.pay_back_returned)
 
 
 async def release_hold(tx: Tx, event: StartGivenUp) -> None:

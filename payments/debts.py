@@ -93,13 +93,25 @@ async def attempt(tx: Tx, debt_id: str) -> Operation | None:
     return await operations.order(tx, OperationKind.CHARGE, order, debt_id=debt.id, at_once=True)
 
 
+async def cancel(tx: Tx, debt_id: str) -> None:
+    """What it was owed for is not owed any more: nothing is collected, and what is paid all the same goes back."""
+    debt = await locked_debt(tx, debt_id)
+    if debt is None or debt.state not in (DebtState.OWED, DebtState.GIVEN_UP):
+        return
+    debt.state, debt.next_attempt_at, debt.updated_at = DebtState.CANCELED, None, tx.now
+    if debt.payment_id is not None and await open_operation(tx, debt_id=debt.id) is None:
+        # else its driver could still confirm the last attempt
+        await operations.order(tx, OperationKind.VOID, {"payment_id": debt.payment_id}, debt_id=debt.id)
+    _tell(tx, debt)
+
+
 async def see(tx: Tx, debt: Debt, payment: Payment) -> None:
     """Bring a locked debt to where a payment for it is."""
     if payment.state is not PaymentState.CAPTURED:
         return
     if not await received.record(tx, payment, debt.reference, debt_id=debt.id):
         return
-    if debt.state == DebtState.PAID:
+    if debt.state in (DebtState.PAID, DebtState.CANCELED):
         await _pay_back(tx, debt, payment)
         return
     debt.state, debt.updated_at = DebtState.PAID, tx.now
@@ -160,7 +172,7 @@ def _give_up(tx: Tx, debt: Debt, reason: str) -> None:
 
 
 async def _pay_back(tx: Tx, debt: Debt, payment: Payment) -> None:
-    """The driver has confirmed one attempt while another one was paid."""
+    """The driver has confirmed one attempt while another one was paid, or nothing is owed any more."""
     twice = await received_for(tx, payment.id)
     if twice is not None:
         await refunds.request(tx, twice.id, payment.captured, reference=f"twice:{payment.id}"[:64])

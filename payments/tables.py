@@ -118,11 +118,12 @@ class Operation(SQLModel, table=True):
 
 
 class DebtState(StrEnum):
-    """Where a debt stands. A debt that was given up can still be paid."""
+    """Where a debt stands. A debt that was given up can still be paid; one that was cancelled is owed no more."""
 
     OWED = "OWED"
     PAID = "PAID"
     GIVEN_UP = "GIVEN_UP"
+    CANCELED = "CANCELED"
 
 
 class Debt(SQLModel, table=True):

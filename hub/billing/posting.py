@@ -7,6 +7,7 @@
 | a refund succeeded, came back | `refund`, `refund_returned` | provider clearing → driver receivable, and back |
 | a dispute took money, is won, is lost | `dispute`, `dispute_end` | clearing → disputes, back, → bad debt |
 | a debt was given up, was paid after all | `debt_given_up`, `debt_paid_after_all` | receivable → bad debt, and back |
+| or is owed no more, because its bill was credited | `debt_canceled` | bad debt → receivable |
 """
 
 from hub.billing.payers import payer_of_reference
@@ -19,6 +20,8 @@ from payments.ledger.accounts import Document, Entry
 from payments.ledger.service import find, post, reverse
 from payments.psp import DisputeState
 from payments.tables import Debt, DebtState, Dispute, Hold, Received, Refund, RefundState
+
+_AFTER_ALL = {DebtState.PAID: "debt_paid_after_all", DebtState.CANCELED: "debt_canceled"}
 
 
 async def hold_changed(tx: Tx, event: HoldChanged) -> None:
@@ -80,5 +83,5 @@ async def debt_changed(tx: Tx, event: DebtChanged) -> None:
     if event.state == DebtState.GIVEN_UP:
         payer = await payer_of_reference(tx, event.reference)
         await post(tx, Entry(given_up, postings.written_off(payer, debt.amount)))
-    elif event.state == DebtState.PAID and await find(tx, given_up) is not None:
-        await reverse(tx, given_up, by=Document("debt_paid_after_all", debt.id))
+    elif event.state in (DebtState.PAID, DebtState.CANCELED) and await find(tx, given_up) is not None:
+        await reverse(tx, given_up, by=Document(_AFTER_ALL[DebtState(event.state)], debt.id))

@@ -1,8 +1,9 @@
 """Rows of the billing room: what drivers owe for sessions."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import LargeBinary, UniqueConstraint, select
+from sqlalchemy import Index, LargeBinary, UniqueConstraint, select, text
 from sqlmodel import Field, SQLModel, col
 
 from kit.db import BigInt
@@ -10,15 +11,25 @@ from kit.ids import uuid7
 from kit.money import Money
 from kit.tx import Tx
 
+_STANDS = text("credited_at IS NULL")
+
 
 class Bill(SQLModel, table=True):
-    """What a driver owes for one session, by the price that was promised. It never changes; a credit undoes it."""
+    """What a driver owes for one session, by the price that was promised. It never changes; a credit undoes it.
+
+    Of a start at most one stands: another comes only when the CDR of the one before was credited.
+    """
 
     __tablename__ = "bill"
-    __table_args__ = (UniqueConstraint("country_code", "party_id", "cdr_id"),)
+    __table_args__ = (
+        UniqueConstraint("country_code", "party_id", "cdr_id"),
+        Index("uq_bill_stands", "start_id", unique=True, sqlite_where=_STANDS, postgresql_where=_STANDS),
+    )
 
     id: str = Field(default_factory=uuid7, primary_key=True, max_length=36)
-    start_id: str = Field(max_length=36, unique=True, foreign_key="start.id")
+    start_id: str = Field(max_length=36, index=True, foreign_key="start.id")
+    reference: str = Field(max_length=64, unique=True)
+    """What it is paid under: the start that money was put aside for, or the bill itself."""
     payer: str = Field(max_length=48, index=True)
     payment: str = Field(max_length=8)
     country_code: str = Field(max_length=2)
@@ -33,6 +44,9 @@ class Bill(SQLModel, table=True):
     lines: bytes = Field(sa_type=LargeBinary)
     """How it was reckoned, as JSON."""
     made_at: datetime
+    credited_at: datetime | None = None
+    credit_cdr_id: str | None = Field(default=None, max_length=39)
+    """The credit CDR that took it back."""
 
     @property
     def gross(self) -> Money:
@@ -41,5 +55,15 @@ class Bill(SQLModel, table=True):
 
 
 async def bill_of_start(tx: Tx, start_id: str) -> Bill | None:
-    """The bill for a start's session."""
-    return await tx.first(select(Bill).where(col(Bill.start_id) == start_id))
+    """The bill that stands for a start's session."""
+    return await tx.first(select(Bill).where(col(Bill.start_id) == start_id, col(Bill.credited_at).is_(None)))
+
+
+async def bills_of_start(tx: Tx, start_id: str) -> Sequence[Bill]:
+    """Every bill for a start's session, those that were credited too, oldest first."""
+    return await tx.all(select(Bill).where(col(Bill.start_id) == start_id).order_by(col(Bill.id)))
+
+
+async def bill_of_reference(tx: Tx, reference: str) -> Bill | None:
+    """The bill that is paid under a reference."""
+    return await tx.first(select(Bill).where(col(Bill.reference) == reference))

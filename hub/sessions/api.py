@@ -9,8 +9,9 @@ from sqlmodel import col
 
 from auth.guards import AdminDep, OperatorDep
 from csms.signed import check
-from hub.sessions import service
-from hub.sessions.schemas import CdrDisputeOut, CdrOut, SessionOut, SignedValueOut
+from hub.parties.objects import ObjectKey, find
+from hub.sessions import crediting, service
+from hub.sessions.schemas import CdrDisputeOut, CdrOut, CreditIn, SessionOut, SignedValueOut
 from hub.sessions.tables import Cdr, CdrDispute, Session, own_session
 from kit.errors import NotFound
 from kit.paging import Page, PageParams, Paging
@@ -54,6 +55,16 @@ def router(db: Database) -> APIRouter:
         """All CDRs, ours and partners', newest first."""
         rows, total = await _newest(db, Cdr, paging)
         return Page.of([CdrOut.of(row) for row in rows], total, paging)
+
+    @routes.post("/cdrs/{cpo}/{cdr_id}/credit", operation_id="credit_cdr", status_code=201)
+    async def credit_cdr(cpo: str, cdr_id: str, body: CreditIn, _: AdminDep) -> CdrOut:
+        """Take a CDR of ours back by a credit CDR, which its eMSP gets as well; with `again`, a new CDR follows it."""
+        country_code, _star, party_id = cpo.partition("*")
+        async with db.tx() as tx:
+            row = await find(tx, Cdr, ObjectKey.of(country_code, party_id, cdr_id))
+            if row is None:
+                raise NotFound("no such CDR")
+            return CdrOut.of(await crediting.credit(tx, row, again=body.again))
 
     @routes.get("/cdrs/disputes", operation_id="list_cdr_disputes")
     async def list_cdr_disputes(_: OperatorDep, paging: Paging) -> Page[CdrDisputeOut]:

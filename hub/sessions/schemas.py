@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, Self
 
 import orjson
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from csms.signed import Checked, SignedValue, Verdict
 from hub.sessions.tables import Cdr, CdrDispute, Session
@@ -125,6 +125,14 @@ class CdrOut(BaseModel):
             priced_cost=row.priced_cost,
             cdr=body,
         )
+
+
+class CreditIn(BaseModel):
+    """How a CDR is taken back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    again: bool = Field(False, description="Whether a new CDR is made of the session, by its record as it is now.")
 
 
 class CdrDisputeOut(BaseModel):

@@ -119,7 +119,9 @@ async def receive_cdr(tx: Tx, body: Json, *, platform_id: str) -> Kept[Cdr] | No
         body,
         platform_id=platform_id,
         audience=audience(body["cdr_token"]),
-        session_id=body.get("session_id"),
+        session_id=_id(body.get("session_id")),
+        is_credit=bool(body.get("credit")),
+        credit_of=_id(body.get("credit_reference_id")) if body.get("credit") else None,
         energy_wh=energy_wh(body["total_energy"]),
         currency=body["currency"].upper(),
         total_cost=_excl_vat(body["total_cost"]) or Decimal(0),
@@ -257,26 +259,44 @@ async def signed_values_of(tx: Tx, transaction_id: int) -> list[SignedValue]:
     return signed_values(sorted(readings, key=lambda reading: reading.at or tx.now))
 
 
-async def _issue_cdr(tx: Tx, facts: Facts, course: Course, costs: Costs | None, transaction_id: int) -> None:
+async def issue_again(tx: Tx, session: Session, *, cdr_id: str) -> None:
+    """A new CDR for a session of ours whose last one was credited, by the charger's record as it is now.
+
+    Raises `Conflict` for one that still runs, or that is a partner's.
+    """
+    facts = facts_of(session)
+    if facts is None or session.transaction_id is None or session.ended_at is None:
+        raise Conflict("only a session of ours that has ended gets a CDR of ours")
+    record, curve = await read_record_with_curve(tx, session.transaction_id)
+    course = course_of(record, now=tx.now, curve=curve)
+    await _issue_cdr(tx, facts, course, _costs(facts, course), session.transaction_id, cdr_id=cdr_id)
+
+
+async def _issue_cdr(
+    tx: Tx, facts: Facts, course: Course, costs: Costs | None, transaction_id: int, *, cdr_id: str | None = None
+) -> None:
+    cdr_id = cdr_id or facts.session_id
     fields = costs.cdr_fields if costs else {"total_cost": {"excl_vat": 0, "incl_vat": 0}}
     signed = documents.signed_data(await signed_values_of(tx, transaction_id))
     if signed is not None:
         fields = {**fields, "signed_data": signed}
     shown = costs.applied(facts, course) if costs else (facts, course)
-    body = documents.cdr(*shown, cdr_id=facts.session_id, costs=fields, issued_at=tx.now)
+    body = documents.cdr(*shown, cdr_id=cdr_id, costs=fields, issued_at=tx.now)
     await keep(
         tx,
         Cdr,
-        ObjectKey.of(facts.country_code, facts.party_id, facts.session_id),
+        ObjectKey.of(facts.country_code, facts.party_id, cdr_id),
         body,
         platform_id=None,
         audience=audience(facts.cdr_token),
-        session_id=facts.session_id,
+        session_id=_id(facts.session_id),
+        is_credit=False,
+        credit_of=None,
         energy_wh=course.energy_wh,
         currency=facts.currency,
         total_cost=costs.total_excl_vat if costs else Decimal(0),
     )
-    tx.emit(CdrStored(facts.country_code, facts.party_id, facts.session_id))
+    tx.emit(CdrStored(facts.country_code, facts.party_id, cdr_id))
 
 
 async def _priced(tx: Tx, body: Json) -> Decimal | None:
@@ -319,6 +339,10 @@ def _stretches(periods: Sequence[Json], end: datetime) -> list[documents.Stretch
 def _stretch(dimensions: list[Json], start: datetime, end: datetime) -> documents.Stretch:
     volumes = {dimension["type"]: dimension["volume"] for dimension in dimensions}
     return documents.Stretch(start, end, energy_wh(volumes.get("ENERGY", 0)), parked="PARKING_TIME" in volumes)
+
+
+def _id(given: str | None) -> str | None:
+    return given.casefold() if given else None
 
 
 def _excl_vat(price: Json | None) -> Decimal | None:

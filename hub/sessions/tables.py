@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
-from sqlalchemy import LargeBinary, select
+from sqlalchemy import LargeBinary, or_, select
 from sqlmodel import Field, SQLModel, col
 
 from hub.parties.objects import OcpiObject, object_indexes
@@ -42,7 +42,11 @@ class Cdr(OcpiObject, table=True):
     module: ClassVar[str] = "cdrs"
 
     session_id: str | None = Field(default=None, max_length=36, index=True)
-    """The OCPI id of its session."""
+    """The OCPI id of its session, in the spelling of keys."""
+    is_credit: bool = False
+    """Whether it takes another CDR back, in whole."""
+    credit_of: str | None = Field(default=None, max_length=39, index=True)
+    """The CDR that a credit takes back, in the spelling of keys; null where it names none."""
     energy_wh: Decimal = Field(sa_type=EnergyWh)
     currency: str = Field(max_length=3)
     total_cost: Decimal = Field(sa_type=DecimalText)
@@ -65,6 +69,30 @@ class CdrDispute(SQLModel, table=True):
 async def disputes_of(tx: Tx, cdr_id: int) -> Sequence[CdrDispute]:
     """What was sent in contradiction to a CDR, oldest first."""
     return await tx.all(select(CdrDispute).where(col(CdrDispute.cdr_id) == cdr_id).order_by(col(CdrDispute.id)))
+
+
+async def cdrs_beside(tx: Tx, cdr: Cdr) -> Sequence[Cdr]:
+    """The CDRs that belong together with this one, in the order in which they came: of its session, and credits."""
+    owner = (col(Cdr.country_code) == cdr.country_code, col(Cdr.party_id) == cdr.party_id)
+    session_id, ids = cdr.session_id, {cdr.object_id}
+    if cdr.credit_of is not None:
+        ids.add(cdr.credit_of)
+        if session_id is None:
+            session_id = await tx.first(select(col(Cdr.session_id)).where(*owner, col(Cdr.object_id) == cdr.credit_of))
+    if session_id is not None:
+        ids.update(await tx.all(select(col(Cdr.object_id)).where(*owner, col(Cdr.session_id) == session_id)))
+    together = or_(col(Cdr.object_id).in_(ids), col(Cdr.credit_of).in_(ids))
+    return await tx.all(select(Cdr).where(*owner, together).order_by(col(Cdr.id)))
+
+
+async def cdrs_of_session(tx: Tx, country_code: str, party_id: str, session_id: str) -> Sequence[Cdr]:
+    """The CDRs that name a CPO's session, in the order in which they came."""
+    where = (
+        col(Cdr.country_code) == country_code,
+        col(Cdr.party_id) == party_id,
+        col(Cdr.session_id) == session_id.casefold(),
+    )
+    return await tx.all(select(Cdr).where(*where).order_by(col(Cdr.id)))
 
 
 async def own_session(tx: Tx, session_id: str) -> Session | None:

@@ -33,3 +33,12 @@ class SessionProgressed(Event):
     def replace_key(self) -> str | None:
         """The newest look stands for all."""
         return self.start_id
+
+
+@dataclass(frozen=True)
+class SessionMatched(Event):
+    """A partner's session is known to be that of one of our starts; its CDR may have come before it."""
+
+    country_code: str
+    party_id: str
+    session_id: str

@@ -18,7 +18,7 @@ from hub.sessions import service as sessions
 from hub.sessions.course import course_of
 from hub.sessions.documents import Facts
 from hub.sessions.tables import Session, by_transaction
-from hub.starts.events import SessionProgressed, StartGivenUp, StartRequested
+from hub.starts.events import SessionMatched, SessionProgressed, StartGivenUp, StartRequested
 from hub.starts.lifecycle import Happening, StartMethod, StartState, advance
 from hub.starts.tables import (
     Start,
@@ -231,6 +231,8 @@ async def match_partner_session(tx: Tx, ring: KeyRing, session: Session) -> None
         )
     if start is None:
         return
+    if start.session_id is None:
+        tx.emit(SessionMatched(session.country_code, session.party_id, session.object_id))
     start.session_id, session.start_id = session.object_id, start.id
     if session.status == "ACTIVE":
         move(tx, start, Happening.CHARGING)

@@ -33,7 +33,7 @@ class Start(SQLModel, table=True):
     cdr_token: bytes | None = Field(default=None, sa_type=LargeBinary)
     """The CdrToken that the session will carry; null while nobody has vouched for the token."""
     auth_method: str | None = Field(default=None, max_length=16)
-    authorization_reference: str | None = Field(default=None, max_length=36)
+    authorization_reference: str | None = Field(default=None, max_length=36, index=True)
 
     remote_start_id: int | None = Field(default=None, unique=True)
     """The number that our command gives the charger, by which its transaction is recognised."""
@@ -153,6 +153,16 @@ async def of_session(tx: Tx, country_code: str, party_id: str, session_id: str) 
         col(Start.party_id) == party_id,
     )
     return await tx.first(select(Start).where(*where).with_for_update())
+
+
+async def of_reference(tx: Tx, country_code: str, party_id: str, reference: str) -> Start | None:
+    """The attempt at a CPO's charger whose authorization has this reference, locked."""
+    where = (
+        col(Start.authorization_reference) == reference,
+        col(Start.country_code) == country_code,
+        col(Start.party_id) == party_id,
+    )
+    return await tx.first(select(Start).where(*where).order_by(col(Start.id)).limit(1).with_for_update())
 
 
 async def overdue(tx: Tx, *, limit: int = 200) -> list[Start]:

@@ -46,6 +46,28 @@ async def test_a_partners_driver_is_authorized_in_real_time_and_its_cdr_arrives(
     assert (await eventually(receipt))["location"] == (f"{emsp.public_url}/ocpi/2.2.1/receiver/cdrs/NL/PLB/{cdr['id']}")
 
 
+async def test_a_cdr_of_ours_is_credited_and_made_anew_and_its_emsp_gets_all_three(network: Network) -> None:
+    await network.publish()
+    emsp = await network.partner("EMSP", "DE*EMS")
+    emsp.state.tokens[PARTNER_TOKEN["uid"]] = {**PARTNER_TOKEN, "country_code": "DE", "party_id": "EMS"}
+    station = await network.station()
+    await station.tap(PARTNER_TOKEN["uid"], seconds=0.8)
+
+    async def arrived(count: int) -> bool:
+        return len(emsp.state.cdrs) == count
+
+    await eventually(lambda: arrived(1))
+    [cdr] = emsp.state.cdrs.values()
+    path = f"/cdrs/NL*PLB/{cdr['id']}/credit"
+    credit = await network.send("POST", path, {"again": True}, expect=201)
+    assert (credit["cdr"]["credit"], credit["cdr"]["credit_reference_id"]) == (True, cdr["id"])
+    await eventually(lambda: arrived(3))
+    anew = emsp.state.cdrs[next(id for id in emsp.state.cdrs if id.endswith("-2"))]
+    same = ("total_energy", "total_cost", "charging_periods", "session_id", "authorization_reference")
+    assert [anew[name] for name in same] == [cdr[name] for name in same]
+    await network.send("POST", path, {}, expect=409)
+
+
 async def test_a_token_that_its_emsp_refuses_or_nobody_knows_does_not_charge(network: Network) -> None:
     await network.publish()
     emsp = await network.partner("EMSP", "DE*EMS")

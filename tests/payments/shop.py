@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,8 +129,17 @@ class Shop:
 
 
 @asynccontextmanager
-async def open_shop(database_url: str, *, timeout_s: float = 30.0, real_time: bool = False) -> AsyncIterator[Shop]:
-    """A shop; its clock stands still, and the fake's with it: at `real_time` for a shop that shares its database."""
+async def open_shop(
+    database_url: str,
+    *,
+    timeout_s: float = 30.0,
+    real_time: bool = False,
+    more: Callable[[Reactions], None] = lambda reactions: None,
+) -> AsyncIterator[Shop]:
+    """A shop; its clock stands still, and the fake's with it: at `real_time` for a shop that shares its database.
+
+    `more` registers the reactions of those above.
+    """
     clock = ManualClock(SystemClock().now() if real_time else None)
     reactions = Reactions()
     db = Database(database_url, clock=clock, reactions=reactions)
@@ -141,6 +150,7 @@ async def open_shop(database_url: str, *, timeout_s: float = 30.0, real_time: bo
         holds, collector = Holds(psp, operator), Collector(psp, operator)
         webhooks = Webhooks(psp, [SECRET])
         wire(reactions, operator=operator, holds=holds, collector=collector, events=webhooks)
+        more(reactions)
         shop = Shop(db, clock, Worker(db), psp, stripe, operator, holds, collector, Cards(psp), webhooks, http)
         _listen(reactions, shop)
         try:

@@ -47,6 +47,8 @@ def upgrade() -> None:
         sa.Column("seen_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("doc", sa.LargeBinary(), nullable=False),
         sa.Column("session_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("is_credit", sa.Boolean(), nullable=False),
+        sa.Column("credit_of", sqlmodel.sql.sqltypes.AutoString(length=39), nullable=True),
         sa.Column("energy_wh", kit.db.EnergyWh(), nullable=False),
         sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
         sa.Column("total_cost", kit.db.DecimalText(length=64), nullable=False),
@@ -57,6 +59,7 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("cdr", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_cdr_credit_of"), ["credit_of"], unique=False)
         batch_op.create_index(batch_op.f("ix_cdr_last_updated"), ["last_updated"], unique=False)
         batch_op.create_index(batch_op.f("ix_cdr_platform_id"), ["platform_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_cdr_session_id"), ["session_id"], unique=False)
@@ -650,6 +653,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("remote_start_id", name=op.f("uq_start_remote_start_id")),
     )
     with op.batch_alter_table("start", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_start_authorization_reference"), ["authorization_reference"], unique=False)
         batch_op.create_index(batch_op.f("ix_start_driver_id"), ["driver_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_start_state"), ["state"], unique=False)
 
@@ -785,6 +789,7 @@ def upgrade() -> None:
         "bill",
         sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
         sa.Column("start_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
         sa.Column("payer", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
         sa.Column("payment", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=False),
         sa.Column("country_code", sqlmodel.sql.sqltypes.AutoString(length=2), nullable=False),
@@ -796,13 +801,23 @@ def upgrade() -> None:
         sa.Column("vat_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("lines", sa.LargeBinary(), nullable=False),
         sa.Column("made_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("credited_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("credit_cdr_id", sqlmodel.sql.sqltypes.AutoString(length=39), nullable=True),
         sa.ForeignKeyConstraint(["start_id"], ["start.id"], name=op.f("fk_bill_start_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bill")),
         sa.UniqueConstraint("country_code", "party_id", "cdr_id", name=op.f("uq_bill_country_code_party_id_cdr_id")),
-        sa.UniqueConstraint("start_id", name=op.f("uq_bill_start_id")),
+        sa.UniqueConstraint("reference", name=op.f("uq_bill_reference")),
     )
     with op.batch_alter_table("bill", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_bill_payer"), ["payer"], unique=False)
+        batch_op.create_index(batch_op.f("ix_bill_start_id"), ["start_id"], unique=False)
+        batch_op.create_index(
+            "uq_bill_stands",
+            ["start_id"],
+            unique=True,
+            sqlite_where=sa.text("credited_at IS NULL"),
+            postgresql_where=sa.text("credited_at IS NULL"),
+        )
 
     op.create_table(
         "cdr_dispute",
@@ -1370,6 +1385,12 @@ def downgrade() -> None:
 
     op.drop_table("cdr_dispute")
     with op.batch_alter_table("bill", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_bill_stands",
+            sqlite_where=sa.text("credited_at IS NULL"),
+            postgresql_where=sa.text("credited_at IS NULL"),
+        )
+        batch_op.drop_index(batch_op.f("ix_bill_start_id"))
         batch_op.drop_index(batch_op.f("ix_bill_payer"))
 
     op.drop_table("bill")
@@ -1401,6 +1422,7 @@ def downgrade() -> None:
     with op.batch_alter_table("start", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_start_state"))
         batch_op.drop_index(batch_op.f("ix_start_driver_id"))
+        batch_op.drop_index(batch_op.f("ix_start_authorization_reference"))
 
     op.drop_table("start")
     with op.batch_alter_table("session", schema=None) as batch_op:
@@ -1526,6 +1548,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_cdr_session_id"))
         batch_op.drop_index(batch_op.f("ix_cdr_platform_id"))
         batch_op.drop_index(batch_op.f("ix_cdr_last_updated"))
+        batch_op.drop_index(batch_op.f("ix_cdr_credit_of"))
 
     op.drop_table("cdr")
     op.drop_table("api_key")

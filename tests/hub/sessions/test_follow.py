@@ -49,7 +49,7 @@ async def test_a_session_becomes_a_cdr_when_it_ends(
 
     [session], [cdr], changes = await stored(db)
     assert (session.status, session.energy_wh, session.review) == ("COMPLETED", 9000, None)
-    assert (cdr.session_id, cdr.energy_wh, cdr.total_cost, cdr.audience) == ("S-1", 9000, session.total_cost, "DE*EMS")
+    assert (cdr.session_id, cdr.energy_wh, cdr.total_cost, cdr.audience) == ("s-1", 9000, session.total_cost, "DE*EMS")
     assert {(change.module, change.audience) for change in changes} == {("sessions", "DE*EMS"), ("cdrs", "DE*EMS")}
 
 
