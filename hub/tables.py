@@ -35,4 +35,5 @@ import kit.reactions
 import payments.card_tables
 import payments.ledger.tables
 import payments.tables
+import payments.wallet_tables
 import payments.webhook_tables

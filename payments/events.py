@@ -69,6 +69,14 @@ class DisputeChanged(Event):
 
 
 @dataclass(frozen=True)
+class ReloadPaused(Event):
+    """A wallet is not filled by itself any more: `reason` is a `payments.errors.DeclineReason`, for its owner."""
+
+    owner: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class OperationStuck(Event):
     """The provider refuses what has to be done, or cannot say what became of it: a person has to look."""
 

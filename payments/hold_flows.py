@@ -108,7 +108,7 @@ class Holds:
             except Exception as error:  # the others are not to wait for what one row meets
                 logger.error("order_not_asked_after", operation_id=operation_id, error=type(error).__name__)
         for hold in abandoned:
-            if hold.wish == Wish.KEEP:
+            if hold.wish in (Wish.KEEP, Wish.TAKE):
                 async with db.tx() as tx:
                     await holds.release(tx, hold.id)
         for hold in past:

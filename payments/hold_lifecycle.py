@@ -47,11 +47,15 @@ class Happening(StrEnum):
 
 
 class Wish(StrEnum):
-    """What is wanted of a hold: keep it, give it back, or take what is owed."""
+    """What is wanted of a hold: keep it, give it back, or take what is owed.
+
+    `TAKE` takes all of it as soon as it stands, and nothing is owed when it never does.
+    """
 
     KEEP = "KEEP"
     RELEASE = "RELEASE"
     SETTLE = "SETTLE"
+    TAKE = "TAKE"
 
 
 class Step(StrEnum):
@@ -112,6 +116,8 @@ def next_step(state: HoldState, wish: Wish, *, owed_minor: int, captured_minor: 
     """What is to be done, given where a hold stands and what is wanted of it."""
     if wish is Wish.KEEP:
         return Step.NOTHING
+    if wish is Wish.TAKE:
+        return Step.CAPTURE if state is HoldState.HELD else Step.NOTHING
     if state is HoldState.HELD:
         return Step.CAPTURE if wish is Wish.SETTLE and owed_minor > 0 else Step.VOID
     if state is HoldState.NEEDS_ACTION:

@@ -20,7 +20,10 @@ from payments.tables import Hold, Operation, OperationKind, hold_by_reference, l
 
 @dataclass(frozen=True, slots=True)
 class HoldWish:
-    """A hold as it is asked for. Without a card the driver enters one. `reference` is asked for once."""
+    """A hold as it is asked for. Without a card the driver enters one. `reference` is asked for once.
+
+    `take` has all of it taken as soon as it stands: a payment, of which nothing is owed when it fails.
+    """
 
     reference: str
     amount: Money
@@ -28,10 +31,14 @@ class HoldWish:
     card_id: str | None = None
     off_session: bool = False
     save_card: bool = False
+    take: bool = False
 
 
-async def request(tx: Tx, wish: HoldWish) -> tuple[Hold, Operation | None]:
-    """Write a hold and the order for it, which the caller sends; no order when the reference has a hold already."""
+async def request(tx: Tx, wish: HoldWish, *, at_once: bool = True) -> tuple[Hold, Operation | None]:
+    """Write a hold and the order for it, which the caller sends; no order when the reference has a hold already.
+
+    A worker sends it when it is not to be sent `at_once`.
+    """
     known = await hold_by_reference(tx, wish.reference)
     if known is not None:
         return known, None
@@ -42,6 +49,8 @@ async def request(tx: Tx, wish: HoldWish) -> tuple[Hold, Operation | None]:
         customer_id=wish.customer_id,
         card_id=wish.card_id,
         card_given=wish.card_id is not None,
+        wish=Wish.TAKE if wish.take else Wish.KEEP,
+        owed_minor=wish.amount.amount_minor if wish.take else 0,
         created_at=tx.now,
         updated_at=tx.now,
     )
@@ -56,13 +65,13 @@ async def request(tx: Tx, wish: HoldWish) -> tuple[Hold, Operation | None]:
         "off_session": wish.off_session,
         "save_card": wish.save_card,
     }
-    return hold, await operations.order(tx, OperationKind.HOLD, order, hold_id=hold.id, at_once=True)
+    return hold, await operations.order(tx, OperationKind.HOLD, order, hold_id=hold.id, at_once=at_once)
 
 
 async def release(tx: Tx, hold_id: str) -> Hold:
     """Give a hold back, now or as soon as it is known to stand. One that is to be settled is settled."""
     hold = await _locked(tx, hold_id)
-    if hold.wish == Wish.KEEP:
+    if hold.wish in (Wish.KEEP, Wish.TAKE):
         hold.wish = Wish.RELEASE
         await proceed(tx, hold)
     return hold
@@ -79,7 +88,7 @@ async def settle(tx: Tx, hold_id: str, owed: Money) -> Hold:
         raise CurrencyMismatch(f"a hold in {hold.currency} does not settle {owed.currency}")
     if owed.amount_minor < 0:
         raise ValueError("nobody owes less than nothing")
-    if hold.wish == Wish.SETTLE:
+    if hold.wish in (Wish.SETTLE, Wish.TAKE):
         if hold.owed_minor != owed.amount_minor:
             raise AlreadySettled
         return hold

@@ -155,7 +155,7 @@ async def _begin(tx: Tx, operation_id: str) -> Operation | None:
     if operation is None or not OperationState(operation.state).is_open:
         return None
     unsent = operation.state == OperationState.READY and operation.kind == OperationKind.HOLD
-    if unsent and isinstance(owner, Hold) and owner.wish != Wish.KEEP:
+    if unsent and isinstance(owner, Hold) and owner.wish in (Wish.RELEASE, Wish.SETTLE):
         await holds.unwanted(tx, owner, operation)
         return None
     operations.sent(tx, operation)

@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Self
 
 from kit.reactions import Reactions
-from payments import debts, hold_flows, operations, webhooks
+from payments import debts, hold_flows, operations, top_ups, wallet, webhooks
 from payments.card_flows import Cards
+from payments.events import DisputeChanged, HoldChanged, MoneyReceived, RefundChanged
 from payments.hold_flows import Collector, Holds
 from payments.operator import Operator
 from payments.psp import Psp
@@ -45,6 +46,7 @@ def wire(reactions: Reactions, *, operator: Operator, holds: Holds, collector: C
     payments.perform          an order goes to the provider
     payments.collect          a debt is tried
     payments.handle_webhook   an event is handled
+    MoneyReceived, HoldChanged, RefundChanged, DisputeChanged → wallets that it was paid into
     every 30 s                orders without an answer are asked after, holds past their time are ended
     every 5 min               events that never came are fetched
     every 24 h                events that were handled long ago are forgotten
@@ -52,6 +54,10 @@ def wire(reactions: Reactions, *, operator: Operator, holds: Holds, collector: C
     reactions.job(operations.PERFORM, operator.perform)
     reactions.job(debts.COLLECT, collector.collect)
     reactions.job(webhooks.HANDLE, events.handle)
+    reactions.on(MoneyReceived, top_ups.money_received)
+    reactions.on(HoldChanged, top_ups.hold_changed)
+    reactions.on(RefundChanged, wallet.refund_changed)
+    reactions.on(DisputeChanged, wallet.dispute_changed)
     reactions.every(hold_flows.JANITOR, hold_flows.LOOK_EVERY, holds.look_after)
     reactions.every(webhooks.SWEEP, webhooks.SWEEP_EVERY, events.sweep)
     reactions.every(webhooks.FORGET, timedelta(hours=24), events.forget)

@@ -20,6 +20,7 @@ from payments.ledger.accounts import Document, Entry
 from payments.ledger.service import find, post, reverse
 from payments.psp import DisputeState
 from payments.tables import Debt, DebtState, Dispute, Hold, Received, Refund, RefundState
+from payments.wallet_tables import TOP_UP
 
 _AFTER_ALL = {DebtState.PAID: "debt_paid_after_all", DebtState.CANCELED: "debt_canceled"}
 
@@ -35,7 +36,9 @@ async def hold_changed(tx: Tx, event: HoldChanged) -> None:
 
 
 async def money_received(tx: Tx, event: MoneyReceived) -> None:
-    """What a driver owes is less by what was taken."""
+    """What a driver owes is less by what was taken. What was paid into a wallet is `payments.top_ups`' to post."""
+    if event.reference.startswith(TOP_UP):
+        return
     payer = await payer_of_reference(tx, event.reference)
     taken = Money(event.amount_minor, event.currency)
     await post(tx, Entry(Document("payment", event.received_id), postings.captured(payer, taken)))
@@ -44,7 +47,7 @@ async def money_received(tx: Tx, event: MoneyReceived) -> None:
 async def refund_changed(tx: Tx, event: RefundChanged) -> None:
     """What went back; a bank may still return it."""
     refund, received = await tx.get(Refund, event.refund_id), await tx.get(Received, event.received_id)
-    if refund is None or received is None:
+    if refund is None or received is None or received.reference.startswith(TOP_UP):
         return
     paid_back = Document("refund", refund.id)
     if event.state == RefundState.SUCCEEDED:

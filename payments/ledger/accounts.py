@@ -48,6 +48,8 @@ class AccountKind(StrEnum):
     """Both sides of conversions; what is left over is the spread and the gain or loss of exchange."""
     DISPUTES = "disputes"
     """What the payment provider has taken back while a cardholder disputes a payment; the owner is the dispute."""
+    GOODWILL = "goodwill"
+    """What we gave drivers as a kindness, into their wallets."""
     BAD_DEBT = "bad_debt"
     """What we gave up collecting."""
 

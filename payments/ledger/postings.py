@@ -9,6 +9,8 @@
 | a payment is captured | driver receivable → provider clearing |
 | the provider keeps a fee | provider clearing → provider fees |
 | a wallet is loaded, spent, paid back | wallet → clearing, receivable → wallet, clearing → wallet |
+| a wallet gets back what it paid, a kindness | wallet → receivable, wallet → goodwill |
+| what was paid in is disputed and lost | bad debt → wallet |
 | a payment is refunded | provider clearing → driver receivable |
 | a sale is credited | the sale, back |
 | a payment is disputed, won, lost | clearing → disputes, back, disputes → bad debt |
@@ -34,6 +36,7 @@ _PROVIDER_FEES = Account(AccountKind.PROVIDER_FEES)
 _HOLDS_OFFSET = Account(AccountKind.HOLDS_OFFSET)
 _HUB_FEES = Account(AccountKind.HUB_FEES)
 _EXCHANGE = Account(AccountKind.EXCHANGE)
+_GOODWILL = Account(AccountKind.GOODWILL)
 _BAD_DEBT = Account(AccountKind.BAD_DEBT)
 
 
@@ -135,6 +138,26 @@ def wallet_spent(owner: str, payer: str, amount: Money) -> Transfers:
 def wallet_paid_back(owner: str, amount: Money) -> Transfers:
     """What was left in a wallet went back to its owner's card."""
     return transfers((_CLEARING, wallet(owner), amount))
+
+
+def wallet_refunded(owner: str, payer: str, amount: Money) -> Transfers:
+    """What a wallet had paid for a session goes back into it."""
+    return credited(wallet_spent(owner, payer, amount))
+
+
+def wallet_credited(owner: str, amount: Money) -> Transfers:
+    """An operator's kindness: a driver may spend what nobody has paid in."""
+    return transfers((wallet(owner), _GOODWILL, amount))
+
+
+def wallet_credit_returned(owner: str, amount: Money) -> Transfers:
+    """What was left of a kindness when a wallet was paid out."""
+    return credited(wallet_credited(owner, amount))
+
+
+def wallet_taken_back(owner: str, amount: Money) -> Transfers:
+    """A cardholder got back what he had paid in: it is not lost as far as it is still in the wallet."""
+    return transfers((_BAD_DEBT, wallet(owner), amount))
 
 
 def disputed(dispute: str, amount: Money) -> Transfers:

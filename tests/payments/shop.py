@@ -171,6 +171,7 @@ def _listen(reactions: Reactions, shop: Shop) -> None:
         events.RefundChanged,
         events.DisputeChanged,
         events.OperationStuck,
+        events.ReloadPaused,
     ):
         reactions.on(kind, note)
 

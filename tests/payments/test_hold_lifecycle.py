@@ -72,6 +72,12 @@ def test_a_hold_that_is_known_to_stand_never_just_stays(state: HoldState, wish: 
     assert (step is Step.NOTHING) == (state in (HoldState.UNKNOWN, HoldState.REQUESTED))
 
 
+@given(STATES, st.integers(1, 90), st.integers(0, 90))
+def test_a_payment_is_taken_once_it_stands_and_is_never_a_debt(state: HoldState, owed: int, captured: int) -> None:
+    step = next_step(state, Wish.TAKE, owed_minor=owed, captured_minor=captured)
+    assert step is (Step.CAPTURE if state is HoldState.HELD else Step.NOTHING)
+
+
 @given(st.sampled_from(PaymentState), st.booleans(), st.none() | st.sampled_from(DeclineReason), st.booleans())
 def test_a_payment_that_holds_money_is_never_read_as_an_end(
     state: PaymentState, expired: bool, decline: DeclineReason | None, card_given: bool

@@ -7,10 +7,12 @@ import pytest
 
 from kit.jobs import Worker
 from kit.tx import Database
-from payments import holds, refunds
+from payments import holds, refunds, top_ups, wallet
 from payments.errors import AlreadySettled, OverRefund
+from payments.ledger.check import check
 from payments.tables import open_operation
-from tests.payments.shop import Shop, eur
+from payments.wallet_rules import ReloadRule, Split, WalletTooLow
+from tests.payments.shop import DRIVER, Shop, eur, with_card
 
 pytestmark = pytest.mark.anyio
 
@@ -81,6 +83,68 @@ async def test_a_capture_and_a_release_at_once_end_in_one_of_the_two(shop: Shop,
     hold = await shop.hold(hold.id)
     assert hold.state in ("CAPTURED", "VOIDED")
     assert sum(each.amount_minor for each in await shop.received()) == 1000, "by the capture, or by the debt"
+
+
+async def test_of_two_starts_that_spend_the_same_wallet_exactly_one_wins(shop: Shop, others: list[Database]) -> None:
+    async with shop.db.tx() as tx:
+        await wallet.open_wallet(tx, DRIVER, "EUR")
+        await wallet.credit(tx, DRIVER, eur(1500), reference="c-1")
+
+    async def start(db: Database, reference: str) -> str:
+        try:
+            async with db.tx() as tx:
+                await wallet.reserve(tx, DRIVER, reference, eur(1000))
+                await asyncio.sleep(0.05)
+        except WalletTooLow:
+            return "lost"
+        return "won"
+
+    found = await asyncio.gather(*(start(db, f"start-{number}") for number, db in enumerate(others)))
+    assert sorted(found) == ["lost"] * 5 + ["won"]
+    async with shop.db.read() as tx:
+        seen = await wallet.look(tx, DRIVER)
+    assert seen is not None
+    assert (seen[1].balance, seen[1].earmarked) == (eur(1500), eur(1000))
+
+
+async def test_bills_that_a_wallet_does_not_cover_together_never_overdraw_it(
+    shop: Shop, others: list[Database]
+) -> None:
+    async with shop.db.tx() as tx:
+        await wallet.open_wallet(tx, DRIVER, "EUR")
+        await wallet.credit(tx, DRIVER, eur(600), reference="c-1")
+        for number in range(len(others)):
+            await wallet.reserve(tx, DRIVER, f"start-{number}", eur(100))
+
+    async def bill(db: Database, reference: str) -> Split:
+        async with db.tx() as tx:
+            paid = await wallet.settle(tx, reference, eur(250))
+            await asyncio.sleep(0.05)
+        return paid
+
+    async def twice(db: Database, reference: str) -> Split:
+        first, again = await bill(db, reference), await bill(db, reference)
+        assert first == again
+        return first
+
+    found = await asyncio.gather(*(twice(db, f"start-{number}") for number, db in enumerate(others)))
+    assert sum(each.spent.amount_minor for each in found) == 600
+    assert sum(each.rest.amount_minor for each in found) == 6 * 250 - 600
+    assert (await check(shop.db)).findings == ()
+
+
+async def test_a_wallet_that_many_find_too_low_is_filled_once(shop: Shop, others: list[Database]) -> None:
+    await with_card(shop)
+
+    async def look(db: Database) -> None:
+        async with db.tx() as tx:
+            found = await wallet.open_wallet(tx, DRIVER, "EUR")
+            await top_ups.set_rule(tx, found, ReloadRule(eur(1000), eur(3000)))
+            await asyncio.sleep(0.05)
+
+    await asyncio.gather(*(look(db) for db in others))
+    await shop.work()
+    assert [each.amount_minor for each in await shop.received()] == [3000]
 
 
 async def test_two_workers_that_send_the_same_order_send_it_under_the_same_key(

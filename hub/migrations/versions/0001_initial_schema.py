@@ -786,6 +786,38 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "wallet",
+        sa.Column("owner", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
+        sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("reload_below_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("reload_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("reload_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("reload_paused", sqlmodel.sql.sqltypes.AutoString(length=40), nullable=True),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("updated_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("owner", name=op.f("pk_wallet")),
+    )
+    op.create_table(
+        "wallet_top_up",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("owner", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
+        sa.Column("by_rule", sa.Boolean(), nullable=False),
+        sa.Column("state", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=False),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=True),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("hold_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("received_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("updated_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_wallet_top_up_amount")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_wallet_top_up")),
+        sa.UniqueConstraint("received_id", name=op.f("uq_wallet_top_up_received_id")),
+    )
+    with op.batch_alter_table("wallet_top_up", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_wallet_top_up_owner"), ["owner"], unique=False)
+
+    op.create_table(
         "bill",
         sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
         sa.Column("start_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
@@ -1163,6 +1195,31 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("station_id", "key", name=op.f("pk_station_value")),
     )
     op.create_table(
+        "wallet_earmark",
+        sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("owner", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
+        sa.Column("state", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("owed_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("spent_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("updated_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_wallet_earmark_amount")),
+        sa.CheckConstraint("spent_minor >= 0", name=op.f("ck_wallet_earmark_spent")),
+        sa.ForeignKeyConstraint(["owner"], ["wallet.owner"], name=op.f("fk_wallet_earmark_owner")),
+        sa.PrimaryKeyConstraint("reference", name=op.f("pk_wallet_earmark")),
+    )
+    with op.batch_alter_table("wallet_earmark", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_wallet_earmark_kept",
+            ["owner"],
+            unique=False,
+            sqlite_where=sa.text("state = 'KEPT'"),
+            postgresql_where=sa.text("state = 'KEPT'"),
+        )
+
+    op.create_table(
         "payment_received",
         sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
         sa.Column("payment_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
@@ -1324,6 +1381,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_payment_received_debt_id"))
 
     op.drop_table("payment_received")
+    with op.batch_alter_table("wallet_earmark", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_wallet_earmark_kept", sqlite_where=sa.text("state = 'KEPT'"), postgresql_where=sa.text("state = 'KEPT'")
+        )
+
+    op.drop_table("wallet_earmark")
     op.drop_table("station_value")
     op.drop_table("station_upgrade")
     with op.batch_alter_table("station_reservation", schema=None) as batch_op:
@@ -1394,6 +1457,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_bill_payer"))
 
     op.drop_table("bill")
+    with op.batch_alter_table("wallet_top_up", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_wallet_top_up_owner"))
+
+    op.drop_table("wallet_top_up")
+    op.drop_table("wallet")
     with op.batch_alter_table("transaction_recomputation", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_transaction_recomputation_transaction_id"))
 
