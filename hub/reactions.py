@@ -19,8 +19,8 @@ SessionMatched           → the same, for CDRs that came before their session
 HoldChanged              → the start that waits for the money goes on or is refused; the ledger follows
 MoneyReceived, RefundChanged, DisputeChanged, DebtChanged → the ledger follows
 MoneyReceived, DebtChanged, DisputeChanged → what comes in for a bill that was credited goes back
-StartGivenUp             → what was put aside for it is given back
-SessionProgressed        → a session ends before it costs more than is held
+StartGivenUp             → what its charger has announced is ended, what was put aside for it is given back
+SessionProgressed        → a session ends before it costs more than is held, or is covered again
 parties.redeliver        → an object that a partner refused is offered again
 parties.read_hub         → whom a partner hub reaches is read from its list
 """
@@ -56,7 +56,6 @@ from kit.crypto import KeyRing
 from kit.reactions import Reactions
 from kit.tx import Tx
 from ocpi.headers import Party
-from payments import holds
 from payments import wiring as payments_wiring
 from payments.events import DebtChanged, DisputeChanged, HoldChanged, MoneyReceived, RefundChanged
 from payments.wiring import Payments
@@ -131,8 +130,8 @@ def wire_money(reactions: Reactions, *, settings: Settings, starter: Starter, pa
     )
     reactions.on(HoldChanged, driving.paid)
     wire_ledger(reactions)
-    reactions.on(StartGivenUp, release_hold)
     minder = Minder(starter, payments.holds, hold_policy(settings), settings.session_update_interval_s)
+    reactions.call(StartGivenUp, minder.withdraw)
     reactions.call(SessionProgressed, minder.mind)
 
 
@@ -159,11 +158,6 @@ def wire_ledger(reactions: Reactions) -> None:
     reactions.on(MoneyReceived, paying_back.pay_back_received)
     reactions.on(DebtChanged, paying_back.cancel_credited)
     reactions.on(DisputeChanged, paying_back.pay_back_returned)
-
-
-async def release_hold(tx: Tx, event: StartGivenUp) -> None:
-    """Give back what was put aside for a start that came to nothing."""
-    await holds.release(tx, event.hold_id)
 
 
 async def show_status(tx: Tx, event: ConnectorStatusChanged) -> None:

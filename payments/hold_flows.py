@@ -18,7 +18,7 @@ from payments.hold_lifecycle import HoldState, Wish
 from payments.holds import HoldWish
 from payments.operator import Operator
 from payments.psp import Payment, Psp
-from payments.tables import Debt, DebtState, Hold, hold_by_reference, locked_hold, to_ask
+from payments.tables import Debt, DebtState, Hold, Operation, hold_by_reference, locked_hold, to_ask
 
 logger = log.get(__name__)
 
@@ -55,6 +55,10 @@ class Holds:
         if order is not None:
             await self._operator.run(db, order.id)
         return await self.get(db, hold.id)
+
+    async def send(self, db: Database, order: Operation) -> None:
+        """Send the order for a hold that was written together with something else."""
+        await self._operator.run(db, order.id)
 
     async def raise_to(self, db: Database, hold_id: str, amount: Money) -> Hold:
         """Have the amount of a hold raised where its bank allows that; else it stays as it is."""

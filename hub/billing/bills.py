@@ -12,6 +12,7 @@ from hub.billing.paying_back import pay_back
 from hub.billing.tables import Bill, bill_of_start, bills_of_start
 from hub.drivers.tables import PaymentMethod
 from hub.sessions.tables import Cdr
+from hub.starts.covers import references_of
 from hub.starts.quote_tables import QuoteRow
 from hub.starts.tables import Start
 from hub.tariffs.cdr import line_document, price_cdr
@@ -91,9 +92,10 @@ async def _credit(tx: Tx, made: Bill, credit: Cdr) -> None:
     posted = Document("bill", made.id)
     if await find(tx, posted) is not None:
         await reverse(tx, posted, by=Document("bill_credit", made.id))
-    debt = await debts.by_reference(tx, made.reference)
-    if debt is not None:
-        await debts.cancel(tx, debt.id)
+    for reference in references_of(made.reference):
+        debt = await debts.by_reference(tx, reference)
+        if debt is not None:
+            await debts.cancel(tx, debt.id)
     await pay_back(tx, made)
     tx.emit(BillCredited(made.id))
 

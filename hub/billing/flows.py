@@ -1,11 +1,13 @@
-"""Minding a session that money is put aside for: more is asked for where that is possible, else it is ended in time."""
+"""Minding the money of a session: more is put aside where that is possible, else the session is ended in time."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from hub.billing import covering
 from hub.billing.caps import Spent, may_ask_again, must_stop
-from hub.starts.events import SessionProgressed
+from hub.starts.covers import is_covered
+from hub.starts.events import SessionProgressed, StartGivenUp
 from hub.starts.flows import Starter
 from hub.starts.lifecycle import StartState
 from hub.starts.running import so_far
@@ -14,8 +16,9 @@ from kit.errors import Problem
 from kit.log import get
 from kit.money import round_to_minor
 from kit.tx import Database
+from payments import holds
 from payments.hold_flows import Holds
-from payments.hold_lifecycle import HoldState
+from payments.hold_lifecycle import HoldState, Wish
 from payments.hold_policy import HoldPolicy, raised
 from payments.tables import Hold
 
@@ -32,28 +35,65 @@ class Minder:
     look_every_s: float
 
     async def mind(self, db: Database, event: SessionProgressed) -> None:
-        """Keep the cost of a session within what is held."""
+        """Keep the cost of a session within what is held. Without a hold that stands it is to end at once."""
         async with db.read() as tx:
             start = await tx.get(Start, event.start_id)
             if start is None or start.hold_id is None or start.state != StartState.CHARGING:
                 return
             seen, hold = await so_far(tx, start), await tx.get(Hold, start.hold_id)
             now = tx.now
-        if hold is None or seen.costs is None or seen.course is None:
+        if hold is None:
+            return
+        if not _covers(hold):
+            hold = await self._cover_again(db, start.id)
+            if hold is None or not _covers(hold):
+                await self._end(db, start.id)
+                return
+        if seen.costs is None or seen.course is None:
             return
         spent = Spent(Decimal(str(seen.costs.total["incl_vat"])), _seconds(seen.course.started_at, now))
         if hold.state == HoldState.HELD and hold.can_increase:
             wanted = raised(self.policy, hold.amount, round_to_minor(spent.cost, hold.currency))
             if wanted is not None:
                 hold = await self.holds.raise_to(db, hold.id, wanted)
-        if not must_stop(spent, hold.amount, look_every_s=self.look_every_s):
-            return
+        if must_stop(spent, hold.amount, look_every_s=self.look_every_s):
+            await self._end(db, start.id)
+
+    async def withdraw(self, db: Database, event: StartGivenUp) -> None:
+        """A start has come to nothing: what its charger has announced for it is ended, then its money is given back.
+
+        A charger that has begun after all keeps the money: it is what the session will be paid from.
+        """
+        async with db.read() as tx:
+            start = await tx.get(Start, event.start_id)
+            announced = start is not None and start.session_id is not None and await covering.is_idle(tx, start)
+        if announced:
+            await self._stop(event.start_id)
         async with db.tx() as tx:
-            again = await locked(tx, start.id)
-            if again is None or not may_ask_again(again.stop_asked_at, tx.now):
+            start = await locked(tx, event.start_id)
+            if start is None or await covering.is_idle(tx, start):
+                await holds.release(tx, event.hold_id)
+
+    async def _cover_again(self, db: Database, start_id: str) -> Hold | None:
+        """The hold that takes the place of one that is gone; None where there can be none."""
+        async with db.tx() as tx:
+            start = await locked(tx, start_id)
+            if start is None or start.state != StartState.CHARGING:
+                return None
+            order = await covering.cover_again(tx, start)
+        if order is None or order.hold_id is None:
+            return None
+        await self.holds.send(db, order)
+        return await self.holds.get(db, order.hold_id)
+
+    async def _end(self, db: Database, start_id: str) -> None:
+        """Have a session end, unless its charger was asked a moment ago."""
+        async with db.tx() as tx:
+            start = await locked(tx, start_id)
+            if start is None or not may_ask_again(start.stop_asked_at, tx.now):
                 return
-            again.stop_asked_at = tx.now
-        await self._stop(start.id)
+            start.stop_asked_at = tx.now
+        await self._stop(start_id)
 
     async def _stop(self, start_id: str) -> None:
         try:
@@ -62,6 +102,10 @@ class Minder:
             log.warning("paid_session_not_stopped", start_id=start_id, error=error.code)
         else:
             log.info("paid_session_stopped", start_id=start_id, accepted=outcome.ok)
+
+
+def _covers(hold: Hold) -> bool:
+    return is_covered(HoldState(hold.state), Wish(hold.wish))
 
 
 def _seconds(since: datetime, now: datetime) -> Decimal:

@@ -1,9 +1,9 @@
 """Who pays for a start: the owner of an account in the ledger."""
 
 from hub.billing.tables import bill_of_reference
+from hub.starts.covers import start_of
 from hub.starts.tables import Start
 from kit.tx import Tx
-from payments.tables import Hold
 
 
 def payer_of(start: Start) -> str:
@@ -12,12 +12,9 @@ def payer_of(start: Start) -> str:
 
 
 async def payer_of_reference(tx: Tx, reference: str) -> str:
-    """The payer of what the payments floor calls by a reference: a start, a bill, or `hold:` and the hold of one."""
-    if reference.startswith("hold:"):
-        hold = await tx.get(Hold, reference.removeprefix("hold:"))
-        reference = hold.reference if hold is not None else reference
+    """The payer of what the payments floor calls by a reference: a start, its second hold, or a bill."""
     made = await bill_of_reference(tx, reference)
     if made is not None:
         return made.payer
-    start = await tx.get(Start, reference)
+    start = await tx.get(Start, start_of(reference))
     return payer_of(start) if start is not None else f"unknown:{reference}"

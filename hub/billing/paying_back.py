@@ -4,6 +4,7 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from hub.billing.tables import Bill, bill_of_reference
+from hub.starts.covers import references_of
 from kit.money import Money
 from kit.tx import Tx
 from payments import debts, refunds
@@ -17,7 +18,8 @@ from payments.tables import DebtState, Dispute, Received
 
 async def pay_back(tx: Tx, credited: Bill) -> None:
     """Refund what was taken for a bill that was credited, but for what a bank has taken back itself."""
-    for received in await tx.all(select(Received).where(col(Received.reference) == credited.reference)):
+    paid_under = references_of(credited.reference)
+    for received in await tx.all(select(Received).where(col(Received.reference).in_(paid_under))):
         await _pay_back(tx, received, credited)
 
 

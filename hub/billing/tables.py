@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Index, LargeBinary, UniqueConstraint, select, text
 from sqlmodel import Field, SQLModel, col
 
+from hub.starts.covers import start_of
 from kit.db import BigInt
 from kit.ids import uuid7
 from kit.money import Money
@@ -65,5 +66,5 @@ async def bills_of_start(tx: Tx, start_id: str) -> Sequence[Bill]:
 
 
 async def bill_of_reference(tx: Tx, reference: str) -> Bill | None:
-    """The bill that is paid under a reference."""
-    return await tx.first(select(Bill).where(col(Bill.reference) == reference))
+    """The bill that is paid under a reference, that of a start's second hold too."""
+    return await tx.first(select(Bill).where(col(Bill.reference) == start_of(reference)))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from auth.keys import GUEST_PREFIX, new_key
 from hub.drivers.tables import Driver, PaymentMethod
 from hub.starts import quoting, service
+from hub.starts.covers import start_of
 from hub.starts.lifecycle import Happening, StartMethod, StartState
 from hub.starts.quote_tables import QuoteRow
 from hub.starts.service import Asked
@@ -84,7 +85,7 @@ def is_guest_of(ring: KeyRing, start: Start, secret: str) -> bool:
 
 async def paid(tx: Tx, event: HoldChanged) -> None:
     """React to what became of the money that a start waits for."""
-    start = await locked(tx, event.reference)
+    start = await locked(tx, start_of(event.reference))
     if start is None or start.hold_id != event.hold_id:
         return
     match HoldState(event.state):

@@ -239,6 +239,8 @@ async def match_partner_session(tx: Tx, ring: KeyRing, session: Session) -> None
     if session.status in ("COMPLETED", "INVALID"):
         move(tx, start, Happening.CHARGING)
         move(tx, start, Happening.ENDED)
+    if session.status == "INVALID" and start.hold_id is not None:
+        tx.emit(StartGivenUp(start.id, start.hold_id))  # nobody will bill it
     progressed(tx, start)
 
 

@@ -6,7 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import httpx
 import uvicorn
@@ -128,6 +128,21 @@ class Shop:
         return await self.rows(Dispute)
 
 
+class Listener(Protocol):
+    """Whoever is told by webhooks."""
+
+    webhook_url: str
+
+    @property
+    def db(self) -> Database: ...
+    @property
+    def webhooks(self) -> Webhooks: ...
+    async def control(self, order: str, body: Any = None) -> Json: ...
+
+
+ListenerT = TypeVar("ListenerT", bound=Listener)
+
+
 @asynccontextmanager
 async def open_shop(
     database_url: str,
@@ -177,7 +192,7 @@ def _listen(reactions: Reactions, shop: Shop) -> None:
 
 
 @asynccontextmanager
-async def listening(shop: Shop) -> AsyncIterator[Shop]:
+async def listening(shop: ListenerT, secret: str = SECRET) -> AsyncIterator[ListenerT]:
     """The shop with an endpoint for webhooks, which the fake knows."""
 
     async def take(request: Request) -> Response:
@@ -201,7 +216,7 @@ async def listening(shop: Shop) -> AsyncIterator[Shop]:
     while not server.started:
         await asyncio.sleep(0.01)
     shop.webhook_url = f"http://127.0.0.1:{listener.getsockname()[1]}/webhook"
-    await shop.control("webhooks", {"url": shop.webhook_url, "secrets": [SECRET]})
+    await shop.control("webhooks", {"url": shop.webhook_url, "secrets": [secret]})
     try:
         yield shop
     finally:
