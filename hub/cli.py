@@ -157,9 +157,9 @@ def simulate_partner(
     as_json: JsonOption = False,
 ) -> None:
     """Run a roaming partner; its control API is under /control. docs/simulators.md lists the faults."""
+    from kit.stdin import until_stdin_ends
     from simulators.partner.faults.catalog import UnknownFault
     from simulators.partner.server import ROLES, run_partner
-    from simulators.stdin import until_stdin_ends
 
     if role.upper() not in ROLES:
         raise typer.BadParameter(f"roles are {', '.join(ROLES)}")

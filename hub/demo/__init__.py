@@ -1,4 +1,4 @@
-"""The demo: a hub with chargers and roaming partners around it, all of them real processes on real sockets."""
+"""The demo: a hub with chargers, partners and a payment provider around it, all of them real processes."""
 
 from hub.demo.play import run
 

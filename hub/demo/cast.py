@@ -1,4 +1,4 @@
-"""Who plays in the demo: our chargers, locations and prices, our drivers, and two roaming partners. All invented."""
+"""Who plays in the demo: our chargers, locations and prices, drivers, two partners, and a bank. All invented."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +30,9 @@ CANAL_1 = Charger("CANAL-1", "Canal Street 1", "CANAL", "CANAL-1", "ocpp1.6", 11
 CANAL_2 = Charger("CANAL-2", "Canal Street 2", "CANAL", "CANAL-2", "ocpp2.0.1", 22_000)
 HARBOUR = Charger("HARBOUR-1", "Harbour Square", "HARBOUR", "HARBOUR-1", "ocpp2.0.1", 150_000)
 STATION = Charger("STATION-1", "Station Garage", "STATION", "STATION-1", "ocpp1.6", 11_000)
-CHARGERS = (CANAL_1, CANAL_2, HARBOUR, STATION)
+MARKET_1 = Charger("MARKET-1", "Market Square 1", "MARKET", "MARKET-1", "ocpp1.6", 11_000)
+MARKET_2 = Charger("MARKET-2", "Market Square 2", "MARKET", "MARKET-2", "ocpp2.0.1", 11_000)
+CHARGERS = (CANAL_1, CANAL_2, HARBOUR, STATION, MARKET_1, MARKET_2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,9 @@ OWN_CARDS_ABROAD = ("04A1C0FFEE0003", "04A1C0FFEE0004")
 """One for each way of starting at a partner's charger, so that the two cannot be taken for each other."""
 PARTNER_CARDS = ("04B7DE00BEEF01", "04B7DE00BEEF02")
 BLOCKED_CARD = "04B7DE00BEEF99"
+BANK = "Bank"
+PAYMENT_CARD, CAREFUL_PAYMENT_CARD = "pm_card_visa", "pm_card_authenticationRequired"
+"""Cards of the fake payment provider; the bank of the second wants to see its holder."""
 
 
 def _evse(owner: str, uid: str, power_w: int) -> Json:
@@ -108,6 +113,13 @@ LOCATIONS: dict[str, Json] = {
         ("51.69050", "5.29360"),
         "Europe/Amsterdam",
         _own_evses("STATION"),
+    ),
+    "MARKET": _location(
+        "Market Square",
+        ("Market Square 7", "2611GS", "Delft", "NLD"),
+        ("52.01150", "4.35860"),
+        "Europe/Amsterdam",
+        _own_evses("MARKET"),
     ),
 }
 

@@ -1,7 +1,9 @@
-"""The two HTTP doors that the demo uses: the hub's operator API, and a partner's control API."""
+"""The HTTP doors that the demo uses: the hub's APIs, a partner's control API, and the payment provider's."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import httpx
@@ -31,15 +33,44 @@ class Door:
         """The JSON at a path."""
         return await self.send("GET", path)
 
-    async def send(self, method: str, path: str, body: object = None) -> Any:
-        """Send JSON; the JSON of the answer."""
+    async def send(self, method: str, path: str, body: object = None, *, key: str | None = None) -> Any:
+        """Send JSON, with an idempotency key if there is one; the JSON of the answer."""
+        return await self._send(method, path, json=body, headers={"Idempotency-Key": key} if key else None)
+
+    async def send_form(self, path: str, form: Mapping[str, str]) -> Any:
+        """Post a form, as payment providers want it; the JSON of the answer."""
+        return await self._send("POST", path, data=form)
+
+    async def listen(self, path: str) -> AsyncGenerator[Any]:
+        """The JSON of every server-sent event, until the stream ends."""
         try:
-            answer = await self._http.request(method, path, json=body)
+            async with self._http.stream("GET", path) as stream:
+                if stream.is_error:
+                    raise DemoFailed(f"GET {path} was answered {stream.status_code}")
+                async for line in stream.aiter_lines():
+                    if line.startswith("data: "):
+                        yield json.loads(line.removeprefix("data: "))
+        except httpx.HTTPError as error:
+            raise DemoFailed(f"GET {path}: {type(error).__name__}") from error
+
+    async def _send(self, method: str, path: str, **options: Any) -> Any:
+        try:
+            answer = await self._http.request(method, path, **options)
         except httpx.HTTPError as error:
             raise DemoFailed(f"{method} {path}: {type(error).__name__}") from error
         if answer.is_error:
             raise DemoFailed(f"{method} {path} was answered {answer.status_code}: {answer.text[:300]}")
         return answer.json()
+
+
+@asynccontextmanager
+async def opened(base_url: str, *, key: str | None = None) -> AsyncIterator[Door]:
+    """A door that is closed behind whoever went through."""
+    door = Door(base_url, key=key)
+    try:
+        yield door
+    finally:
+        await door.close()
 
 
 async def until(what: str, look: Callable[[], Awaitable[Found | None]], *, patience_s: float = PATIENCE_S) -> Found:

@@ -1,7 +1,6 @@
 """The journeys that the demo plays, each proved by what the hub and the partners say afterwards."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +10,8 @@ from hub.demo.children import DemoFailed
 from hub.demo.doors import until
 from hub.demo.narrator import Narrator, amount, energy
 from hub.demo.network import Network
+from hub.demo.paying import app_with_3d_secure, guest_by_card
+from hub.demo.proofs import Journey, Run, cdr_of, newest, run_of
 
 Json = dict[str, Any]
 
@@ -18,53 +19,8 @@ OWN_AT_OWN = "1 own driver at own charger"
 PARTNER_AT_OWN = "2 partner's driver at own charger"
 READ_THROUGH_US = "4 partner CPO's locations and tariffs read by another partner"
 OWN_AT_PARTNER = "6 our driver at a partner's charger"
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One charge, or one reading, as the hub and the partners tell of it afterwards. Costs are without VAT."""
-
-    via: str
-    session_id: str | None = None
-    cdr_id: str | None = None
-    kwh: Decimal | None = None
-    total_cost: Decimal | None = None
-    currency: str | None = None
-    delivered_to: str | None = None
-    cdr_url: str | None = None
-    """Where the receiver keeps the CDR, as its answer's `Location` said."""
-    authorized_ms: float | None = None
-    """From the tap to the charger's yes."""
-    objects: dict[str, int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a journey ended."""
-
-    name: str
-    runs: list[Run] = field(default_factory=list)
-    reason: str | None = None
-    """Why it failed; None when it did not."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether everything happened as it should."""
-        return self.reason is None and bool(self.runs)
-
-    def as_json(self) -> Json:
-        """The first run's values, and all runs."""
-        first = asdict(self.runs[0] if self.runs else Run("none"))
-        return {
-            "name": self.name,
-            "ok": self.ok,
-            "reason": self.reason,
-            **first,
-            "runs": [asdict(r) for r in self.runs],
-        }
-
-
-Journey = Callable[[Network, Narrator], Awaitable[list[Run]]]
+PAID_BY_APP = "7 app start with a card hold and 3-D Secure"
+PAID_BY_GUEST = "8 guest by card"
 
 
 async def own_driver_at_own_charger(network: Network, narrator: Narrator) -> list[Run]:
@@ -104,6 +60,8 @@ JOURNEYS: dict[str, Journey] = {
     PARTNER_AT_OWN: partners_driver_at_own_charger,
     READ_THROUGH_US: objects_read_through_us,
     OWN_AT_PARTNER: own_driver_at_partners_charger,
+    PAID_BY_APP: app_with_3d_secure,
+    PAID_BY_GUEST: guest_by_card,
 }
 
 
@@ -111,7 +69,7 @@ async def charge_here(
     network: Network, narrator: Narrator, charger: Charger, uid: str, who: str, *, of_partner: bool = False
 ) -> Run:
     """A card at one of our chargers, until its CDR is where it belongs. Raises `DemoFailed`."""
-    known = {each["id"] for each in await _newest(network, "sessions")}
+    known = {each["id"] for each in await newest(network, "sessions")}
     asked = (await _partner_state(network))["authorizations"] if of_partner else 0
     narrator.tell(charger.place, f"{who} taps a card", detail=charger.speaks)
     authorized_ms, energy_wh = 0.0, 0
@@ -131,14 +89,14 @@ async def charge_here(
         raise DemoFailed(f"{cast.EMSP.name} was not asked")
 
     async def session() -> Json | None:
-        for each in await _newest(network, "sessions"):
+        for each in await newest(network, "sessions"):
             if each["id"] not in known and each["evse_uid"] == charger.evse_uid and each["status"] == "COMPLETED":
                 return each
         return None
 
     ended = await until("the session's end", session)
-    cdr = await _cdr_of(network, ended["id"])
-    run = _run(f"RFID, {charger.speaks}", cdr, authorized_ms=authorized_ms)
+    cdr = await cdr_of(network, ended["id"])
+    run = run_of(f"RFID, {charger.speaks}", cdr, authorized_ms=authorized_ms)
     if run.kwh != Decimal(energy_wh) / 1000 or ended["review"]:
         raise DemoFailed(f"the charger counted {energy_wh} Wh, the CDR says {run.kwh} kWh")
     narrator.tell(charger.place, f"charged {energy(run.kwh)}, {amount(run.total_cost, run.currency)}", colour="green")
@@ -161,7 +119,7 @@ async def tap_abroad(network: Network, narrator: Narrator) -> Run:
     tapped = await network.cpo.send("POST", "/control/tap", {"uid": cast.OWN_CARDS_ABROAD[0], "kwh": "7.5"})
     if tapped["allowed"] != "ALLOWED":
         raise DemoFailed(f"{cast.CPO.name} was told {tapped['allowed']}")
-    run = _run("RFID", await _cdr_of(network, tapped["session_id"]), delivered_to=cast.OWN_CPO)
+    run = run_of("RFID", await cdr_of(network, tapped["session_id"]), delivered_to=cast.OWN_CPO)
     if run.kwh != Decimal("7.5"):
         raise DemoFailed(f"the partner delivered 7.5 kWh, the CDR says {run.kwh} kWh")
     _tell_bill(narrator, place, run)
@@ -187,7 +145,7 @@ async def start_abroad(network: Network, narrator: Narrator) -> Run:
     narrator.tell(place, "the session runs", colour="green")
 
     async def enough() -> bool | None:
-        found = [each for each in await _newest(network, "sessions") if each["id"] == session_id]
+        found = [each for each in await newest(network, "sessions") if each["id"] == session_id]
         return True if found and Decimal(found[0]["kwh"]) > 1 else None
 
     await until("energy at the partner's charger", enough)
@@ -195,7 +153,7 @@ async def start_abroad(network: Network, narrator: Narrator) -> Run:
     if not stopped["accepted"]:
         raise DemoFailed(f"STOP_SESSION was answered {stopped['reason']}")
     narrator.tell(place, "STOP_SESSION accepted")
-    run = _run("START_SESSION", await _cdr_of(network, session_id), delivered_to=cast.OWN_CPO)
+    run = run_of("START_SESSION", await cdr_of(network, session_id), delivered_to=cast.OWN_CPO)
     _tell_bill(narrator, place, run)
     return run
 
@@ -218,34 +176,6 @@ async def _delivered(network: Network, narrator: Narrator, run: Run) -> Run:
         raise DemoFailed(f"{cast.EMSP.name} has another CDR than we do")
     narrator.tell(cast.EMSP.name, "CDR arrived", colour="magenta", detail=str(url))
     return Run(**{**asdict(run), "delivered_to": cast.EMSP.party, "cdr_url": url})
-
-
-async def _cdr_of(network: Network, session_id: str) -> Json:
-    async def look() -> Json | None:
-        return next((each for each in await _newest(network, "cdrs") if each["session_id"] == session_id), None)
-
-    return await until("the CDR", look)
-
-
-def _run(via: str, cdr: Json, *, delivered_to: str | None = None, authorized_ms: float | None = None) -> Run:
-    kwh, cost = Decimal(cdr["kwh"]), Decimal(cdr["total_cost"])
-    if kwh <= 0 or cost <= 0:
-        raise DemoFailed(f"the CDR says {kwh} kWh for {cost} {cdr['currency']}")
-    return Run(
-        via=via,
-        session_id=cdr["session_id"],
-        cdr_id=cdr["id"],
-        kwh=kwh,
-        total_cost=cost,
-        currency=cdr["currency"],
-        delivered_to=delivered_to,
-        authorized_ms=authorized_ms,
-    )
-
-
-async def _newest(network: Network, what: str) -> list[Json]:
-    items: list[Json] = (await network.api.get(f"/{what}?limit=25"))["items"]
-    return items
 
 
 async def _partner_state(network: Network) -> Json:

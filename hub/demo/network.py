@@ -1,4 +1,4 @@
-"""The stage: the hub in this process, chargers and partners in processes of their own, tied together on sockets."""
+"""The stage: the hub in this process; chargers, partners and a payment provider in processes of their own."""
 
 import asyncio
 import socket
@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pydantic import SecretStr
+
 from auth.keys import create_key
 from auth.subjects import OperatorRole
+from hub.app import DRIVER_API
 from hub.demo import cast
+from hub.demo.bank import KEY, WEBHOOK_SECRET, Bank
 from hub.demo.cast import Charger, PartnerRole
 from hub.demo.children import DemoFailed, Fleet, end, first_line, start
 from hub.demo.doors import Door
@@ -21,6 +25,7 @@ from hub.settings import ServerRole, Settings
 from kit import log
 
 PARTNERS = (cast.EMSP, cast.CPO)
+_STRIPE = ("fake-stripe", "--port=0", "--until-eof", "--json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,15 @@ class Network:
     fleet: Fleet
     emsp: Door
     cpo: Door
+    bank: Bank
+
+    @property
+    def driver_url(self) -> str:
+        """Where apps of drivers and guests ask."""
+        return f"{self.up.http_url}{DRIVER_API}"
 
 
-def settings_for(directory: Path, pace: Pace, *, http_port: int, ocpp_port: int) -> Settings:
+def settings_for(directory: Path, pace: Pace, *, http_port: int, ocpp_port: int, stripe_url: str) -> Settings:
     """A hub of its own that leaves nothing behind and may talk to partners on this machine."""
     return Settings(
         database_url=f"sqlite:///{directory}/demo.db",
@@ -72,6 +83,9 @@ def settings_for(directory: Path, pace: Pace, *, http_port: int, ocpp_port: int)
         emsp_parties=[cast.OWN_CPO],
         egress_private_networks=["127.0.0.0/8", "::1/128"],
         session_update_interval_s=pace.update_interval_s,
+        stripe_key=SecretStr(KEY),
+        stripe_api_url=stripe_url,
+        stripe_webhook_secrets=[SecretStr(WEBHOOK_SECRET)],
         live_page_public=True,
     )
 
@@ -95,21 +109,23 @@ async def staged(narrator: Narrator, pace: Pace, *, http_port: int, ocpp_port: i
         children: list[Process] = []
         stack.push_async_callback(_end_all, children)
         fleet_options = (f"--speed={pace.speed}", f"--meter-interval-s={pace.meter_interval_s}")
-        for arguments in (("simulate", "fleet", *fleet_options), *(_partner(each, pace) for each in PARTNERS)):
+        for arguments in (("simulate", "fleet", *fleet_options), *(_partner(each, pace) for each in PARTNERS), _STRIPE):
             children.append(await start(*arguments))
-        settings = settings_for(directory, pace, http_port=http_port, ocpp_port=ocpp_port)
+        stripe_url = (await first_line(children[-1]))["url"]
+        settings = settings_for(directory, pace, http_port=http_port, ocpp_port=ocpp_port, stripe_url=stripe_url)
         up = await stack.enter_async_context(running(settings))
         stack.push_async_callback(_end_all, children)  # before the hub, or they would miss it
         async with up.hub.db.tx() as tx:
             key = await create_key(tx, up.hub.keys, name="demo", role=OperatorRole.ADMIN)
         doors = [Door(f"{up.http_url}/api/operator/v1", key=key)]
-        doors += [Door((await first_line(partner))["control_url"]) for partner in children[1:]]
+        doors += [Door((await first_line(partner))["control_url"]) for partner in children[1:-1]]
+        doors.append(Door(stripe_url, key=KEY))
         for door in doors:
             stack.push_async_callback(door.close)
         fleet = Fleet(children[0])
         listening = asyncio.create_task(fleet.listen())
         stack.callback(listening.cancel)
-        network = Network(up, key, pace, doors[0], fleet, doors[1], doors[2])
+        network = Network(up, key, pace, doors[0], fleet, doors[1], doors[2], Bank(doors[3]))
         await open_business(network, narrator)
         yield network
 
@@ -122,10 +138,12 @@ async def open_business(network: Network, narrator: Narrator) -> None:
             ("live page", f"{up.http_url}/"),
             ("operator API", f"{up.http_url}/api/operator/v1"),
             ("  its key", network.key),
+            ("driver API", network.driver_url),
             ("OCPI", f"{up.http_url}/ocpi/versions"),
             ("OCPP", f"{up.ocpp_url}/<station>"),
         ]
     )
+    await network.bank.tell(f"{up.http_url}/payments/stripe/events")
     narrator.headline("Opening", f"chargers run {network.pace.speed:.0f} times as fast as real ones")
     for tariff_id, tariff in cast.TARIFFS.items():
         await api.send("PUT", f"/tariffs/{tariff_id}", tariff)

@@ -16,8 +16,6 @@ from hub.demo import cast
 from hub.demo.children import DemoFailed
 from hub.demo.journeys import (
     JOURNEYS,
-    Journey,
-    Outcome,
     charge_here,
     objects_read_through_us,
     refused_here,
@@ -26,6 +24,8 @@ from hub.demo.journeys import (
 )
 from hub.demo.narrator import Narrator
 from hub.demo.network import ONCE, ONWARD, Network, is_free, staged
+from hub.demo.paying import app_with_3d_secure, guest_by_card
+from hub.demo.proofs import Journey, Outcome
 from kit import log
 from kit.clock import SystemClock
 
@@ -42,7 +42,7 @@ async def run(*, once: bool, as_json: bool, http_port: int | None, ocpp_port: in
     log.configure("warning", json=False)
     # Scripts read stdout: whatever is not their JSON is nowhere.
     narrator = Narrator(Console(quiet=as_json), SystemClock())
-    narrator.headline("Plugbridge", "a charging network with two roaming partners, on this machine")
+    narrator.headline("Plugbridge", "a charging network with two roaming partners and a bank")
     ports = {
         "http_port": _port("HTTP", http_port, 0 if once else HTTP_PORT, narrator),
         "ocpp_port": _port("OCPP", ocpp_port, 0 if once else OCPP_PORT, narrator),
@@ -125,6 +125,7 @@ def _programme(network: Network, narrator: Narrator) -> list[tuple[float, float,
         (7, 4, [partners(cast.HARBOUR, cast.PARTNER_CARDS[0]), own(cast.HARBOUR, cast.OWN_CARDS[1])]),
         (11, 12, [partners(cast.CANAL_2, cast.PARTNER_CARDS[1])]),
         (9, 8, [lambda: tap_abroad(network, narrator), lambda: start_abroad(network, narrator)]),
+        (13, 16, [lambda: app_with_3d_secure(network, narrator), lambda: guest_by_card(network, narrator)]),
         (
             40,
             30,

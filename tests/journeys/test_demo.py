@@ -21,7 +21,11 @@ JOURNEYS = [
     "2 partner's driver at own charger",
     "4 partner CPO's locations and tariffs read by another partner",
     "6 our driver at a partner's charger",
+    "7 app start with a card hold and 3-D Secure",
+    "8 guest by card",
 ]
+PROCESSES = 5
+"""The demo with its hub, the chargers, two partners, and the payment provider."""
 MARK = "DEMO_UNDER_TEST"
 
 
@@ -77,8 +81,8 @@ def test_each_journey_is_played_once_and_proved(demo: Demo) -> None:
     assert {name: each["reason"] for name, each in found.items() if not each["ok"]} == {}
     assert demo.process.returncode == 0
     assert stderr == ""
-    own, partners, read, abroad = (found[name] for name in JOURNEYS)
-    for each in (own, partners, abroad):
+    own, partners, read, abroad, app, guest = (found[name] for name in JOURNEYS)
+    for each in (own, partners, abroad, app, guest):
         assert each["session_id"]
         assert each["kwh"] > 0
         assert each["total_cost"] > 0
@@ -89,6 +93,13 @@ def test_each_journey_is_played_once_and_proved(demo: Demo) -> None:
     assert partners["authorized_ms"] > 0
     assert (read["session_id"], read["objects"]) == (None, {"locations": 2, "tariffs": 1})
     assert [run["via"] for run in abroad["runs"]] == ["RFID", "START_SESSION"]
+    assert [each["payment"]["asked_by_bank"] for each in (app, guest)] == [True, False]
+    for paid in (app["payment"], guest["payment"]):
+        assert paid["held"] > paid["estimate"] > paid["captured"] > 0
+        assert round(paid["captured"] + paid["released"], 2) == paid["held"]
+        assert paid["live_costs"] == sorted(paid["live_costs"])
+        assert 0 < paid["live_costs"][0] < paid["live_costs"][-1] <= paid["captured"]
+        assert paid["ledger_entries"] > 0
     assert demo.processes() == []
     assert list(demo.directory.iterdir()) == []
 
@@ -96,7 +107,7 @@ def test_each_journey_is_played_once_and_proved(demo: Demo) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_demo_that_is_ended_says_so_and_leaves_nothing(demo: Demo, number: signal.Signals) -> None:
-    demo.wait_for(4)
+    demo.wait_for(PROCESSES)
     demo.process.send_signal(number)
     stdout, _ = demo.process.communicate(timeout=30)
     assert demo.process.returncode == 1
@@ -107,7 +118,7 @@ def test_a_demo_that_is_ended_says_so_and_leaves_nothing(demo: Demo, number: sig
 
 @pytest.mark.slow
 def test_no_process_outlives_a_demo_that_is_killed(demo: Demo) -> None:
-    demo.wait_for(4)
+    demo.wait_for(PROCESSES)
     demo.process.kill()
     demo.process.communicate(timeout=10)
     demo.wait_for(0)
