@@ -20,11 +20,18 @@ from kit.bulk import Row, processed
 from kit.db import SQLITE_PRAGMAS
 from kit.reader import ENGINE_ONLY
 
+_REFUSED_BY_SQLITE = (sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError, ValueError, OverflowError)
+_REFUSED_BY_POSTGRESQL = (asyncpg.DataError, ValueError)
+"""What is not of the type of its column, or text that cannot be encoded (a ValueError)."""
 _LENGTH = re.compile(r"\(\d+\)")
 
 
-class AlreadyThere(Exception):
-    """A row of a batch breaks a constraint of its table: mostly there is one like it."""
+class Refused(Exception):
+    """The database is well and does not take a row of the batch. Says nothing more, as drivers quote the row."""
+
+
+class AlreadyThere(Refused):
+    """A row of the batch breaks a constraint of its table: mostly there is one like it."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ class BulkWriter(Protocol):
     """Writes batches into one database. Nothing is connected before the first."""
 
     async def write(self, batch: Batch) -> None:
-        """Commit all of it or nothing. Raises `AlreadyThere`, or what the driver raises."""
+        """Commit all of it or nothing. Raises `Refused`, or what the driver raises when the database is away."""
         ...
 
     async def close(self) -> None:
@@ -145,7 +152,9 @@ class SqliteBulkWriter:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.IntegrityError):
-                raise AlreadyThere from None  # the message would tell of nothing but columns
+                raise AlreadyThere from None
+            if isinstance(error, _REFUSED_BY_SQLITE):
+                raise Refused(type(error).__name__) from None
             raise
 
     def _connect(self) -> sqlite3.Connection:
@@ -178,7 +187,9 @@ class PostgresqlBulkWriter:
                 for sql, columns in ready:
                     await connection.fetch(sql, *columns)
         except asyncpg.IntegrityConstraintViolationError:
-            raise AlreadyThere from None  # the message would quote the row
+            raise AlreadyThere from None
+        except _REFUSED_BY_POSTGRESQL as error:
+            raise Refused(type(error).__name__) from None
         finally:
             self._idle.append(connection)
 

@@ -114,19 +114,31 @@ class KeyRing:
 
         AES-256-GCM with random nonces: a key and purpose serve for four thousand million messages.
         """
-        key = self._keys[0]
-        nonce = os.urandom(_NONCE_BYTES)
-        cipher, bound_to = self._cipher(key, purpose)
-        sealed = cipher.encrypt(nonce, plaintext, bound_to)
-        return f"{key.id}.{_text_of(nonce + sealed)}"
+        return f"{self._keys[0].id}.{_text_of(self._sealed(purpose, plaintext))}"
 
     def decrypt(self, purpose: str, text: str) -> bytes:
         """What `encrypt` was given, by whichever key of the ring. Raises `CannotDecrypt`."""
         key_id, _, encoded = text.partition(".")
+        return self._opened(purpose, key_id, _decode(encoded))
+
+    def seal(self, purpose: str, plaintext: bytes) -> bytes:
+        """The same as `encrypt` makes, in bytes: shorter by a quarter, for what is kept by the million."""
+        return b"%b.%b" % (self._keys[0].id.encode(), self._sealed(purpose, plaintext))
+
+    def unseal(self, purpose: str, sealed: bytes) -> bytes:
+        """What `seal` was given, by whichever key of the ring. Raises `CannotDecrypt`."""
+        key_id, _, octets = sealed.partition(b".")
+        return self._opened(purpose, key_id.decode("ascii", errors="replace"), octets)
+
+    def _sealed(self, purpose: str, plaintext: bytes) -> bytes:
+        nonce = os.urandom(_NONCE_BYTES)
+        cipher, bound_to = self._cipher(self._keys[0], purpose)
+        return nonce + cipher.encrypt(nonce, plaintext, bound_to)
+
+    def _opened(self, purpose: str, key_id: str, sealed: bytes | None) -> bytes:
         key = next((key for key in self._keys if key.id == key_id), None)
         if key is None:
             raise CannotDecrypt("no key of the ring made it")
-        sealed = _decode(encoded)
         if sealed is None or len(sealed) < _NONCE_BYTES:
             raise CannotDecrypt("not a ciphertext")
         cipher, bound_to = self._cipher(key, purpose)

@@ -2,9 +2,11 @@
 
 import secrets
 from base64 import b32encode
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import uuid_utils
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def uuid7() -> str:
@@ -30,3 +32,8 @@ def short_token() -> str:
 def first_id(moment: datetime) -> str:
     """Where ids begin, 14 hexadecimal digits, that start with the microsecond of this moment."""
     return f"{max(0, round(moment.astimezone(UTC).timestamp() * 1_000_000)):014x}"
+
+
+def moment_of(made_id: str) -> datetime:
+    """The moment that such an id begins with, aware UTC."""
+    return _EPOCH + timedelta(microseconds=int(made_id[:14], 16))

@@ -236,7 +236,7 @@ class Database:
     async def write(self, batch: Batch, events: Iterable[Event] = ()) -> None:
         """Write rows that never stop coming, and record facts, by one commit without a unit of work around it.
 
-        Raises `kit.bulk_writer.AlreadyThere`, `NestedTx`, or what the driver raises.
+        Raises `kit.bulk_writer.Refused`, `NestedTx`, or what the driver raises.
         """
         if tx_active.get():
             raise NestedTx("a transaction is already open in this task")

@@ -10,17 +10,14 @@ from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Insert
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlmodel import col
 
 from hub.parties.callers import Caller
 from hub.parties.directory import Directory
-from hub.parties.message_log_rows import PARSED, Entry, Row, Writer, status_code_of
+from hub.parties.message_log_rows import PARSED, Entry, Places, Row, Writer, status_code_of
 from hub.parties.message_log_tables import IN, OUT, Message, MessageContent
 from hub.parties.presented import Presented
-from kit.bulk import Bulk, execute_bulk
+from kit.bulk_writer import Put, Refused
 from kit.crypto import KeyRing
 from kit.http import Exchanged
 from kit.ids import first_id
@@ -43,6 +40,14 @@ OVERHEAD_BYTES = 2_000
 FORGET_BATCH = 2_000
 CLOCKS_APART_S = 0.05
 """So far the clock of the loop and the time of day may drift apart before they are compared anew."""
+
+
+def _put(model: Any) -> Put:
+    # A stop may come between the commit of a batch and the note of it: then it is written again.
+    return Put(model.__table__, tuple(model.__table__.c.keys()), ("id",))
+
+
+_MESSAGES, _CONTENTS = _put(Message), _put(MessageContent)
 
 
 class MessageLog:
@@ -71,10 +76,7 @@ class MessageLog:
         self._process = secrets.token_hex(3)
         self._count = 0
         self._epoch_s = 0.0
-        insert: Any = sqlite.insert if db.dialect == "sqlite" else postgresql.insert
-        # A stop may come between the commit of a batch and the note of it: then it is written again.
-        self._statements: list[Insert] = [insert(model).on_conflict_do_nothing() for model in (Message, MessageContent)]
-        self._bulks: dict[Insert, Bulk] = {}
+        self._places: Places | None = None
 
     @property
     def dropped(self) -> int:
@@ -88,8 +90,7 @@ class MessageLog:
         answer = served.answer
         is_page = level == "list" and served.method == "GET" and len(answer) > self._body_bytes
         entry = Entry(
-            id="",
-            at_us=self._moment_us(served.started),
+            id=self._id(served.started),
             direction=IN,
             platform_id=caller.peer.id if isinstance(caller, Caller) else None,
             module=module,
@@ -117,8 +118,7 @@ class MessageLog:
         """Our request to a partner and its answer. The partner is who the credentials are for."""
         headers, answer = exchanged.headers, exchanged.answer
         entry = Entry(
-            id="",
-            at_us=self._moment_us(exchanged.started),
+            id=self._id(exchanged.started),
             direction=OUT,
             platform_id=self._presented.owner(headers.get("authorization")) or addressee.get(),
             module=None,
@@ -151,7 +151,10 @@ class MessageLog:
         await self._spool.flush()
 
     async def _write(self, batch: Sequence[Entry]) -> None:
-        writer = Writer(self._keys, await self._directory.snapshot(), self._body_bytes)
+        snapshot = await self._directory.snapshot()
+        if self._places is None or self._places.snapshot is not snapshot:
+            self._places = Places(snapshot)
+        writer = Writer(self._keys, self._places, self._body_bytes)
         messages: list[Row] = []
         contents: list[Row] = []
         for place, entry in enumerate(batch):
@@ -166,13 +169,9 @@ class MessageLog:
                 contents.append(content)
             if place % AT_A_TIME == AT_A_TIME - 1:
                 await asyncio.sleep(0)
-        if not messages:
-            return
         try:
             await self._insert(messages, contents)
-        except DBAPIError as error:
-            if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
-                raise  # the database is away: all of it is tried again
+        except Refused:
             await self._insert_singly(messages, contents)
 
     async def _insert_singly(self, messages: Sequence[Row], contents: Sequence[Row]) -> None:
@@ -182,40 +181,28 @@ class MessageLog:
             content = content_of.get(message["id"])
             try:
                 await self._insert([message], [] if content is None else [content])
-            except DBAPIError as error:
-                if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
-                    raise
+            except Refused as error:
                 log.error("message_not_loggable", error=type(error).__name__)
                 self._spool.drop(1)
 
     async def _insert(self, messages: Sequence[Row], contents: Sequence[Row]) -> None:
-        async with self._db.tx() as tx:
-            connection = await tx.session.connection()
-            for statement, rows in zip(self._statements, (messages, contents), strict=True):
-                if not rows:
-                    continue
-                if self._db.dialect != "sqlite":
-                    await connection.execute(statement, rows)
-                    continue
-                bulk = self._bulks.get(statement)
-                if bulk is None:
-                    bulk = self._bulks[statement] = Bulk(statement, list(rows[0]), connection.dialect)
-                await execute_bulk(connection, bulk, rows)
+        await self._db.write([(put, rows) for put, rows in ((_MESSAGES, messages), (_CONTENTS, contents)) if rows])
 
     def _put(self, entry: Entry) -> None:
-        self._count = (self._count + 1) & 0xFFFF
-        entry.id = f"{entry.at_us:014x}{self._count:04x}{self._process}"
         self._spool.put(entry, len(entry.request) + len(entry.response) + OVERHEAD_BYTES)
 
     def _kept(self, body: bytes) -> bytes:
         return body if len(body) <= self._most_bytes else body[: self._most_bytes + 1]
 
-    def _moment_us(self, loop_s: float) -> int:
-        """The time of day of a moment on the loop's clock, in the order of that clock as long as both run alike."""
+    def _id(self, loop_s: float) -> str:
+        """An id for what began at a moment on the loop's clock, in the order of that clock as long as it and the time
+        of day run alike."""
         epoch_s = self._db.clock.now().timestamp() - asyncio.get_running_loop().time()
         if abs(epoch_s - self._epoch_s) > CLOCKS_APART_S:
             self._epoch_s = epoch_s
-        return max(0, round((self._epoch_s + loop_s) * 1_000_000))
+        self._count = (self._count + 1) & 0xFFFF
+        moment_us = max(0, round((self._epoch_s + loop_s) * 1_000_000))
+        return f"{moment_us:014x}{self._count:04x}{self._process}"
 
 
 def forgetter(messages: timedelta, contents: timedelta) -> Callable[[Database, Mapping[str, Any]], Awaitable[None]]:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,7 +23,6 @@ PAGE = "a page"
 """What the searchable log shows of a page of which nothing else is kept: there is nothing else to be known of it."""
 LONGEST_PATH = 1_000
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATUS_CODE = b'"status_code"'
 _CODE = re.compile(rb'\s*:\s*"?(\d{4})')
 _KEPT_HEADERS = frozenset(
@@ -45,8 +43,7 @@ class Entry:
     """One exchange as it waits to be written. `url` is the target of one that came in, the URL of one that went out."""
 
     id: str
-    at_us: int
-    """Microseconds since 1970, at which it began."""
+    """It begins with the microsecond at which the exchange began (`kit.ids.first_id`)."""
     direction: str
     platform_id: str | None
     module: str | None
@@ -74,24 +71,50 @@ class Entry:
 
 def status_code_of(body: bytes) -> int | None:
     """The OCPI status code of an answer, which stands at its end or its beginning."""
-    for at in (body.rfind(_STATUS_CODE, -200), body.rfind(_STATUS_CODE, 0, 200)):
-        found = _CODE.match(body, at + len(_STATUS_CODE)) if at >= 0 else None
-        if found is not None:
-            return int(found[1])
-    return None
+    at = body.rfind(_STATUS_CODE, -200)
+    found = _CODE.match(body, at + len(_STATUS_CODE)) if at >= 0 else None
+    if found is None and (at := body.rfind(_STATUS_CODE, 0, 200)) >= 0:
+        found = _CODE.match(body, at + len(_STATUS_CODE))
+    return int(found[1]) if found is not None else None
+
+
+class Places:
+    """Whose endpoints lie where, as a snapshot of the directory has it."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._endpoints: dict[str, list[tuple[str, str]]] = {}
+
+    def of(self, platform_id: str, url: str, verb: str) -> tuple[str | None, str]:
+        """The partner's endpoint that a URL lies under, its name and its URL; of two at one URL the side that has such
+        a verb."""
+        endpoints = self._endpoints.get(platform_id)
+        if endpoints is None:
+            peer = self.snapshot.peers.get(platform_id)
+            named = [(each.rstrip("/"), name) for name, each in (peer.endpoints if peer else {}).items()]
+            endpoints = self._endpoints[platform_id] = sorted(named, key=_longest_first)
+        side = "RECEIVER" if verb in _WRITES else "SENDER"
+        best: tuple[str | None, str] = None, ""
+        for endpoint, name in endpoints:
+            if len(endpoint) < len(best[1]):
+                break
+            if url.startswith(endpoint) and url[len(endpoint) :][:1] in ("", "/"):
+                best = name, endpoint
+                if name.startswith(side):
+                    break
+        return best
 
 
 class Writer:
     """Makes rows of entries. One for each batch: it remembers what it has masked, for the same bytes come again."""
 
-    def __init__(self, keys: KeyRing, snapshot: Snapshot, limit: int) -> None:
+    def __init__(self, keys: KeyRing, places: "Places", limit: int) -> None:
         self._keys = keys
-        self._snapshot = snapshot
+        self._places = places
         self._limit = limit
         self._masker = Masker(lambda text: keys.digest(DIGEST_PURPOSE, text)[:16])
         self._known: dict[tuple[bytes, str | None], tuple[str, Found]] = {}
         self._paths: dict[str, str] = {}
-        self._endpoints: dict[str, list[tuple[str, str]]] = {}
 
     def rows(self, entry: Entry) -> tuple[Row, Row | None]:
         """The searchable row, and that of the exact bytes: None where the first says all that there is (a page)."""
@@ -102,7 +125,6 @@ class Writer:
         response = self._body(entry.response, entry.response_bytes, entry.module, found)
         row: Row = {
             "id": entry.id,
-            "at": _EPOCH + timedelta(microseconds=entry.at_us),
             "direction": entry.direction,
             "platform_id": entry.platform_id,
             "from_party": entry.from_party and entry.from_party[:8],
@@ -151,7 +173,7 @@ class Writer:
         if entry.direction == "IN":
             side = _SIDE.fullmatch(path) if entry.module else None
             return (side[1], side[2] or "", query, True) if side else ("", path, query, False)
-        name, endpoint = self._endpoint_of(entry.platform_id or "", path, entry.verb)
+        name, endpoint = self._places.of(entry.platform_id or "", path, entry.verb)
         if name is None:
             site = path[: len(path) - len(urlsplit(path).path)]
             # A handshake's messages are addressed to nobody; beside the endpoints lie only the URLs for results.
@@ -162,24 +184,6 @@ class Writer:
             return site, path[len(site) :], query, False
         entry.interface, _, entry.module = name.partition("/")
         return endpoint, path[len(endpoint) :], query, True
-
-    def _endpoint_of(self, platform_id: str, url: str, verb: str) -> tuple[str | None, str]:
-        """The partner's endpoint that a URL lies under; of two at one URL the side that has such a verb."""
-        endpoints = self._endpoints.get(platform_id)
-        if endpoints is None:
-            peer = self._snapshot.peers.get(platform_id)
-            named = [(each.rstrip("/"), name) for name, each in (peer.endpoints if peer else {}).items()]
-            endpoints = self._endpoints[platform_id] = sorted(named, key=_longest_first)
-        side = "RECEIVER" if verb in _WRITES else "SENDER"
-        best: tuple[str | None, str] = None, ""
-        for endpoint, name in endpoints:
-            if len(endpoint) < len(best[1]):
-                break
-            if url.startswith(endpoint) and url[len(endpoint) :][:1] in ("", "/"):
-                best = name, endpoint
-                if name.startswith(side):
-                    break
-        return best
 
     def _body(self, raw: bytes, size: int, module: str | None, found: Found) -> str | None:
         """A body as the searchable log has it; what is no JSON is not shown at all."""
@@ -202,7 +206,7 @@ class Writer:
             return _mark(len(raw), "not JSON"), found
         return orjson.dumps(self._masker.body(value, module, found)).decode(), found
 
-    def _sealed(self, entry: Entry) -> str:
+    def _sealed(self, entry: Entry) -> bytes:
         request, response = entry.request[: self._limit], entry.response[: self._limit]
         head = {
             "method": entry.verb,
@@ -213,7 +217,7 @@ class Writer:
             "request_cut": len(request) < entry.request_bytes,
             "response_cut": len(response) < entry.response_bytes,
         }
-        return self._keys.encrypt(CONTENT_PURPOSE, b"\n".join((orjson.dumps(head), request + response)))
+        return self._keys.seal(CONTENT_PURPOSE, b"".join((orjson.dumps(head), b"\n", request, response)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,9 +246,9 @@ def page_asked(message: Message) -> Content | None:
     return Content(message.verb, message.path, told, b"", False, {}, b"", True)
 
 
-def opened(keys: KeyRing, sealed: str) -> Content:
+def opened(keys: KeyRing, sealed: bytes) -> Content:
     """What was sealed. Raises `CannotDecrypt` when the key is no longer in the ring."""
-    head, _, bodies = keys.decrypt(CONTENT_PURPOSE, sealed).partition(b"\n")
+    head, _, bodies = keys.unseal(CONTENT_PURPOSE, sealed).partition(b"\n")
     told = orjson.loads(head)
     return Content(
         told["method"],
@@ -263,9 +267,10 @@ def _longest_first(endpoint: tuple[str, str]) -> tuple[int, str]:
 
 
 def _open(headers: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: value if value.isascii() else ascii(value) for name, value in headers.items() if name in _KEPT_HEADERS
-    }
+    kept = {name: headers[name] for name in headers if name in _KEPT_HEADERS}
+    if not "".join(kept.values()).isascii():
+        kept = {name: value if value.isascii() else ascii(value) for name, value in kept.items()}
+    return kept
 
 
 def _mark(size: int, what: str) -> str:

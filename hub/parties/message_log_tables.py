@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, Text
+from sqlalchemy import Index, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
 import kit.db  # noqa: F401 - sets the naming convention before the first table
-from kit.ids import uuid7
+from kit.ids import moment_of, uuid7
 
 IN, OUT = "IN", "OUT"
 
@@ -18,10 +18,11 @@ class Message(SQLModel, table=True):
     __table_args__ = (
         Index("ix_ocpi_message_correlation_id", "correlation_id", "id"),
         Index("ix_ocpi_message_platform_id", "platform_id", "id"),
+        # The ids come in order, so a table by itself and an index for them would be two writings of the same.
+        {"sqlite_with_rowid": False},
     )
 
     id: str = Field(primary_key=True, max_length=24)
-    at: datetime
     direction: str = Field(max_length=3)
     platform_id: str | None = Field(default=None, max_length=36)
     from_party: str | None = Field(default=None, max_length=8)
@@ -41,14 +42,20 @@ class Message(SQLModel, table=True):
     request_body: str | None = Field(default=None, sa_type=Text)
     response_body: str | None = Field(default=None, sa_type=Text)
 
+    @property
+    def at(self) -> datetime:
+        """When it began."""
+        return moment_of(self.id)
+
 
 class MessageContent(SQLModel, table=True):
     """The exact bytes of a message, encrypted."""
 
     __tablename__ = "ocpi_message_content"
+    __table_args__ = {"sqlite_with_rowid": False}
 
     id: str = Field(primary_key=True, max_length=24)
-    sealed: str = Field(sa_type=Text)
+    sealed: bytes = Field(sa_type=LargeBinary)
 
 
 class MessageAccess(SQLModel, table=True):

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Table
 from sqlmodel import select
 
-from kit.bulk_writer import AlreadyThere, Change, Put
+from kit.bulk_writer import AlreadyThere, Change, Put, Refused
 from kit.reactions import JobRow
 from kit.tx import Database, NestedTx
 
@@ -56,8 +56,9 @@ async def test_a_row_that_is_there_refuses_the_whole_batch_and_the_next_one_is_w
     await db.write([(NEW, [job(1)])])
     with pytest.raises(AlreadyThere):
         await db.write([(NEW, [job(2), job(1)])])
-    with pytest.raises(Exception, match=r"."):
-        await db.write([(NEW, [job(3, attempts=2**80)])])
+    for refused in (job(3, attempts=2**80), job(3, kind="\ud800")):
+        with pytest.raises(Refused):
+            await db.write([(NEW, [refused])])
     await db.write([(NEW, [job(4)])])
     assert [number for number, *_ in await stored(db)] == [1, 4]
 

@@ -46,6 +46,17 @@ def test_a_changed_ciphertext_is_refused(data: bytes, position: int, bit: int) -
         RING.decrypt("p", text[:place] + changed + text[place + 1 :])
 
 
+@given(data=st.binary(max_size=2_000), place=st.integers(min_value=0), bit=st.integers(0, 7))
+def test_what_is_sealed_comes_back_as_long_as_nobody_changes_it(data: bytes, place: int, bit: int) -> None:
+    sealed = RING.seal("p", data)
+    assert RING.unseal("p", sealed) == RING.rotated().unseal("p", sealed) == data
+    changed = bytearray(sealed)
+    changed[place % len(sealed)] ^= 1 << bit
+    for other, purpose in ((bytes(changed), "p"), (sealed, "other"), (sealed[:-1], "p"), (data, "p")):
+        with pytest.raises(CannotDecrypt):
+            RING.unseal(purpose, other)
+
+
 @given(text=TEXTS)
 def test_what_is_no_ciphertext_is_refused(text: str) -> None:
     with pytest.raises(CannotDecrypt):

@@ -1,11 +1,14 @@
 """Identifiers and secrets."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from kit.ids import random_token, short_token, uuid7
+from kit.ids import first_id, moment_of, random_token, short_token, uuid7
 
 
 def test_a_uuid7_has_36_characters_and_says_its_version() -> None:
@@ -36,3 +39,9 @@ def test_short_tokens_fit_every_charger() -> None:
     made = {short_token() for _ in range(1_000)}
     assert len(made) == 1_000
     assert all(re.fullmatch(r"[A-Z2-7]{20}", token) for token in made)
+
+
+@given(microseconds=st.integers(0, 4_000_000_000_000_000))
+def test_an_id_that_begins_with_a_moment_tells_it(microseconds: int) -> None:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+    assert moment_of(f"{first_id(moment)}0001abcdef") == moment

@@ -403,7 +403,6 @@ def upgrade() -> None:
     op.create_table(
         "ocpi_message",
         sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=24), nullable=False),
-        sa.Column("at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("direction", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
         sa.Column("platform_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
         sa.Column("from_party", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=True),
@@ -423,6 +422,7 @@ def upgrade() -> None:
         sa.Column("request_body", sa.Text(), nullable=True),
         sa.Column("response_body", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ocpi_message")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("ocpi_message", schema=None) as batch_op:
         batch_op.create_index("ix_ocpi_message_correlation_id", ["correlation_id", "id"], unique=False)
@@ -445,8 +445,9 @@ def upgrade() -> None:
     op.create_table(
         "ocpi_message_content",
         sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=24), nullable=False),
-        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ocpi_message_content")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "payment_card",

@@ -76,7 +76,7 @@ async def test_the_exact_bytes_are_sealed_without_credentials_and_outlive_a_rota
     await log.flush()
     async with db.read() as tx:
         [row] = await tx.all(select(MessageContent))
-    assert "power" not in row.sealed
+    assert b"power" not in row.sealed
     content = opened(old.rotated(), row.sealed)
     assert (content.request, content.response) == (b' {"power": 1e2} ', ANSWER)
     assert content.headers == {"content-type": "application/json"}
@@ -118,16 +118,16 @@ async def test_the_database_may_be_away_for_a_while(
 ) -> None:
     log = log_of(db, keys)
     monkeypatch.setattr("kit.spool.RETRY_S", 0.05)
-    working, calls = Database.tx, 0
+    working, calls = Database.write, 0
 
-    def failing(self: Database) -> Any:
+    async def failing(self: Database, *batch: Any) -> None:
         nonlocal calls
         calls += 1
         if calls < 3:
             raise OSError("no database")
-        return working(self)
+        await working(self, *batch)
 
-    monkeypatch.setattr(Database, "tx", failing)
+    monkeypatch.setattr(Database, "write", failing)
     writing = asyncio.create_task(log.run())
     log.received(served())
     async with asyncio.timeout(30):
