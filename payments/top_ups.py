@@ -64,7 +64,7 @@ async def reload_if_low(tx: Tx, wallet: Wallet, *, needed: Money | None = None) 
     top_up.hold_id = hold.id
 
 
-async def money_received(tx: Tx, event: MoneyReceived) -> None:
+async def load(tx: Tx, event: MoneyReceived) -> None:
     """React to money that was taken: what was paid into a wallet is in it."""
     top_up = await top_up_for(tx, event.reference)
     wallet = await locked_wallet(tx, top_up.owner) if top_up is not None else None
@@ -80,7 +80,7 @@ async def money_received(tx: Tx, event: MoneyReceived) -> None:
         await reload_if_low(tx, wallet)
 
 
-async def hold_changed(tx: Tx, event: HoldChanged) -> None:
+async def follow_hold(tx: Tx, event: HoldChanged) -> None:
     """React to a payment into a wallet that comes to nothing; the rule that asked for it rests until its owner acts."""
     top_up = await top_up_for(tx, event.reference)
     if top_up is None or top_up.state != TopUpState.ASKED:

@@ -151,7 +151,7 @@ async def pay_back(tx: Tx, owner: str) -> Money:
     return now.balance - parts.rest
 
 
-async def refund_changed(tx: Tx, event: RefundChanged) -> None:
+async def follow_refund(tx: Tx, event: RefundChanged) -> None:
     """React to a payment into a wallet that goes back, or comes back from the bank."""
     refund, received = await tx.get(Refund, event.refund_id), await tx.get(Received, event.received_id)
     top_up = await top_up_for(tx, received.reference) if received is not None else None
@@ -171,7 +171,7 @@ async def refund_changed(tx: Tx, event: RefundChanged) -> None:
             _move(tx, earmark, EarmarkState.RELEASED)
 
 
-async def dispute_changed(tx: Tx, event: DisputeChanged) -> None:
+async def follow_dispute(tx: Tx, event: DisputeChanged) -> None:
     """React to a cardholder who wants back what was paid in: as much as is free is nobody's until the bank decides."""
     dispute = await tx.get(Dispute, event.dispute_id)
     received = await tx.get(Received, dispute.received_id) if dispute and dispute.received_id else None
