@@ -5,8 +5,10 @@ from itertools import permutations
 import pytest
 
 from hub.billing.tables import Bill
+from hub.starts.covers import second_reference
 from hub.starts.events import SessionMatched
-from payments import debts
+from hub.starts.tables import Start
+from payments import debts, holds
 from tests.hub.billing.till import Till, cdr_body
 
 pytestmark = pytest.mark.anyio
@@ -33,6 +35,18 @@ async def test_a_credit_gives_everything_back(till: Till) -> None:
     assert (refund.amount_minor, refund.state) == (1200, "SUCCEEDED")
     assert await till.balances() == {}
     assert await till.dead() == []
+
+
+async def test_a_credit_gives_back_what_a_second_hold_was_taken_for(till: Till) -> None:
+    start = await till.start()
+    second = await till.shop.place(second_reference(start.id), 5000, driver=start.driver_id)
+    async with till.shop.db.tx() as tx:
+        (await tx.session.get_one(Start, start.id)).hold_id = second.id
+        await holds.release(tx, start.hold_id or "")
+    await till.credit(await till.cdr(start))
+    [refund] = await till.shop.refunds()
+    assert (refund.amount_minor, refund.state) == (1200, "SUCCEEDED")
+    assert await till.balances() == {}
 
 
 async def test_a_new_cdr_after_a_credit_bills_anew_by_the_quoted_price(till: Till) -> None:
