@@ -148,31 +148,36 @@ def with_addresses(message: MessageHeaders, headers: Mapping[str, str]) -> Messa
 
 def write_headers(message: MessageHeaders) -> dict[str, str]:
     """The headers of a message. Raises ValueError for a value that must not stand in a header."""
-    written = {REQUEST_ID: message.request_id, CORRELATION_ID: message.correlation_id}
-    _check(written)
-    to_party, from_party = message.to_party, message.from_party
+    ids = {REQUEST_ID: checked_id(message.request_id), CORRELATION_ID: checked_id(message.correlation_id)}
+    return {**ids, **dict(written_addresses(message.to_party, message.from_party))}
+
+
+def written_addresses(to_party: Party | None, from_party: Party | None) -> tuple[tuple[str, str], ...]:
+    """The routing headers between two parties, which are the same for every message.
+
+    Raises ValueError for a value that must not stand in a header.
+    """
     if to_party is None and from_party is None:
-        return written
-    addresses = _addresses(
+        return ()
+    # As they are written, which parties that are equal may differ in.
+    return _addresses(
         to_party and (to_party.country_code, to_party.party_id),
         from_party and (from_party.country_code, from_party.party_id),
     )
-    return {**written, **addresses}
 
 
 @lru_cache(maxsize=4096)
-def _addresses(to_party: tuple[str, str] | None, from_party: tuple[str, str] | None) -> Mapping[str, str]:
-    """The routing headers between two parties, which are the same for every message."""
+def _addresses(to_party: tuple[str, str] | None, from_party: tuple[str, str] | None) -> tuple[tuple[str, str], ...]:
     written = header_values(MessageHeaders("", "", to_party and Party(*to_party), from_party and Party(*from_party)))
     del written[REQUEST_ID], written[CORRELATION_ID]
-    _check(written)
-    return written
+    return tuple((name, checked_id(value)) for name, value in written.items())
 
 
-def _check(written: Mapping[str, str]) -> None:
-    for name, value in written.items():
-        if not _is_id(value):
-            raise ValueError(f"{name} must be printable ASCII of at most {_MAX_ID} characters")
+def checked_id(value: str) -> str:
+    """A value that may stand in a header: printable ASCII of a bounded length. Raises ValueError."""
+    if not _is_id(value):
+        raise ValueError(f"a header must be printable ASCII of at most {_MAX_ID} characters")
+    return value
 
 
 def header_values(message: MessageHeaders) -> dict[str, str]:

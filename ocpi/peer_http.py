@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -33,9 +33,12 @@ class RawAnswer(NamedTuple):
     body: bytes
 
 
-Transport = Callable[[str, str, Mapping[str, str], bytes | None, float], Awaitable[RawAnswer]]
-"""Sends one request (method, URL, headers, body, seconds until its answer is there), follows no redirect, bounds what
-it reads. Raises PeerUnreachable."""
+Fields = tuple[tuple[str, str], ...]
+"""Headers that many requests have in common, which a transport can make ready once."""
+
+Transport = Callable[[str, str, Mapping[str, str], bytes | None, float, Fields], Awaitable[RawAnswer]]
+"""Sends one request (method, URL, headers, body, seconds until its answer is there, further headers), follows no
+redirect, bounds what it reads. Raises PeerUnreachable."""
 
 
 class PeerReply(NamedTuple):
@@ -81,19 +84,19 @@ async def exchange(
     content: bytes | None = None,
     timeout_s: float = DEFAULT_TIMEOUT_S,
     max_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
+    standing: Fields = (),
 ) -> PeerReply:
     """Send a request and read the answer, within `timeout_s`; where a redirect is followed, each of the two requests.
 
-    Raises PeerUnreachable, PeerRefused or PeerUnintelligible.
+    `standing` are headers besides. Raises PeerUnreachable, PeerRefused or PeerUnintelligible.
     """
-    sent = dict(headers)
-    if content is not None:
-        sent["Content-Type"] = "application/json"
+    send = partial(_send_over_httpx, http, max_bytes) if isinstance(http, httpx.AsyncClient) else http
+    sent = headers if content is None else {**headers, "Content-Type": "application/json"}
     try:
-        answer = await _send(http, method, url, sent, content, timeout_s, max_bytes)
+        answer = await send(method, url, sent, content, timeout_s, standing)
         target = slash_redirect(url, answer.status_code, answer.headers.get("location"))
         if target is not None:
-            answer = await _send(http, method, target, sent, content, timeout_s, max_bytes)
+            answer = await send(method, target, sent, content, timeout_s, standing)
     except (TimeoutError, httpx.TimeoutException):
         raise PeerUnreachable("the peer did not answer in time", timed_out=True) from None
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:  # Unicode: a host's name
@@ -102,37 +105,30 @@ async def exchange(
     return _judge(answer, answer.body, now, mended)
 
 
-async def _send(
-    http: httpx.AsyncClient | Transport,
+async def _send_over_httpx(
+    http: httpx.AsyncClient,
+    max_bytes: int,
     method: str,
     url: str,
     headers: Mapping[str, str],
     content: bytes | None,
     timeout_s: float,
-    max_bytes: int,
+    standing: Fields,
 ) -> RawAnswer:
-    if not isinstance(http, httpx.AsyncClient):
-        return await http(method, url, headers, content, timeout_s)
     async with asyncio.timeout(timeout_s):
-        return await _send_over_httpx(http, method, url, headers, content, max_bytes)
-
-
-async def _send_over_httpx(
-    http: httpx.AsyncClient, method: str, url: str, headers: Mapping[str, str], content: bytes | None, max_bytes: int
-) -> RawAnswer:
-    request = http.build_request(method, url, headers=headers, content=content)
-    response = await http.send(request, stream=True, follow_redirects=False)
-    try:
-        chunks: list[bytes] = []
-        received = 0
-        async for chunk in response.aiter_bytes():
-            received += len(chunk)
-            if received > max_bytes:
-                raise PeerUnintelligible("the answer of the peer is too large", http_status=response.status_code)
-            chunks.append(chunk)
-        return RawAnswer(response.status_code, response.headers, b"".join(chunks))
-    finally:
-        await response.aclose()
+        request = http.build_request(method, url, headers={**dict(standing), **headers}, content=content)
+        response = await http.send(request, stream=True, follow_redirects=False)
+        try:
+            chunks: list[bytes] = []
+            received = 0
+            async for chunk in response.aiter_bytes():
+                received += len(chunk)
+                if received > max_bytes:
+                    raise PeerUnintelligible("the answer of the peer is too large", http_status=response.status_code)
+                chunks.append(chunk)
+            return RawAnswer(response.status_code, response.headers, b"".join(chunks))
+        finally:
+            await response.aclose()
 
 
 def slash_redirect(url: str, http_status: int, location: str | None) -> str | None:

@@ -14,7 +14,7 @@ from hub.parties.routing import OPPOSITE_ROLES
 from kit.clock import Clock
 from kit.guard import forbid_in_tx
 from kit.log import correlation_id
-from ocpi.client import PartnerClient
+from ocpi.client import Address, PartnerClient
 from ocpi.endpoint import Interface, Verb
 from ocpi.envelope import SUCCESS, envelope
 from ocpi.errors import EndpointMissing, PeerError, PeerRefused, PeerUnreachable
@@ -23,6 +23,9 @@ from ocpi.paging import with_query
 from ocpi.peer_http import PeerReply, Transport
 from ocpi.registry import CONFIGURATION_MODULES
 from ocpi.types import JsonValue
+
+MOST_ADDRESSES = 1_000
+"""Of one partner that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,10 @@ class Clients:
     timeout_s: float
     notices: Notices = field(default_factory=Notices)
     _made: dict[str, tuple[Peer, PartnerClient]] = field(default_factory=dict, repr=False)
+    _addresses: dict[str, tuple[Peer, dict[tuple[str, str, str | None], Address]]] = field(
+        default_factory=dict, repr=False
+    )
+    """By partner; in them by module, sender and receiver."""
 
     def to(self, peer: Peer) -> PartnerClient:
         """A client for one partner. Raises `Refused` for one that has not registered."""
@@ -82,19 +89,37 @@ class Clients:
 
     async def deliver(self, peer: Peer, module: str, outgoing: Outgoing, *, to: str | None) -> str | None:
         """Send an object to a partner's Receiver interface; returns the `Location` of the answer."""
-        receiver = to or _addressed(peer, module)
-        reply = await self._exchange(
-            peer,
-            outgoing.verb,
-            f"RECEIVER/{module}",
-            outgoing.path,
-            dict(outgoing.query) if outgoing.query else None,
-            outgoing.body,
-            outgoing.sender,
-            receiver,
-        )
+        forbid_in_tx("a request to a partner")
+        try:
+            reply = await self.to(peer).send(
+                Verb[outgoing.verb],
+                self._address(peer, module, outgoing.sender, to),
+                *outgoing.path,
+                query=dict(outgoing.query) if outgoing.query else None,
+                body=outgoing.body,
+                correlation_id=correlation_id.get(),
+            )
+        except PeerError as error:
+            raise _translated(error) from error
         location: str | None = reply.headers.get("location")
         return location
+
+    def _address(self, peer: Peer, module: str, sender: str, to: str | None) -> Address:
+        """Where objects of a module go that one party has for another. Raises `EndpointMissing`."""
+        known = self._addresses.get(peer.id)
+        if known is None or known[0] is not peer:
+            known = self._addresses[peer.id] = peer, {}
+        address = known[1].get((module, sender, to))
+        if address is None:
+            if len(known[1]) >= MOST_ADDRESSES:
+                known[1].clear()
+            address = known[1][module, sender, to] = self.to(peer).address(
+                module,
+                Interface.RECEIVER,
+                to_party=_party(to or _addressed(peer, module)),
+                from_party=_party(sender),
+            )
+        return address
 
     async def versions(self, peer: Peer) -> None:
         """Ask a partner whether it is there. Raises `PeerError`, or `Refused` for one that has not registered."""

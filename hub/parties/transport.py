@@ -6,7 +6,7 @@ import httpx
 
 from kit.http import Direct, Egress
 from ocpi.errors import PeerUnreachable
-from ocpi.peer_http import RawAnswer
+from ocpi.peer_http import Fields, RawAnswer
 
 
 class FastTransport:
@@ -17,18 +17,26 @@ class FastTransport:
         self._direct: Direct | None = None
 
     async def __call__(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout_s: float
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout_s: float,
+        standing: Fields = (),
     ) -> RawAnswer:
         """One exchange. Raises `PeerUnreachable`."""
         if self._direct is None:
             self._direct = self._egress.direct()
         try:
-            answer = await self._direct.request(method, url, headers, body or b"", timeout_s=timeout_s)
+            answer = await self._direct.request(
+                method, url, headers, body or b"", timeout_s=timeout_s, standing=standing
+            )
         except httpx.TimeoutException:
             raise PeerUnreachable("the peer did not answer in time", timed_out=True) from None
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:  # ValueError: a name or a header
             raise PeerUnreachable(f"the peer could not be reached ({type(error).__name__})") from None
-        return RawAnswer(answer.status, answer.headers, answer.body)
+        return RawAnswer(*answer)
 
     async def close(self) -> None:
         """Close the connections to partners."""

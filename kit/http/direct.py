@@ -8,7 +8,7 @@ import asyncio
 import re
 import ssl
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
@@ -24,6 +24,7 @@ from kit.http.limits import unpacked
 KEPT_IDLE_S = 4.0
 """Many servers close a connection that was idle for five seconds: a POST that meets that moment would be lost."""
 MOST_ORIGINS = 10_000
+MOST_STANDING = 10_000
 
 _PORTS = {"http": 80, "https": 443}
 _REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
@@ -42,6 +43,17 @@ class Origin(NamedTuple):
     host: str
     port: int
     header: str
+
+
+Fields = tuple[tuple[str, str], ...]
+"""Headers that many requests have in common, as names and values."""
+
+
+class _Standing(NamedTuple):
+    """The same, made ready once: as they are written, and by their names in lower case."""
+
+    text: str
+    lower: dict[str, str]
 
 
 class Direct:
@@ -72,26 +84,42 @@ class Direct:
         self._watch = watch
         unpacks = "" if raw else "Accept-Encoding: gzip, deflate\r\n"
         self._always = f"User-Agent: {user_agent}\r\nAccept: */*\r\n{unpacks}"
+        self._loop = asyncio.get_running_loop()
+        self._standing: dict[Fields, _Standing] = {}
         self._origins: dict[str, Origin] = {}
         self._idle: dict[Origin, deque[Connection]] = defaultdict(deque)
         self._room = asyncio.Semaphore(connections)
         self._sweeping: asyncio.TimerHandle | None = None
 
     async def request(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", *, timeout_s: float | None = None
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        *,
+        timeout_s: float | None = None,
+        standing: Fields = (),
     ) -> Answered:
         """The answer to one request, any but HEAD, within `timeout_s`; a redirect is an answer like any other.
 
+        `standing` are headers that many requests have, written once for all of them.
         Raises `httpx.TransportError` (`EgressRefused` and `ResponseTooLarge` among them), `httpx.InvalidURL`, and
         ValueError for a header that must not be sent.
         """
         forbid_in_tx("an HTTP request")
-        started = asyncio.get_running_loop().time()
-        lower = {name.lower(): value for name, value in headers.items()}
-        seen = Exchanged(method, url, lower, body, started, started)
+        started = self._loop.time()
+        seen = Exchanged(method, url, headers, body, started, started)
         try:
+            always = self._standing.get(standing) or self._ready(standing)
+            seen.headers = {**always.lower, **{name.lower(): value for name, value in headers.items()}}
             origin, target = self._parse(url)
-            request = self._written(method, target, origin, headers, body)
+            length = f"Content-Length: {len(body)}\r\n" if body or method not in _BODILESS else ""
+            head = (
+                f"{method} {target} HTTP/1.1\r\nHost: {origin.header}\r\n"
+                f"{self._always}{always.text}{_fields(headers.items())}{length}\r\n"
+            )
+            request = head.encode("ascii") + body
             answer = await self._exchange(origin, request, timeout_s or self._timeout_s, seen)
         except Exception as error:
             seen.error = type(error).__name__
@@ -112,7 +140,7 @@ class Direct:
         await asyncio.sleep(0)  # a transport closes in the loop's next turn
 
     def _tell(self, seen: Exchanged) -> None:
-        seen.ended = asyncio.get_running_loop().time()
+        seen.ended = self._loop.time()
         log_exchange(seen.method, seen.url, seen.error or seen.status or 0, seen.started)
         if self._watch is not None:
             self._watch(seen)
@@ -184,17 +212,16 @@ class Direct:
             self._origins[site] = known
         return known, target if target.startswith("/") else f"/{target}"
 
-    def _written(self, method: str, target: str, origin: Origin, headers: Mapping[str, str], body: bytes) -> bytes:
-        fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-        if not fields.count("\n") == fields.count("\r") == len(headers):
-            raise ValueError("a header that breaks out of its line")
-        length = f"Content-Length: {len(body)}\r\n" if body or method not in _BODILESS else ""
-        head = f"{method} {target} HTTP/1.1\r\nHost: {origin.header}\r\n{self._always}{fields}{length}\r\n"
-        return head.encode("ascii") + body
+    def _ready(self, standing: Fields) -> _Standing:
+        made = _Standing(_fields(standing), {name.lower(): value for name, value in standing})
+        if len(self._standing) >= MOST_STANDING:
+            self._standing.clear()
+        self._standing[standing] = made
+        return made
 
     def _kept(self, origin: Origin) -> Connection | None:
         kept = self._idle.get(origin)
-        oldest = asyncio.get_running_loop().time() - KEPT_IDLE_S
+        oldest = self._loop.time() - KEPT_IDLE_S
         while kept:
             connection = kept.pop()
             if connection.usable and connection.idle_since > oldest:
@@ -203,21 +230,19 @@ class Direct:
         return None
 
     def _keep(self, origin: Origin, connection: Connection) -> None:
-        loop = asyncio.get_running_loop()
-        connection.idle_since = loop.time()
+        connection.idle_since = self._loop.time()
         self._idle[origin].append(connection)
         if self._sweeping is None:
-            self._sweeping = loop.call_later(KEPT_IDLE_S, self._sweep)
+            self._sweeping = self._loop.call_later(KEPT_IDLE_S, self._sweep)
 
     def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
-        oldest = loop.time() - KEPT_IDLE_S
+        oldest = self._loop.time() - KEPT_IDLE_S
         for origin, kept in list(self._idle.items()):
             while kept and not (kept[0].usable and kept[0].idle_since > oldest):
                 kept.popleft().abort()
             if not kept:
                 del self._idle[origin]
-        self._sweeping = loop.call_later(KEPT_IDLE_S, self._sweep) if self._idle else None
+        self._sweeping = self._loop.call_later(KEPT_IDLE_S, self._sweep) if self._idle else None
 
     async def _connect(self, origin: Origin, until: float) -> Connection:
         """A new connection to a judged address; each but the last has its share of the time."""
@@ -236,7 +261,7 @@ class Direct:
 
     async def _open(self, origin: Origin, address: str) -> Connection:
         tls = origin.scheme == "https"
-        _, connection = await asyncio.get_running_loop().create_connection(
+        _, connection = await self._loop.create_connection(
             partial(Connection, self._max_bytes),
             address,
             origin.port,
@@ -244,3 +269,12 @@ class Direct:
             server_hostname=origin.host if tls else None,
         )
         return connection
+
+
+def _fields(headers: Iterable[tuple[str, str]]) -> str:
+    """Headers as they are written. Raises ValueError for one that breaks out of its line."""
+    lines = [f"{name}: {value}\r\n" for name, value in headers]
+    text = "".join(lines)
+    if not text.count("\n") == text.count("\r") == len(lines):
+        raise ValueError("a header that breaks out of its line")
+    return text
