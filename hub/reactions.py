@@ -17,7 +17,7 @@ stations.expire_upgrade  → a station that did not follow stays where it was
 CdrStored                → its driver is billed by the quoted price, or the bill is credited; the ledger follows
 SessionMatched           → the same, for CDRs that came before their session
 HoldChanged              → the start that waits for the money goes on or is refused; the ledger follows
-MoneyReceived, RefundChanged, DisputeChanged, DebtChanged → the ledger follows
+MoneyReceived, RefundChanged, DisputeChanged, DebtChanged, LineRead → the ledger follows
 MoneyReceived, DebtChanged, DisputeChanged → what comes in for a bill that was credited goes back
 StartGivenUp             → what its charger has announced is ended, what was put aside for it is given back
 SessionProgressed        → a session ends before it costs more than is held, or is covered again
@@ -57,7 +57,7 @@ from kit.reactions import Reactions
 from kit.tx import Tx
 from ocpi.headers import Party
 from payments import wiring as payments_wiring
-from payments.events import DebtChanged, DisputeChanged, HoldChanged, MoneyReceived, RefundChanged
+from payments.events import DebtChanged, DisputeChanged, HoldChanged, LineRead, MoneyReceived, RefundChanged
 from payments.wiring import Payments
 
 EVSE_STATUS = {
@@ -127,6 +127,7 @@ def wire_money(reactions: Reactions, *, settings: Settings, starter: Starter, pa
         holds=payments.holds,
         collector=payments.collector,
         events=payments.webhooks,
+        books=payments.books,
     )
     reactions.on(HoldChanged, driving.paid)
     wire_ledger(reactions)
@@ -155,6 +156,7 @@ def wire_ledger(reactions: Reactions) -> None:
     reactions.on(RefundChanged, posting.refund_changed)
     reactions.on(DisputeChanged, posting.dispute_changed)
     reactions.on(DebtChanged, posting.debt_changed)
+    reactions.on(LineRead, posting.line_read)
     reactions.on(MoneyReceived, paying_back.pay_back_received)
     reactions.on(DebtChanged, paying_back.cancel_credited)
     reactions.on(DisputeChanged, paying_back.pay_back_returned)

@@ -34,6 +34,7 @@ import kit.idempotency
 import kit.reactions
 import payments.card_tables
 import payments.ledger.tables
+import payments.line_tables
 import payments.tables
 import payments.wallet_tables
 import payments.webhook_tables

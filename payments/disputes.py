@@ -4,7 +4,9 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from kit.tx import Tx
+from payments.books import LineKind, Movement
 from payments.events import DisputeChanged
+from payments.lines import read_later
 from payments.psp import Dispute as ProviderDispute
 from payments.psp import DisputeState
 from payments.tables import Dispute, received_for
@@ -34,12 +36,18 @@ async def see(tx: Tx, told: ProviderDispute) -> Dispute:
         )
         tx.add(found)
         await tx.flush()
-        tx.emit(DisputeChanged(found.id, found.state))
+        _tell(tx, found)
         return found
     decided = DisputeState(found.state).is_closed and not told.state.is_closed
     new = (told.state.value, told.withdrawn.amount_minor)
     if not decided and (found.state, found.withdrawn_minor) != new:
         found.state, found.withdrawn_minor = new
         found.due_by, found.updated_at = told.due_by, tx.now
-        tx.emit(DisputeChanged(found.id, found.state))
+        _tell(tx, found)
     return found
+
+
+def _tell(tx: Tx, dispute: Dispute) -> None:
+    if dispute.withdrawn_minor > 0 or dispute.state == DisputeState.WON:
+        read_later(tx, Movement.DISPUTE, dispute.provider_id, wants=LineKind.DISPUTE)
+    tx.emit(DisputeChanged(dispute.id, dispute.state))

@@ -83,3 +83,10 @@ class OperationStuck(Event):
     operation_id: str
     kind: str
     outcome: str
+
+
+@dataclass(frozen=True)
+class LineRead(Event):
+    """A line of our balance with the provider was read for the first time: one row in `payment_line`."""
+
+    line_id: str

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from kit.money import Money
+from payments.books import BalanceLine, Movement, Page, Window
 from payments.errors import DeclineReason
 
 KEY_LIFETIME = timedelta(hours=23)
@@ -238,6 +239,26 @@ class Psp(Protocol):
 
     async def remove_card(self, card_id: str) -> None:
         """Forget a card. Fine when it is forgotten already."""
+        ...
+
+    async def lines_of(self, movement: Movement, object_id: str) -> Sequence[BalanceLine]:
+        """The lines that a payment, refund, dispute or transfer has left on our balance by now, oldest first."""
+        ...
+
+    async def lines(self, window: Window, *, after: str | None = None) -> Page[BalanceLine]:
+        """A page of all lines that were made in a window. As the lists below, in the provider's order."""
+        ...
+
+    async def payments(self, window: Window, *, after: str | None = None) -> Page[Payment]:
+        """A page of the payments that were made in a window."""
+        ...
+
+    async def refunds(self, window: Window, *, after: str | None = None) -> Page[Refund]:
+        """A page of the refunds that were made in a window."""
+        ...
+
+    async def disputes(self, window: Window, *, after: str | None = None) -> Page[Dispute]:
+        """A page of the disputes that were opened in a window."""
         ...
 
     async def notices(self, since: datetime) -> Sequence[Notice]:

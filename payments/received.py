@@ -1,7 +1,9 @@
 """Money that was taken, inside a transaction."""
 
 from kit.tx import Tx
+from payments.books import LineKind, Movement
 from payments.events import MoneyReceived
+from payments.lines import read_later
 from payments.psp import Payment
 from payments.tables import Received, received_for
 
@@ -23,5 +25,6 @@ async def record(
     )
     tx.add(received)
     await tx.flush()
+    read_later(tx, Movement.PAYMENT, payment.id, wants=LineKind.PAYMENT)
     tx.emit(MoneyReceived(received.id, reference, received.amount_minor, received.currency))
     return True

@@ -7,8 +7,10 @@ from kit.errors import NotFound
 from kit.money import CurrencyMismatch, Money
 from kit.tx import Tx
 from payments import operations
+from payments.books import LineKind, Movement
 from payments.errors import OverRefund, PspUnavailable
 from payments.events import RefundChanged
+from payments.lines import read_later
 from payments.operations import Answer
 from payments.psp import Refund as ProviderRefund
 from payments.psp import RefundState as ProviderState
@@ -19,6 +21,7 @@ _SEEN = {
     ProviderState.SUCCEEDED: RefundState.SUCCEEDED,
     ProviderState.FAILED: RefundState.FAILED,
 }
+_LINES = {RefundState.SUCCEEDED: LineKind.REFUND, RefundState.FAILED: LineKind.REFUND_FAILED}
 _CAN_BECOME = {
     RefundState.REQUESTED: frozenset(RefundState),
     RefundState.UNKNOWN: frozenset(RefundState),
@@ -97,4 +100,6 @@ async def _move(tx: Tx, refund: Refund, state: RefundState, *, reason: str | Non
         received = await locked_received(tx, refund.received_id)
         if received is not None:
             received.refunded_minor -= refund.amount_minor
+    if state in _LINES and refund.provider_id is not None:
+        read_later(tx, Movement.REFUND, refund.provider_id, wants=_LINES[state])
     tx.emit(RefundChanged(refund.id, refund.received_id, state.value))

@@ -6,7 +6,7 @@ that speaks Stripe, such as `payments.fake_stripe`.
 """
 
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -19,6 +19,7 @@ from kit import log
 from kit.guard import forbid_in_tx
 from kit.money import Money
 from payments import stripe_reading as reading
+from payments.books import BalanceLine, Movement, Page, Window
 from payments.errors import (
     Declined,
     DeclineReason,
@@ -176,6 +177,42 @@ class StripePsp:
         if method.get("customer") is not None:
             await _asked(self._client.v1.payment_methods.detach_async(card_id))
 
+    async def lines_of(self, movement: Movement, object_id: str) -> Sequence[BalanceLine]:
+        """The BalanceTransactions of an object; a Charge may get its own a while after it was captured."""
+        v1 = self._client.v1
+        match movement:
+            case Movement.PAYMENT:
+                params: Any = {"expand": ["latest_charge.balance_transaction"]}
+                return reading.payment_lines(await _asked(v1.payment_intents.retrieve_async(object_id, params)))
+            case Movement.REFUND:
+                params = {"expand": ["balance_transaction", "failure_balance_transaction"]}
+                return reading.refund_lines(await _asked(v1.refunds.retrieve_async(object_id, params)))
+            case Movement.DISPUTE:
+                return reading.dispute_lines(await _asked(v1.disputes.retrieve_async(object_id)))
+            case Movement.TRANSFER:
+                params = {"expand": ["balance_transaction", "reversals.data.balance_transaction"]}
+                return reading.transfer_lines(await _asked(v1.transfers.retrieve_async(object_id, params)))
+
+    async def lines(self, window: Window, *, after: str | None = None) -> Page[BalanceLine]:
+        """BalanceTransactions with their sources, newest first."""
+        params = {**_listed(window, after), "expand": ["data.source"]}
+        return _page(await _asked(self._client.v1.balance_transactions.list_async(cast(Any, params))), reading.line)
+
+    async def payments(self, window: Window, *, after: str | None = None) -> Page[Payment]:
+        """PaymentIntents, newest first."""
+        params = {**_listed(window, after), "expand": ["data.latest_charge"]}
+        return _page(await _asked(self._client.v1.payment_intents.list_async(cast(Any, params))), reading.payment)
+
+    async def refunds(self, window: Window, *, after: str | None = None) -> Page[Refund]:
+        """Refunds, newest first."""
+        params: Any = _listed(window, after)
+        return _page(await _asked(self._client.v1.refunds.list_async(params)), reading.refund)
+
+    async def disputes(self, window: Window, *, after: str | None = None) -> Page[Dispute]:
+        """Disputes, newest first."""
+        params: Any = _listed(window, after)
+        return _page(await _asked(self._client.v1.disputes.list_async(params)), reading.dispute)
+
     async def notices(self, since: datetime) -> Sequence[Notice]:
         """Events of the kinds that we look at, oldest first."""
         params: Any = {"created": {"gte": int(since.timestamp())}, "types": _TYPES, "limit": 100}
@@ -203,6 +240,17 @@ class _Http(stripe.HTTPXClient):
 
     def _get_request_args_kwargs(self, method: str, url: str, headers: Any, post_data: Any) -> Any:
         return (method, url), {"headers": headers, "content": post_data or None, "timeout": self._timeout}
+
+
+def _listed(window: Window, after: str | None) -> dict[str, Any]:
+    """The parameters of a list: Stripe counts in whole seconds."""
+    created = {"gte": int(window.since.timestamp()), "lt": int(window.until.timestamp())}
+    return {"created": created, "limit": 100} | ({"starting_after": after} if after else {})
+
+
+def _page(found: dict[str, Any], read: Callable[[dict[str, Any]], T]) -> Page[T]:
+    values = found["data"]
+    return Page([read(each) for each in values], values[-1]["id"] if found["has_more"] and values else None)
 
 
 def _with(key: str) -> Any:

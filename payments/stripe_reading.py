@@ -1,9 +1,11 @@
 """Stripe's objects in our words. Pure: from plain dictionaries to the types of `payments.psp`."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from kit.money import Money
+from payments.books import BalanceLine, LineKind
 from payments.errors import DeclineReason
 from payments.psp import (
     Card,
@@ -40,6 +42,24 @@ _DISPUTES = {
     "lost": DisputeState.LOST,
     "under_review": DisputeState.UNDER_REVIEW,
     "warning_under_review": DisputeState.UNDER_REVIEW,
+}
+_LINES = {
+    "charge": LineKind.PAYMENT,
+    "payment": LineKind.PAYMENT,
+    "refund": LineKind.REFUND,
+    "payment_refund": LineKind.REFUND,
+    "refund_failure": LineKind.REFUND_FAILED,
+    "payment_failure_refund": LineKind.REFUND_FAILED,
+    "transfer": LineKind.TRANSFER,
+    "transfer_refund": LineKind.TRANSFER_REVERSED,
+    "transfer_cancel": LineKind.TRANSFER_REVERSED,
+    "transfer_failure": LineKind.TRANSFER_REVERSED,
+    "stripe_fee": LineKind.FEE,
+    "stripe_fx_fee": LineKind.FEE,
+    "tax_fee": LineKind.FEE,
+    "payout": LineKind.PAYOUT,
+    "payout_cancel": LineKind.PAYOUT,
+    "payout_failure": LineKind.PAYOUT,
 }
 _REASONS = {
     DeclineReason.INSUFFICIENT_FUNDS: "insufficient_funds",
@@ -122,19 +142,91 @@ def refund(value: Json) -> Refund:
 def dispute(value: Json) -> Dispute:
     """A Dispute."""
     currency = value["currency"].upper()
-    taken = [
-        -line["amount"] for line in value.get("balance_transactions") or [] if line["currency"] == value["currency"]
-    ]
     due_by = (value.get("evidence_details") or {}).get("due_by")
     return Dispute(
         id=value["id"],
         state=_DISPUTES.get(value["status"], DisputeState.NEEDS_RESPONSE),
         amount=from_stripe(value["amount"], currency),
-        withdrawn=from_stripe(sum(taken), currency) if sum(taken) else Money.zero(currency),
+        withdrawn=_withdrawn(value),
         payment_id=_id(value.get("payment_intent")),
         reason=value["reason"],
         due_by=None if due_by is None else datetime.fromtimestamp(due_by, UTC),
     )
+
+
+def _withdrawn(value: Json) -> Money:
+    """What a bank has taken by now, in the currency of the payment: where we are paid in another, all or nothing."""
+    lines = value.get("balance_transactions") or []
+    taken = -sum(each["amount"] for each in lines)
+    if taken <= 0:
+        return Money.zero(value["currency"].upper())
+    exchanged = any(each["currency"] != value["currency"] for each in lines)
+    return from_stripe(value["amount"] if exchanged else taken, value["currency"])
+
+
+def line(txn: Json) -> BalanceLine:
+    """A BalanceTransaction, with `source` expanded or not."""
+    source = txn.get("source")
+    whole = source if isinstance(source, dict) else {}
+    currency, rate = txn["currency"], txn.get("exchange_rate")
+    amount = from_stripe(txn["amount"], currency)
+    return BalanceLine(
+        id=txn["id"],
+        kind=_line_kind(txn, _id(source) or ""),
+        amount=amount,
+        fee=from_stripe(txn["fee"], currency),
+        created=datetime.fromtimestamp(txn["created"], UTC),
+        available_on=datetime.fromtimestamp(txn["available_on"], UTC),
+        source_id=_id(source),
+        payment_id=_id(whole.get("payment_intent")),
+        source_amount=_source_amount(whole, amount),
+        exchange_rate=None if rate is None else Decimal(str(rate)),
+    )
+
+
+def payment_lines(intent: Json) -> list[BalanceLine]:
+    """What a PaymentIntent has left, with `latest_charge.balance_transaction` expanded."""
+    charge = intent.get("latest_charge")
+    return _lines(charge, "balance_transaction") if isinstance(charge, dict) else []
+
+
+def refund_lines(value: Json) -> list[BalanceLine]:
+    """What a Refund has left, with both of its transactions expanded."""
+    return _lines(value, "balance_transaction", "failure_balance_transaction")
+
+
+def dispute_lines(value: Json) -> list[BalanceLine]:
+    """What a Dispute has left: its transactions are whole in it."""
+    return [line({**txn, "source": value}) for txn in value.get("balance_transactions") or []]
+
+
+def transfer_lines(value: Json) -> list[BalanceLine]:
+    """What a Transfer and its reversals have left, with their transactions expanded."""
+    reversals = (value.get("reversals") or {}).get("data") or []
+    return _lines(value, "balance_transaction") + [
+        found for reversal in reversals for found in _lines(reversal, "balance_transaction")
+    ]
+
+
+def _lines(value: Json, *names: str) -> list[BalanceLine]:
+    found = [value.get(name) for name in names]
+    return [line({**txn, "source": value}) for txn in found if isinstance(txn, dict)]
+
+
+def _line_kind(txn: Json, source_id: str) -> LineKind:
+    if txn["type"] == "adjustment":
+        return LineKind.DISPUTE if source_id.startswith(("du_", "dp_")) else LineKind.OTHER
+    return _LINES.get(txn["type"], LineKind.OTHER)
+
+
+def _source_amount(source: Json, amount: Money) -> Money | None:
+    """The amount in the currency of its source, where that is another one; of a Charge what was captured of it."""
+    currency = source.get("currency")
+    if currency is None or currency.upper() == amount.currency:
+        return None
+    number = source["amount_captured"] if source.get("object") == "charge" else source["amount"]
+    size = from_stripe(number, currency)
+    return -size if amount.amount_minor < 0 else size
 
 
 def card(method: Json) -> Card:

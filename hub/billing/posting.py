@@ -6,18 +6,25 @@
 | money was taken | `payment` | driver receivable → provider clearing |
 | a refund succeeded, came back | `refund`, `refund_returned` | provider clearing → driver receivable, and back |
 | a dispute took money, is won, is lost | `dispute`, `dispute_end` | clearing → disputes, back, → bad debt |
+| the provider's books show a fee | `provider_fee` | provider clearing → provider fees, and back |
+| that it has exchanged | `provider_exchange` | clearing → exchange, exchange → clearing in another currency |
+| that it has paid out | `payout` | provider clearing → bank |
 | a debt was given up, was paid after all | `debt_given_up`, `debt_paid_after_all` | receivable → bad debt, and back |
 | or is owed no more, because its bill was credited | `debt_canceled` | bad debt → receivable |
 """
 
+from collections.abc import Sequence
+
 from hub.billing.payers import payer_of_reference
 from kit.money import Money
 from kit.tx import Tx
-from payments.events import DebtChanged, DisputeChanged, HoldChanged, MoneyReceived, RefundChanged
+from payments.books import LineKind
+from payments.events import DebtChanged, DisputeChanged, HoldChanged, LineRead, MoneyReceived, RefundChanged
 from payments.hold_lifecycle import HoldState
 from payments.ledger import postings
 from payments.ledger.accounts import Document, Entry
 from payments.ledger.service import find, post, reverse
+from payments.line_tables import Line
 from payments.psp import DisputeState
 from payments.tables import Debt, DebtState, Dispute, Hold, Received, Refund, RefundState
 from payments.wallet_tables import TOP_UP
@@ -88,3 +95,27 @@ async def debt_changed(tx: Tx, event: DebtChanged) -> None:
         await post(tx, Entry(given_up, postings.written_off(payer, debt.amount)))
     elif event.state in (DebtState.PAID, DebtState.CANCELED) and await find(tx, given_up) is not None:
         await reverse(tx, given_up, by=Document(_AFTER_ALL[DebtState(event.state)], debt.id))
+
+
+async def line_read(tx: Tx, event: LineRead) -> None:
+    """What the provider keeps for its work, what it has exchanged, and what it has paid out."""
+    line = await tx.get(Line, event.line_id)
+    if line is None:
+        return
+    for entry in entries_of(line):
+        await post(tx, entry)
+
+
+def entries_of(line: Line) -> Sequence[Entry]:
+    """What a line of the provider's books is in the ledger, beside the entry of its cause."""
+    fee = line.fee - line.amount if line.kind == LineKind.FEE else line.fee
+    made: list[tuple[Document, postings.Transfers, dict[str, str]]] = [
+        (Document("provider_fee", line.id), postings.provider_fee(fee), {})
+    ]
+    if line.moved.currency != line.currency:
+        rate = f"1 {line.moved.currency} = {line.exchange_rate} {line.currency}"
+        facts = {"rate": rate, "rate_date": line.made_at.date().isoformat(), "rate_source": "payment provider"}
+        made.append((Document("provider_exchange", line.id), postings.settled(line.moved, line.amount), facts))
+    if line.kind == LineKind.PAYOUT:
+        made.append((Document("payout", line.id), postings.paid_out(-line.amount), {}))
+    return [Entry(document, moved, facts) for document, moved, facts in made if moved]

@@ -42,7 +42,7 @@ ROUTES: list[Route] = [
 LARGEST_BODY = 1_000_000
 _METHODS = ("GET ", "POST ", "DELETE ")
 _FORM = "application/x-www-form-urlencoded"
-_KINDS = ("pi", "ch", "cus", "pm", "txn", "re", "du", "seti", "tr", "acct")
+_KINDS = ("pi", "ch", "cus", "pm", "txn", "re", "du", "seti", "tr", "trr", "acct")
 
 
 class Fake:
@@ -98,6 +98,7 @@ class Fake:
         try:
             self._admit(request, body)
             payment_intents.expire(self.world)
+            charges.settle_late(self.world)
             if key is not None:
                 taken = self.keys.begin(key, request.method, request.url.path, body)
                 if taken.status is not None:

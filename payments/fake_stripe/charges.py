@@ -1,4 +1,6 @@
-"""Charges, and what each leaves on the balance: the amount, and the fee of 1.5 % and 25 cents."""
+"""Charges, and what each leaves on the balance: the amount, and a fee of 1.5 % and 25 cents unless told otherwise."""
+
+from datetime import timedelta
 
 from payments.fake_stripe.cards import Card
 from payments.fake_stripe.faults import Json
@@ -6,9 +8,7 @@ from payments.fake_stripe.forms import Params
 from payments.fake_stripe.routes import PAGING, Route
 from payments.fake_stripe.world import HOLD_FOR, HOLD_FOR_OFF_SESSION, World, page
 
-FEE_PERCENT_TENTHS = 15
-FEE_FIXED = 25
-DISPUTE_FEE = 2000
+AVAILABLE_AFTER = timedelta(days=2)
 
 
 def new_charge(world: World, intent: Json, method: Json, *, failed: Json | None, off_session: bool) -> Json:
@@ -66,27 +66,43 @@ def capture(world: World, charge: Json, amount: int) -> None:
     """The money of a charge, or a part of it, is ours."""
     charge["captured"], charge["amount_captured"] = True, amount
     charge["payment_method_details"]["card"]["capture_before"] = None
-    fee = (amount * FEE_PERCENT_TENTHS + 500) // 1000 + FEE_FIXED
-    charge["balance_transaction"] = entry(world, "charge", amount, charge["currency"], charge["id"], fee=fee)["id"]
+    if world.fees.line_lag_s:
+        world.late[charge["id"]] = world.now() + world.fees.line_lag_s
+    else:
+        _settle(world, charge)
+
+
+def settle_late(world: World) -> None:
+    """The charges whose line is due by now get it."""
+    for charge_id in [id for id, due in world.late.items() if due <= world.now()]:
+        del world.late[charge_id]
+        _settle(world, world.get("ch", charge_id))
+
+
+def _settle(world: World, charge: Json) -> None:
+    amount, currency = charge["amount_captured"], charge["currency"]
+    fee = world.fees.fee_for(world.fees.settled(amount, currency)[0])
+    charge["balance_transaction"] = entry(world, "charge", amount, currency, charge["id"], fee=fee)["id"]
 
 
 def entry(world: World, type: str, amount: int, currency: str, source: str, *, fee: int = 0) -> Json:
-    """A line on the balance."""
+    """A line on the balance; `fee` is in the currency that is paid out."""
+    amount, currency, rate = world.fees.settled(amount, currency)
     details = [{"amount": fee, "currency": currency, "description": "processing fees", "type": "stripe_fee"}]
     line = {
         "id": world.new_id("txn"),
         "object": "balance_transaction",
         "amount": amount,
-        "available_on": world.now(),
+        "available_on": world.now() + int(AVAILABLE_AFTER.total_seconds()),
         "created": world.now(),
         "currency": currency,
-        "exchange_rate": None,
+        "exchange_rate": None if rate is None else float(rate),
         "fee": fee,
         "fee_details": details if fee else [],
         "net": amount - fee,
         "reporting_category": type,
         "source": source,
-        "status": "available",
+        "status": "pending",
         "type": type,
     }
     return world.keep("txn", line)

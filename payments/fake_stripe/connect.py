@@ -66,6 +66,7 @@ def transfer(world: World, params: Params) -> Json:
         "destination": params.needed("destination"),
         "livemode": False,
         "metadata": params.metadata(),
+        "reversals": {"object": "list", "data": [], "has_more": False, "url": f"/v1/transfers/{id}/reversals"},
         "reversed": False,
         "source_transaction": source,
         "transfer_group": params.text("transfer_group"),
@@ -105,6 +106,7 @@ def reverse(world: World, params: Params, id: str) -> Json:
         "transfer": id,
     }
     made["amount_reversed"] += amount
+    made["reversals"]["data"].insert(0, reversal)
     made["reversed"] = made["amount_reversed"] == made["amount"]
     world.keep("trr", reversal)
     world.emit("transfer.reversed", made)

@@ -5,7 +5,7 @@
     POST /_control/plans           [{"do", "match"?, "seconds"?, "status"?}]   for the next requests, one each
     POST /_control/clear                                     no plans any more
     POST /_control/clock           {"advance_s"}             holds and keys expire
-    POST /_control/settings        {"search_lag_s"?, "increments"?}
+    POST /_control/settings        {"search_lag_s"?, "increments"?, "percent"?, "fixed"?, "dispute"?, …}   fees.py
     POST /_control/authenticate    {"id", "success"}         3-D Secure of a PaymentIntent or SetupIntent
     POST /_control/disputes        {"payment_intent", "amount"?, "reason"?}
     POST /_control/end-dispute     {"id", "won"}
@@ -29,7 +29,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from payments.fake_stripe import confirming, disputes, events, payment_intents, refunds, setup_intents
+from payments.fake_stripe import charges, confirming, disputes, events, payment_intents, refunds, setup_intents
 from payments.fake_stripe.app import Fake
 from payments.fake_stripe.faults import Fault, Json
 from payments.fake_stripe.world import Plan
@@ -81,6 +81,7 @@ class Control:
         """All there is."""
         fake = self._fake
         payment_intents.expire(fake.world)
+        charges.settle_late(fake.world)
         objects = {kind: list(values.values()) for kind, values in fake.world.objects.items() if kind != "we"}
         waiting = [event["id"] for event in fake.courier.waiting]
         more = {"requests": fake.requests, "waiting": waiting, "undelivered": fake.courier.failed}
@@ -117,6 +118,7 @@ class Control:
         world = self._fake.world
         world.search_lag = timedelta(seconds=float(order.get("search_lag_s", world.search_lag.total_seconds())))
         world.increments = bool(order.get("increments", world.increments))
+        world.fees = world.fees.changed(order)
         return {}
 
     async def authenticate(self, order: Json) -> Json:

@@ -1,6 +1,6 @@
 """Disputes: a driver's bank takes the money back, and perhaps returns it."""
 
-from payments.fake_stripe.charges import DISPUTE_FEE, entry
+from payments.fake_stripe.charges import entry
 from payments.fake_stripe.faults import Fault, Json
 from payments.fake_stripe.forms import Params
 from payments.fake_stripe.routes import PAGING, Route
@@ -17,7 +17,7 @@ def open_dispute(world: World, charge: Json, amount: int, reason: str) -> Json:
         "id": (id := world.new_id("du")),
         "object": "dispute",
         "amount": amount,
-        "balance_transactions": [entry(world, "adjustment", -amount, charge["currency"], id, fee=DISPUTE_FEE)],
+        "balance_transactions": [entry(world, "adjustment", -amount, charge["currency"], id, fee=world.fees.dispute)],
         "charge": charge["id"],
         "created": world.now(),
         "currency": charge["currency"],
@@ -43,7 +43,8 @@ def end(world: World, dispute: Json, *, won: bool) -> Json:
         raise Fault("This dispute is closed already.")
     dispute["status"] = "won" if won else "lost"
     if won:
-        line = entry(world, "adjustment", dispute["amount"], dispute["currency"], dispute["id"])
+        fee = -world.fees.dispute if world.fees.dispute_returned else 0
+        line = entry(world, "adjustment", dispute["amount"], dispute["currency"], dispute["id"], fee=fee)
         dispute["balance_transactions"].append(line)
         world.emit("charge.dispute.funds_reinstated", dispute)
     world.emit("charge.dispute.closed", dispute)

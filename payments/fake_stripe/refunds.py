@@ -21,14 +21,16 @@ def create(world: World, params: Params) -> Json:
     if amount > left:
         raise Fault(f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})", param="amount")
     reason = params.choice("reason", "duplicate", "fraudulent", "requested_by_customer")
+    fee = world.fees.fee_back(world.fees.settled(amount, charge["currency"])[0])
     refund = {
         "id": (id := world.new_id("re")),
         "object": "refund",
         "amount": amount,
-        "balance_transaction": entry(world, "refund", -amount, charge["currency"], id)["id"],
+        "balance_transaction": entry(world, "refund", -amount, charge["currency"], id, fee=fee)["id"],
         "charge": charge["id"],
         "created": world.now(),
         "currency": charge["currency"],
+        "failure_balance_transaction": None,
         "failure_reason": None,
         "metadata": params.metadata(),
         "payment_intent": charge["payment_intent"],
@@ -63,7 +65,8 @@ def fail_late(world: World) -> None:
             refund.update(status="failed", failure_reason="expired_or_canceled_card")
             charge["amount_refunded"] -= refund["amount"]
             charge["refunded"] = False
-            entry(world, "refund_failure", refund["amount"], refund["currency"], refund["id"])
+            line = entry(world, "refund_failure", refund["amount"], refund["currency"], refund["id"])
+            refund["failure_balance_transaction"] = line["id"]
             world.emit("refund.updated", refund)
             world.emit("refund.failed", refund)
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from kit.clock import Clock
 from payments.fake_stripe.cards import Card
 from payments.fake_stripe.faults import Json, unknown_object
+from payments.fake_stripe.fees import Schedule
 from payments.fake_stripe.forms import Params
 
 API_VERSION = "2026-10-28.endive"
@@ -61,6 +62,9 @@ class World:
     offset: timedelta = timedelta()
     search_lag: timedelta = timedelta()
     """How long a new object is not found by a search: up to a minute at Stripe."""
+    fees: Schedule = field(default_factory=Schedule)
+    late: dict[str, int] = field(default_factory=dict)
+    """Charges whose line on the balance comes later, and when."""
     increments: bool = True
     """Whether holds may be raised here at all."""
     tell: Callable[[Json], None] = lambda event: None

@@ -8,6 +8,7 @@
 | a card is held, the hold ends | holds offset → holds, and back |
 | a payment is captured | driver receivable → provider clearing |
 | the provider keeps a fee | provider clearing → provider fees |
+| the provider settles in another currency | clearing → exchange, exchange → clearing |
 | a wallet is loaded, spent, paid back | wallet → clearing, receivable → wallet, clearing → wallet |
 | a wallet gets back what it paid, a kindness | wallet → receivable, wallet → goodwill |
 | what was paid in is disputed and lost | bad debt → wallet |
@@ -118,6 +119,11 @@ def captured(payer: str, amount: Money) -> Transfers:
 def provider_fee(amount: Money) -> Transfers:
     """The provider has kept a fee; one below zero was given back."""
     return transfers((_CLEARING, _PROVIDER_FEES, amount))
+
+
+def settled(given: Money, taken: Money) -> Transfers:
+    """The provider has exchanged a payment into the currency that it pays out; below zero a refund or a dispute."""
+    return exchanged(_CLEARING, _CLEARING, given, taken)
 
 
 def refunded(payer: str, amount: Money) -> Transfers:

@@ -3,15 +3,18 @@
 Stripe's own is there only when `PLUGBRIDGE_STRIPE_TEST_KEY` holds a key of its test mode (`sk_test_…`).
 """
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from kit.guard import NetworkInsideTx, tx_active
 from kit.money import Money
+from payments.books import BalanceLine, LineKind, Movement, Window
 from payments.errors import Declined, DeclineReason, NeedsAction, NotPayable, PspUnavailable, Refused
 from payments.fake_stripe import serving
 from payments.psp import ChargeOrder, HoldOrder, Payment, PaymentState, Psp, RefundOrder, RefundState
@@ -221,6 +224,56 @@ async def test_what_happened_is_listed(psp: Psp) -> None:
     notices = [notice for notice in await psp.notices(since) if notice.payment_id == payment.id]
     assert [notice.kind for notice in notices] == ["payment_intent.amount_capturable_updated"]
     assert psp.read_notice(notices[0].body) == notices[0]
+
+
+async def lines_of(psp: Psp, movement: Movement, object_id: str) -> Sequence[BalanceLine]:
+    """The lines of something, once they are there: a charge may get its own some seconds after its capture."""
+    for _ in range(40):
+        found = await psp.lines_of(movement, object_id)
+        if found:
+            return found
+        await asyncio.sleep(0.5)
+    raise AssertionError("no line")
+
+
+async def test_what_was_taken_and_given_back_has_lines_with_fees(psp: Psp) -> None:
+    payment, _ = await held(psp)
+    assert await psp.lines_of(Movement.PAYMENT, payment.id) == []
+    await psp.capture(payment.id, eur(1500), key=unique())
+    [taken] = await lines_of(psp, Movement.PAYMENT, payment.id)
+    refund = await psp.refund(RefundOrder(unique(), payment.id, eur(500)), key=unique())
+    [back] = await lines_of(psp, Movement.REFUND, refund.id)
+    assert (taken.kind, back.kind) == (LineKind.PAYMENT, LineKind.REFUND)
+    assert (taken.payment_id, back.payment_id, back.source_id) == (payment.id, payment.id, refund.id)
+    assert (taken.source_amount or taken.amount, back.source_amount or back.amount) == (eur(1500), eur(-500))
+    assert taken.fee.amount_minor > 0
+    assert taken.net == taken.amount - taken.fee
+    assert taken.available_on >= taken.created
+    since = taken.created - timedelta(minutes=1)
+    listed = await everything(psp.lines, Window(since, since + timedelta(hours=1)))
+    assert {taken.id, back.id} <= {line.id for line in listed}
+    assert [line for line in listed if line.id == back.id] == [back]
+
+
+async def test_lists_have_pages_in_which_everything_stands_once(psp: Psp) -> None:
+    since = datetime.now(UTC) - timedelta(minutes=1)
+    made = [(await held(psp))[0].id for _ in range(3)]
+    window = Window(since, since + timedelta(hours=1))
+    payments = await everything(psp.payments, window)
+    assert set(made) <= {payment.id for payment in payments}
+    assert len({payment.id for payment in payments}) == len(payments)
+    assert (await everything(psp.refunds, Window(since - timedelta(days=2), since - timedelta(days=1)))) is not None
+    assert await everything(psp.disputes, Window(since, since + timedelta(milliseconds=1))) == []
+
+
+async def everything(listed: Any, window: Window) -> list[Any]:
+    found: list[Any] = []
+    page = await listed(window)
+    while True:
+        found += page.items
+        if page.next is None:
+            return found
+        page = await listed(window, after=page.next)
 
 
 async def test_nothing_is_asked_inside_a_transaction(psp: Psp) -> None:

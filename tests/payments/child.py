@@ -11,6 +11,7 @@ from payments import holds
 from payments.card_flows import Cards
 from payments.hold_flows import Collector, Holds
 from payments.holds import HoldWish
+from payments.line_flows import Books
 from payments.operator import Operator
 from payments.stripe import StripePsp
 from payments.webhooks import Webhooks
@@ -25,7 +26,7 @@ async def pay(database_url: str, stripe_url: str) -> None:
     psp = StripePsp("sk_test_child", api_url=stripe_url)
     operator = Operator(psp)
     flows, collector, webhooks = Holds(psp, operator), Collector(psp, operator), Webhooks(psp, [SECRET])
-    wire(reactions, operator=operator, holds=flows, collector=collector, events=webhooks)
+    wire(reactions, operator=operator, holds=flows, collector=collector, events=webhooks, books=Books(psp))
     customer = await Cards(psp).customer(db, DRIVER)
     hold = await flows.place(db, HoldWish("start-1", eur(2000), customer, "pm_card_visa", save_card=True))
     async with db.tx() as tx:

@@ -27,6 +27,7 @@ from payments.card_flows import Cards
 from payments.fake_stripe import Serving, serving
 from payments.hold_flows import Collector, Holds
 from payments.holds import HoldWish
+from payments.line_flows import Books
 from payments.operator import Operator
 from payments.psp import KEY_LIFETIME
 from payments.stripe import StripePsp
@@ -164,7 +165,7 @@ async def open_shop(
         operator = Operator(psp)
         holds, collector = Holds(psp, operator), Collector(psp, operator)
         webhooks = Webhooks(psp, [SECRET])
-        wire(reactions, operator=operator, holds=holds, collector=collector, events=webhooks)
+        wire(reactions, operator=operator, holds=holds, collector=collector, events=webhooks, books=Books(psp))
         more(reactions)
         shop = Shop(db, clock, Worker(db), psp, stripe, operator, holds, collector, Cards(psp), webhooks, http)
         _listen(reactions, shop)
@@ -187,6 +188,7 @@ def _listen(reactions: Reactions, shop: Shop) -> None:
         events.DisputeChanged,
         events.OperationStuck,
         events.ReloadPaused,
+        events.LineRead,
     ):
         reactions.on(kind, note)
 

@@ -506,6 +506,28 @@ def upgrade() -> None:
         batch_op.create_index("ix_payment_hold_open", ["state", "updated_at"], unique=False)
 
     op.create_table(
+        "payment_line",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(length=20), nullable=False),
+        sa.Column("source_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("payment_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("fee_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("source_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("source_currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=True),
+        sa.Column("exchange_rate", sqlmodel.sql.sqltypes.AutoString(length=40), nullable=True),
+        sa.Column("made_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("available_on", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("listed_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_line")),
+    )
+    with op.batch_alter_table("payment_line", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_payment_line_made_at"), ["made_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_payment_line_payment_id"), ["payment_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_payment_line_source_id"), ["source_id"], unique=False)
+
+    op.create_table(
         "payment_swept_until",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("moment", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
@@ -1521,6 +1543,12 @@ def downgrade() -> None:
 
     op.drop_table("payment_webhook")
     op.drop_table("payment_swept_until")
+    with op.batch_alter_table("payment_line", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_payment_line_source_id"))
+        batch_op.drop_index(batch_op.f("ix_payment_line_payment_id"))
+        batch_op.drop_index(batch_op.f("ix_payment_line_made_at"))
+
+    op.drop_table("payment_line")
     with op.batch_alter_table("payment_hold", schema=None) as batch_op:
         batch_op.drop_index("ix_payment_hold_open")
 

@@ -18,7 +18,7 @@ from hub.starts.quote_tables import QuoteRow
 from hub.starts.tables import Start
 from kit.reactions import JobRow, Reactions
 from ocpi.datetimes import format_datetime
-from payments.ledger.check import check
+from payments.ledger.check import Checked, check
 from tests.payments.shop import Shop, listening, open_shop
 
 Json = dict[str, Any]
@@ -86,10 +86,14 @@ class Till:
         async with self.shop.db.read() as tx:
             return list(await tx.all(select(Bill).order_by(Bill.id)))  # type: ignore[arg-type]
 
-    async def balances(self, *leave_out: str) -> dict[str, int]:
-        """What is not zero in the ledger, by kind of account."""
+    async def checked(self) -> Checked:
         checked = await check(self.shop.db)
         assert checked.findings == ()
+        return checked
+
+    async def balances(self, *leave_out: str) -> dict[str, int]:
+        """What is not zero in the ledger, by kind of account."""
+        checked = await self.checked()
         found: dict[str, int] = {}
         for (account, _), amount in checked.balances.items():
             found[account.kind] = found.get(account.kind, 0) + amount.amount_minor
