@@ -1,8 +1,8 @@
 """FastAPI dependencies that answer "who is asking" or refuse.
 
 The application puts its `Database` and `KeyRing` on `app.state`; routes declare `operator: OperatorDep` to be for
-operators, `admin: AdminDep` to be for operators who may change things, and `who: DriverOrGuestDep` to be for drivers
-and for guests.
+operators, `admin: AdminDep` to be for operators who may change things, `who: DriverDep` to be for drivers, and
+`who: DriverOrGuestDep` to be for drivers and for guests.
 """
 
 from typing import Annotated
@@ -60,4 +60,12 @@ async def driver_or_guest(
         return await driver_of(tx, request.app.state.keys, credentials.credentials)
 
 
+async def driver(who: Annotated[DriverIdentity | Guest, Depends(driver_or_guest)]) -> DriverIdentity:
+    """The driver whose key the request bears. Raises `Unauthenticated` for a guest."""
+    if isinstance(who, Guest):
+        raise Unauthenticated("send your key as a bearer token", headers={"WWW-Authenticate": "Bearer"})
+    return who
+
+
+DriverDep = Annotated[DriverIdentity, Depends(driver)]
 DriverOrGuestDep = Annotated[DriverIdentity | Guest, Depends(driver_or_guest)]

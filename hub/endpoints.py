@@ -18,7 +18,10 @@ from hub.parties.callers import Callers
 from hub.parties.gate import Gate
 from hub.parties.message_log_api import router as messages_router
 from hub.parties.message_log_replay import Replayer
-from hub.parts import hold_policy
+from hub.parts import hold_policy, wallet_policy
+from hub.paying import api as paying_api
+from hub.paying import driver_api as paying_driver_api
+from hub.paying.flows import Paying
 from hub.sessions import api as sessions_api
 from hub.starts import api as starts_api
 from hub.starts import driver_api
@@ -140,15 +143,24 @@ def driver_app(hub: Hub) -> FastAPI:
         hold_policy(settings),
         settings.cpo_parties,
         (country_code, party_id),
+        settings.debt_limit,
     )
-    routes = driver_api.router(driving, Rates(hub.clock.monotonic, settings.driver_requests_per_s))
-    app.include_router(routes, prefix=DRIVER_API)
+    rates = Rates(hub.clock.monotonic, settings.driver_requests_per_s)
+    app.include_router(driver_api.router(driving, rates), prefix=DRIVER_API)
+    app.include_router(paying_driver_api.router(paying(hub), rates), prefix=DRIVER_API)
 
     async def openapi(request: Request) -> JSONResponse:
         return JSONResponse(app.openapi())
 
     app.add_route(f"{DRIVER_API}/openapi.json", openapi, include_in_schema=False)
     return app
+
+
+def paying(hub: Hub) -> Paying:
+    """What is done with wallets, saved cards and debts."""
+    settings = hub.settings
+    idempotency = Idempotency(hub.db, hub.keys)
+    return Paying(hub.db, idempotency, hub.payments, wallet_policy(settings), settings.currency)
 
 
 def _fastapi(hub: Hub, title: str) -> FastAPI:
@@ -185,6 +197,7 @@ def add_operator_api(app: FastAPI, hub: Hub) -> None:
         locations_api.router(db, cpo_parties=settings.cpo_parties),
         tariffs_api.router(db, cpo_parties=settings.cpo_parties),
         drivers_api.router(db, hub.keys, emsp_parties=settings.emsp_parties),
+        paying_api.router(paying(hub)),
         tokens_api.router(db, hub.keys, emsp_parties=settings.emsp_parties, issuer=settings.operator_name),
         parties_api.router(db, hub.registrar, hub.renewer, hub.directory),
         messages_router(

@@ -28,6 +28,7 @@ from kit.http import Egress
 from kit.tx import Tx
 from payments.hold_policy import HoldPolicy
 from payments.stripe import StripePsp
+from payments.wallet_rules import WalletPolicy
 from payments.wiring import Payments
 
 OCSP_TIMEOUT_S, OCSP_MAX_BYTES = 5.0, 64 * 2**10
@@ -122,6 +123,11 @@ def open_payments(settings: Settings) -> Payments | None:
     psp = StripePsp(settings.stripe_key.get_secret_value(), api_url=settings.stripe_api_url)
     secrets = [secret.get_secret_value() for secret in settings.stripe_webhook_secrets]
     return Payments.over(psp, secrets)
+
+
+def wallet_policy(settings: Settings) -> WalletPolicy:
+    """The bounds of wallets."""
+    return WalletPolicy(settings.wallet_top_up_least, settings.wallet_top_up_most, settings.wallet_cap)
 
 
 def hold_policy(settings: Settings) -> HoldPolicy:

@@ -20,7 +20,7 @@ HoldChanged              → the start that waits for the money goes on or is re
 MoneyReceived, RefundChanged, DisputeChanged, DebtChanged, LineRead → the ledger follows
 MoneyReceived, DebtChanged, DisputeChanged → what comes in for a bill that was credited goes back
 StartGivenUp             → what its charger has announced is ended, what was put aside for it is given back
-SessionProgressed        → a session ends before it costs more than is held, or is covered again
+SessionProgressed        → a session ends before it costs more than is put aside for it, or is covered again
 parties.redeliver        → an object that a partner refused is offered again
 parties.read_hub         → whom a partner hub reaches is read from its list
 """

@@ -122,6 +122,12 @@ class Settings(BaseSettings):
     hold_floor: Decimal = Field(Decimal(10), gt=0, description="Least that is put aside on a card.")
     hold_cap: Decimal = Field(Decimal(80), gt=0, description="Most that is put aside on a card.")
     hold_margin: Decimal = Field(Decimal("0.1"), ge=0, le=5, description="What is put aside beyond the estimate.")
+    wallet_top_up_least: Decimal = Field(Decimal(5), gt=0, description="Least that is paid into a wallet at once.")
+    wallet_top_up_most: Decimal = Field(Decimal(500), gt=0, description="Most that is paid into a wallet at once.")
+    wallet_cap: Decimal = Field(Decimal(1000), gt=0, description="Most that a wallet may hold after a top-up.")
+    debt_limit: Decimal = Field(
+        Decimal(0), ge=0, description="How much a driver may owe for earlier sessions and begin another all the same."
+    )
     http_head_timeout_s: float = Field(10.0, gt=0, description="Longest wait for the head of an HTTP request.")
     http_body_timeout_s: float = Field(30.0, gt=0, description="Longest wait for the body of an HTTP request.")
     http_head_bytes: int = Field(64 * 2**10, ge=1024, description="Largest head of an HTTP request.")

@@ -105,6 +105,17 @@ async def cancel(tx: Tx, debt_id: str) -> None:
     _tell(tx, debt)
 
 
+async def hurry(tx: Tx, debt: Debt, *, customer_id: str | None, card_id: str | None) -> None:
+    """Have a locked debt tried now, by this card if one is named: its driver wants to pay. Also one that was given up.
+
+    `customer_id` is for who was no customer when the debt was made.
+    """
+    if debt.state in (DebtState.PAID, DebtState.CANCELED):
+        return
+    debt.customer_id, debt.card_id = debt.customer_id or customer_id, card_id or debt.card_id
+    debt.state, debt.next_attempt_at, debt.updated_at = DebtState.OWED, tx.now, tx.now
+
+
 async def see(tx: Tx, debt: Debt, payment: Payment) -> None:
     """Bring a locked debt to where a payment for it is."""
     if payment.state is not PaymentState.CAPTURED:

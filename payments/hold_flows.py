@@ -13,12 +13,12 @@ from kit.errors import NotFound
 from kit.money import Money
 from kit.tx import Database
 from payments import debts, holds
-from payments.errors import PspUnavailable, Refused, Unknown
+from payments.errors import DeclineReason, PspUnavailable, Refused, Unknown
 from payments.hold_lifecycle import HoldState, Wish
 from payments.holds import HoldWish
 from payments.operator import Operator
 from payments.psp import Payment, Psp
-from payments.tables import Debt, DebtState, Hold, Operation, hold_by_reference, locked_hold, to_ask
+from payments.tables import Debt, DebtState, Hold, Operation, hold_by_reference, locked_debt, locked_hold, to_ask
 
 logger = log.get(__name__)
 
@@ -139,12 +139,56 @@ class Collector:
         if order is not None:
             await self._operator.run(db, order.id)
 
-    async def client_secret(self, db: Database, debt_id: str) -> str | None:
-        """What the driver's app needs to confirm the last attempt; None when there is none."""
+    async def pay(
+        self, db: Database, debt_id: str, *, customer_id: str | None = None, card_id: str | None = None
+    ) -> Debt:
+        """Its driver wants to pay a debt now, by this card or as before; the debt as it is then.
+
+        An attempt that the driver has confirmed by now counts; one that waits for the driver goes on waiting, unless
+        another card is named. What is already on its way is not sent twice. Raises `NotFound`.
+        """
+        debt = await self._seen(db, debt_id)
+        waits = debt.reason == DeclineReason.AUTHENTICATION_REQUIRED and debt.payment_id is not None
+        if debt.state == DebtState.PAID or (waits and card_id is None):
+            return debt
+        async with db.tx() as tx:
+            locked = await locked_debt(tx, debt_id)
+            if locked is not None:
+                await debts.hurry(tx, locked, customer_id=customer_id, card_id=card_id)
+        for _ in range(2):  # the last attempt is cancelled first
+            await self.collect(db, {"debt_id": debt_id})
+        return await self._get(db, debt_id)
+
+    async def _seen(self, db: Database, debt_id: str) -> Debt:
+        """A debt after a look at the last attempt: the driver may have confirmed it."""
+        debt = await self._get(db, debt_id)
+        if debt.payment_id is not None and debt.state != DebtState.PAID:
+            payment = await self._psp.payment(debt.payment_id)
+            async with db.tx() as tx:
+                locked = await locked_debt(tx, debt_id)
+                if locked is not None:
+                    await debts.see(tx, locked, payment)
+        return await self._get(db, debt_id)
+
+    async def _get(self, db: Database, debt_id: str) -> Debt:
         async with db.read() as tx:
             debt = await tx.get(Debt, debt_id)
         if debt is None:
             raise NotFound
+        return debt
+
+    async def confirmable(self, db: Database, debt: Debt) -> str | None:
+        """The same as `client_secret`, where the bank wants the driver; None when the provider is not reached."""
+        if debt.state == DebtState.PAID or debt.reason != DeclineReason.AUTHENTICATION_REQUIRED:
+            return None
+        try:
+            return await self.client_secret(db, debt.id)
+        except (Unknown, PspUnavailable, Refused):
+            return None
+
+    async def client_secret(self, db: Database, debt_id: str) -> str | None:
+        """What the driver's app needs to confirm the last attempt; None when there is none."""
+        debt = await self._get(db, debt_id)
         if debt.state == DebtState.PAID or debt.payment_id is None:
             return None
         return (await self._psp.payment(debt.payment_id)).client_secret

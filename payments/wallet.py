@@ -76,7 +76,9 @@ async def raise_to(tx: Tx, reference: str, amount: Money) -> Earmark:
 
 
 async def release(tx: Tx, reference: str) -> None:
-    """What was put aside is free again. Nothing for what was spent. Raises `NotFound`."""
+    """What was put aside is free again. Nothing for what was spent, and where nothing was put aside."""
+    if await tx.get(Earmark, reference) is None:
+        return
     _, earmark = await _of(tx, reference)
     _move(tx, earmark, EarmarkState.RELEASED)
 
@@ -107,6 +109,23 @@ async def settle(tx: Tx, reference: str, owed: Money, *, payer: str | None = Non
         await debts.owe(tx, reference, paid.rest, customer_id=customer_id)
     await reload_if_low(tx, wallet)
     return paid
+
+
+async def pay(tx: Tx, owner: str, reference: str, owed: Money, *, payer: str | None = None) -> Split:
+    """Pay what is owed where nothing was put aside for it: from what is free; the rest is a debt under the reference.
+
+    Once, like `settle`, and with its errors.
+    """
+    wallet = await _locked(tx, owner)
+    free = min(owed, (await standing(tx, wallet)).available)
+    if free and await tx.get(Earmark, reference) is None:
+        _write(tx, wallet, reference, free)
+        await tx.flush()
+    if await tx.get(Earmark, reference) is not None:
+        return await settle(tx, reference, owed, payer=payer)
+    if owed:
+        await debts.owe(tx, reference, owed, customer_id=await cards.customer_id_of(tx, owner))
+    return Split(Money.zero(owed.currency), owed)
 
 
 async def credit(tx: Tx, owner: str, amount: Money, *, reference: str, why: str = "") -> bool:

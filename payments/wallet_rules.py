@@ -24,6 +24,7 @@ class WalletTooLow(PaymentRequired):
             f"{needed} are needed and {available} are there",
             extensions={**told, "currency": needed.currency, "next_step": "top_up"},
         )
+        self.needed = needed
 
 
 class OtherCurrency(PaymentRequired):

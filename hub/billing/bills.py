@@ -21,7 +21,7 @@ from kit.errors import InvalidInput
 from kit.log import get
 from kit.money import Money, round_to_minor
 from kit.tx import Tx
-from payments import debts, holds
+from payments import debts, holds, wallet
 from payments.hold_lifecycle import Wish
 from payments.ledger import postings
 from payments.ledger.accounts import Document, Entry
@@ -44,10 +44,8 @@ async def follow(tx: Tx, start: Start, quote: QuoteRow, cdrs: CdrSet, by_id: Map
             await _credit(tx, made, by_id[credit])
     if cdrs.standing and await bill_of_start(tx, start.id) is None:
         await _make(tx, start, quote, by_id[cdrs.standing[0]])
-    elif not cdrs.standing and start.hold_id is not None:
-        hold = await locked_hold(tx, start.hold_id)
-        if hold is not None and hold.wish != Wish.SETTLE and cdrs.credited:
-            await holds.settle(tx, hold.id, Money.zero(hold.currency))
+    elif not cdrs.standing and cdrs.credited:
+        await _free(tx, start)
 
 
 async def _make(tx: Tx, start: Start, quote: QuoteRow, cdr: Cdr) -> None:
@@ -76,6 +74,17 @@ async def _make(tx: Tx, start: Start, quote: QuoteRow, cdr: Cdr) -> None:
     tx.emit(BillMade(made.id))
     if hold is not None:
         await _take(tx, made, hold)
+    elif made.payment == PaymentMethod.WALLET:
+        await wallet.pay(tx, made.payer, made.reference, made.gross)
+
+
+async def _free(tx: Tx, start: Start) -> None:
+    """Nothing is owed any more: what is put aside is given back, unless it was settled before."""
+    hold = await locked_hold(tx, start.hold_id) if start.hold_id is not None else None
+    if hold is not None and hold.wish != Wish.SETTLE:
+        await holds.settle(tx, hold.id, Money.zero(hold.currency))
+    elif start.payment == PaymentMethod.WALLET:
+        await wallet.release(tx, start.id)
 
 
 async def _take(tx: Tx, made: Bill, hold: Hold) -> None:

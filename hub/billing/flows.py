@@ -10,17 +10,19 @@ from hub.starts.covers import is_covered
 from hub.starts.events import SessionProgressed, StartGivenUp
 from hub.starts.flows import Starter
 from hub.starts.lifecycle import StartState
-from hub.starts.running import so_far
+from hub.starts.running import SoFar, so_far
 from hub.starts.tables import Start, locked
 from kit.errors import Problem
 from kit.log import get
-from kit.money import round_to_minor
+from kit.money import Money, round_to_minor
 from kit.tx import Database
-from payments import holds
+from payments import holds, wallet
 from payments.hold_flows import Holds
 from payments.hold_lifecycle import HoldState, Wish
 from payments.hold_policy import HoldPolicy, raised
 from payments.tables import Hold
+from payments.wallet_rules import EarmarkState
+from payments.wallet_tables import Earmark
 
 log = get(__name__)
 
@@ -35,28 +37,23 @@ class Minder:
     look_every_s: float
 
     async def mind(self, db: Database, event: SessionProgressed) -> None:
-        """Keep the cost of a session within what is held. Without a hold that stands it is to end at once."""
+        """Keep the cost of a session within what is put aside for it. With nothing aside it is to end at once."""
         async with db.read() as tx:
             start = await tx.get(Start, event.start_id)
-            if start is None or start.hold_id is None or start.state != StartState.CHARGING:
+            if start is None or not start.is_prepaid or start.state != StartState.CHARGING:
                 return
-            seen, hold = await so_far(tx, start), await tx.get(Hold, start.hold_id)
-            now = tx.now
-        if hold is None:
+            seen, now = await so_far(tx, start), tx.now
+        aside: Hold | Earmark | None = seen.hold or seen.earmark
+        if seen.hold is not None and not _stands(seen.hold):
+            aside = await self._cover_again(db, start.id)
+        if aside is None or not _stands(aside):
+            await self._end(db, start.id)
             return
-        if not _covers(hold):
-            hold = await self._cover_again(db, start.id)
-            if hold is None or not _covers(hold):
-                await self._end(db, start.id)
-                return
         if seen.costs is None or seen.course is None:
             return
         spent = Spent(Decimal(str(seen.costs.total["incl_vat"])), _seconds(seen.course.started_at, now))
-        if hold.state == HoldState.HELD and hold.can_increase:
-            wanted = raised(self.policy, hold.amount, round_to_minor(spent.cost, hold.currency))
-            if wanted is not None:
-                hold = await self.holds.raise_to(db, hold.id, wanted)
-        if must_stop(spent, hold.amount, look_every_s=self.look_every_s):
+        limit = await self._limit(db, aside, spent.cost)
+        if must_stop(spent, limit, look_every_s=self.look_every_s):
             await self._end(db, start.id)
 
     async def withdraw(self, db: Database, event: StartGivenUp) -> None:
@@ -71,8 +68,12 @@ class Minder:
             await self._stop(event.start_id)
         async with db.tx() as tx:
             start = await locked(tx, event.start_id)
-            if start is None or await covering.is_idle(tx, start):
+            if start is not None and not await covering.is_idle(tx, start):
+                return
+            if event.hold_id is not None:
                 await holds.release(tx, event.hold_id)
+            else:
+                await wallet.release(tx, event.start_id)
 
     async def _cover_again(self, db: Database, start_id: str) -> Hold | None:
         """The hold that takes the place of one that is gone; None where there can be none."""
@@ -95,6 +96,27 @@ class Minder:
             start.stop_asked_at = tx.now
         await self._stop(start_id)
 
+    async def _limit(self, db: Database, aside: Hold | Earmark, cost: Decimal) -> Money:
+        """What is put aside, after more was asked for if it is time for that."""
+        if isinstance(aside, Hold):
+            return await self._on_card(db, aside, cost)
+        return await self._in_wallet(db, aside, cost)
+
+    async def _on_card(self, db: Database, hold: Hold, cost: Decimal) -> Money:
+        if hold.state == HoldState.HELD and hold.can_increase:
+            wanted = raised(self.policy, hold.amount, round_to_minor(cost, hold.currency))
+            if wanted is not None:
+                hold = await self.holds.raise_to(db, hold.id, wanted)
+        return hold.amount
+
+    async def _in_wallet(self, db: Database, earmark: Earmark, cost: Decimal) -> Money:
+        """A wallet gives what is free in it; one that is filled by a rule gives more at the next look."""
+        wanted = raised(self.policy, earmark.amount, round_to_minor(cost, earmark.currency))
+        if wanted is not None:
+            async with db.tx() as tx:
+                earmark = await wallet.raise_to(tx, earmark.reference, wanted)
+        return earmark.amount
+
     async def _stop(self, start_id: str) -> None:
         try:
             outcome = await self.starter.stop(start_id)
@@ -104,8 +126,10 @@ class Minder:
             log.info("paid_session_stopped", start_id=start_id, accepted=outcome.ok)
 
 
-def _covers(hold: Hold) -> bool:
-    return is_covered(HoldState(hold.state), Wish(hold.wish))
+def _stands(aside: Hold | Earmark) -> bool:
+    if isinstance(aside, Hold):
+        return is_covered(HoldState(aside.state), Wish(aside.wish))
+    return aside.state == EarmarkState.KEPT
 
 
 def _seconds(since: datetime, now: datetime) -> Decimal:

@@ -7,20 +7,27 @@ from hub.billing.tables import Bill, bill_of_reference
 from hub.starts.covers import references_of
 from kit.money import Money
 from kit.tx import Tx
-from payments import debts, refunds
+from payments import debts, refunds, wallet
 from payments.events import DebtChanged, DisputeChanged, MoneyReceived
 from payments.ledger import postings
 from payments.ledger.accounts import Document, Entry
 from payments.ledger.service import find, post
 from payments.psp import DisputeState
 from payments.tables import DebtState, Dispute, Received
+from payments.wallet_tables import Earmark
 
 
 async def pay_back(tx: Tx, credited: Bill) -> None:
-    """Refund what was taken for a bill that was credited, but for what a bank has taken back itself."""
+    """Refund what was taken for a bill that was credited, on a card or from a wallet.
+
+    What a bank has taken back itself is not given once more.
+    """
     paid_under = references_of(credited.reference)
     for received in await tx.all(select(Received).where(col(Received.reference).in_(paid_under))):
         await _pay_back(tx, received, credited)
+    earmark = await tx.get(Earmark, credited.reference)
+    if earmark is not None and earmark.spent:
+        await wallet.refund(tx, earmark.owner, earmark.spent, reference=f"credit:{credited.id}", payer=credited.payer)
 
 
 async def pay_back_received(tx: Tx, event: MoneyReceived) -> None:

@@ -16,6 +16,8 @@ class PaymentMethod(StrEnum):
 
     CARD = "card"
     """By card: an amount is put aside before the start."""
+    WALLET = "wallet"
+    """From what the driver has paid in beforehand."""
     INVOICE = "invoice"
     """Later, by agreement with the operator."""
     FREE = "free"

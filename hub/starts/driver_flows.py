@@ -15,6 +15,7 @@ from hub.starts import driving, places, quoting
 from hub.starts.driver_schemas import DriverStartIn, DriverStartOut, QuoteIn
 from hub.starts.driving import Begun, Means, payer_of
 from hub.starts.flows import Starter
+from hub.starts.owing import check_debts
 from hub.starts.quoting import GUEST, Promised, Wanted
 from hub.starts.running import so_far
 from hub.starts.tables import Start
@@ -26,9 +27,15 @@ from kit.tx import Database, Tx
 from payments import cards
 from payments.errors import PspUnavailable, Refused, Unknown
 from payments.hold_policy import HoldPolicy
+from payments.top_ups import reload_if_low
+from payments.wallet_rules import WalletTooLow
+from payments.wallet_tables import locked_wallet
 from payments.wiring import Payments
 
 Who = DriverIdentity | Guest
+
+_CHOSEN = (PaymentMethod.CARD, PaymentMethod.WALLET)
+"""How any driver may pay; the other ways are the operator's to grant."""
 
 
 class CardsNotTaken(Conflict):
@@ -54,6 +61,8 @@ class Driving:
     policy: HoldPolicy
     own_cpos: list[str]
     emsp: tuple[str, str]
+    debt_limit: Decimal = Decimal(0)
+    """How much a driver may owe, in major units, and begin all the same."""
 
     async def quote(self, who: Who, asked: QuoteIn) -> tuple[Promised, str]:
         """A price at a connector, and its signature. Raises `NotFound`, `InvalidInput`, `NoPrice`."""
@@ -73,8 +82,8 @@ class Driving:
     async def start(self, who: Who, asked: DriverStartIn, key: str) -> tuple[str, str | None]:
         """Begin with a quote; the id of the start, and a guest's secret. The same key again is the same start.
 
-        Raises `CardsNotTaken`, `GuestsPayByCard`, what `quoting.redeem` and `driving.begin_as_driver` raise, and what
-        `kit.idempotency` raises.
+        Raises `CardsNotTaken`, `GuestsPayByCard`, `DebtOpen`, and what `quoting.redeem`, `driving.begin_as_driver` and
+        `kit.idempotency` raise.
         """
         async with self.db.read() as tx:  # before the provider is asked for anything in this payer's name
             await quoting.check_signature(
@@ -94,11 +103,22 @@ class Driving:
 
         scope = f"{_payer(who)}:{asked.quote_id}:starts" if isinstance(who, Guest) else f"{_payer(who)}:starts"
         body = asked.model_dump_json().encode()
-        answer = await self.idempotency.run(scope=scope, key=key, body=body, work=work)
+        try:
+            answer = await self.idempotency.run(scope=scope, key=key, body=body, work=work)
+        except WalletTooLow as error:
+            await self._fill(who, error)
+            raise
         if order and self.payments is not None:
             await self.payments.operator.run(self.db, order[0])
         start_id, _, secret = answer.body.decode().partition(" ")
         return start_id, secret or None
+
+    async def _fill(self, who: Who, lacking: WalletTooLow) -> None:
+        """Have a wallet filled that a driver could not begin with, where its rule says so: the next try may do."""
+        async with self.db.tx() as tx:
+            found = await locked_wallet(tx, _payer(who))
+            if found is not None:
+                await reload_if_low(tx, found, needed=lacking.needed)
 
     async def show(self, who: Who, start_id: str, *, with_secret: bool = True) -> DriverStartOut:
         """A start of one's own. Raises `NotFound` for anybody else's, too."""
@@ -134,14 +154,16 @@ class Driving:
         else:
             async with self.db.read() as tx:
                 usual = PaymentMethod((await drivers.get(tx, who.driver_id)).payment)
-                method = asked.payment if asked.payment is PaymentMethod.CARD else usual
+                method = asked.payment if asked.payment in _CHOSEN else usual
                 if method is PaymentMethod.CARD and asked.card_id is not None:
                     await cards.owned(tx, payer_of(who.driver_id), asked.card_id)
             reference = payer_of(who.driver_id)
-        if method is not PaymentMethod.CARD:
+        if method not in _CHOSEN:
             return Means(method)
         if self.payments is None:
             raise CardsNotTaken
+        if method is PaymentMethod.WALLET:
+            return Means(method)
         return Means(method, await self.payments.cards.customer(self.db, reference), asked.card_id)
 
     async def _begin(self, tx: Tx, who: Who, asked: DriverStartIn, means: Means) -> Begun:
@@ -151,6 +173,7 @@ class Driving:
             token = tokens.guest_token(self.emsp, issuer=issuer, now=tx.now)
             return await driving.begin_as_guest(tx, ring, row, token, means, language=asked.language)
         driver = await drivers.get(tx, who.driver_id)
+        await check_debts(tx, driver.id, self.debt_limit)
         token = await tokens.app_token(tx, ring, driver, issuer=issuer)
         return await driving.begin_as_driver(tx, ring, driver, row, token, means)
 

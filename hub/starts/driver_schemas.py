@@ -15,6 +15,8 @@ from hub.starts.running import SoFar
 from hub.starts.words import NextStep, told
 from hub.tariffs.pricing import Line
 from kit.money import Money, round_to_minor
+from payments.hold_lifecycle import HoldState
+from payments.wallet_rules import EarmarkState
 
 Json = dict[str, Any]
 Cents = Annotated[Decimal, Field(description="In the currency's main unit, rounded to its minor unit.")]
@@ -117,6 +119,14 @@ class QuoteOut(BaseModel):
         )
 
 
+_AS_HOLD = {
+    EarmarkState.KEPT: HoldState.HELD,
+    EarmarkState.SPENT: HoldState.CAPTURED,
+    EarmarkState.RELEASED: HoldState.VOIDED,
+}
+"""What is put aside in a wallet, in the words for a card: apps show both alike."""
+
+
 class DriverStartIn(BaseModel):
     """Begin with a quote."""
 
@@ -130,7 +140,7 @@ class DriverStartIn(BaseModel):
 
 
 class PaymentOut(BaseModel):
-    """How a start is paid, and how far that is."""
+    """How a start is paid, and how far that is: what is put aside on a card or in a wallet."""
 
     method: str
     state: str | None = Field(description="Of the hold: REQUESTED, NEEDS_ACTION, HELD, CAPTURED, VOIDED, …")
@@ -198,9 +208,18 @@ class GuestStartOut(DriverStartOut):
 
 
 def _payment(found: SoFar, client_secret: str | None) -> PaymentOut | None:
-    start, hold = found.start, found.hold
+    start, hold, earmark = found.start, found.hold, found.earmark
     if start.payment is None:
         return None
+    if earmark is not None:
+        return PaymentOut(
+            method=start.payment,
+            state=_AS_HOLD[EarmarkState(earmark.state)],
+            currency=earmark.currency,
+            held=earmark.amount.to_decimal(),
+            captured=earmark.spent.to_decimal(),
+            client_secret=None,
+        )
     return PaymentOut(
         method=start.payment,
         state=hold.state if hold else None,

@@ -21,7 +21,7 @@ from kit.crypto import KeyRing
 from kit.errors import Forbidden
 from kit.ids import uuid7
 from kit.tx import Tx
-from payments import holds
+from payments import holds, wallet
 from payments.events import HoldChanged
 from payments.hold_lifecycle import HoldState
 from payments.holds import HoldWish
@@ -62,7 +62,10 @@ def payer_of(driver_id: str) -> str:
 
 
 async def begin_as_driver(tx: Tx, ring: KeyRing, driver: Driver, row: QuoteRow, token: Json, means: Means) -> Begun:
-    """Start at the connector of a quote that was redeemed. Raises `DriverBlocked`."""
+    """Start at the connector of a quote that was redeemed.
+
+    Raises `DriverBlocked`, and from a wallet `WalletTooLow` and `OtherCurrency`.
+    """
     if driver.blocked_at is not None:
         raise DriverBlocked
     start = _note(tx, ring, StartMethod.APP, row, token)
@@ -115,6 +118,8 @@ async def _go(tx: Tx, start: Start, row: QuoteRow, token: Json, means: Means) ->
     authorization = Authorization(Verdict.ALLOWED, token, auth_method="COMMAND", reference=uuid7())
     service.vouch(start, authorization)
     start.payment = means.method
+    if means.method is PaymentMethod.WALLET:
+        await wallet.reserve(tx, payer_of(start.driver_id or ""), start.id, row.hold)
     if means.method is not PaymentMethod.CARD:
         service.move(tx, start, Happening.ALLOWED)
         service.request(tx, start)

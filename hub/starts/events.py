@@ -14,10 +14,10 @@ class StartRequested(Event):
 
 @dataclass(frozen=True)
 class StartGivenUp(Event):
-    """A start that money was put aside for has come to nothing."""
+    """A start that money was put aside for has come to nothing: on a card, or, without a hold, in a wallet."""
 
     start_id: str
-    hold_id: str
+    hold_id: str | None
 
     def lane(self) -> str | None:
         """One at a time for each start."""

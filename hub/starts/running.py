@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from csms.store import read_record
+from hub.drivers.tables import PaymentMethod
 from hub.sessions.costs import Costs, price_periods
 from hub.sessions.course import course_of
 from hub.sessions.documents import Course
@@ -17,6 +18,7 @@ from hub.starts.service import session_of
 from hub.starts.tables import Start
 from kit.tx import Tx
 from payments.tables import Hold
+from payments.wallet_tables import Earmark
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class SoFar:
     power_w: Decimal | None = None
     costs: Costs | None = None
     hold: Hold | None = None
+    earmark: Earmark | None = None
+    """What is put aside in a wallet."""
 
     @property
     def started_at(self) -> datetime | None:
@@ -45,9 +49,10 @@ async def so_far(tx: Tx, start: Start) -> SoFar:
     """Where a start is now."""
     quote = await of_start(tx, start.id)
     hold = await tx.get(Hold, start.hold_id) if start.hold_id else None
+    earmark = await tx.get(Earmark, start.id) if start.payment == PaymentMethod.WALLET else None
     session = await session_of(tx, start)
     if session is None:
-        return SoFar(start, quote, hold=hold)
+        return SoFar(start, quote, hold=hold, earmark=earmark)
     if session.transaction_id is None:
         course, power_w = course_of_partner(session, now=tx.now), None
     else:
@@ -55,7 +60,7 @@ async def so_far(tx: Tx, start: Start) -> SoFar:
         course, power_w = course_of(record, now=tx.now), record.power_w
     if course.ended_at is not None:
         power_w = None
-    return SoFar(start, quote, course, power_w, _costs(quote, course), hold)
+    return SoFar(start, quote, course, power_w, _costs(quote, course), hold, earmark)
 
 
 def _costs(row: QuoteRow | None, course: Course) -> Costs | None:

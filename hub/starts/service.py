@@ -139,13 +139,13 @@ def move(tx: Tx, start: Start, happening: Happening, *, reason: str | None = Non
     start.reason = reason[:200] if reason else None
     if after in (StartState.REFUSED, StartState.FAILED, StartState.EXPIRED):
         report(tx, start, result=reason or "FAILED")
-        if start.hold_id is not None:
+        if start.is_prepaid:
             tx.emit(StartGivenUp(start.id, start.hold_id))
 
 
 def progressed(tx: Tx, start: Start) -> None:
     """Tell who minds the money of a session that it has come further."""
-    if start.hold_id is not None and start.state == StartState.CHARGING:
+    if start.is_prepaid and start.state == StartState.CHARGING:
         tx.emit(SessionProgressed(start.id))
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, LargeBinary, func, literal, or_, select
 from sqlmodel import Field, SQLModel, col
 
 import kit.db  # noqa: F401 - sets the naming convention before the first table
+from hub.drivers.tables import PaymentMethod
 from hub.starts.lifecycle import StartState
 from kit.ids import uuid7
 from kit.tx import Tx
@@ -57,6 +58,11 @@ class Start(SQLModel, table=True):
     stop_asked_at: datetime | None = None
     """When the session was asked to end because what is put aside is nearly used up."""
     correlation_id: str | None = Field(default=None, max_length=255)
+
+    @property
+    def is_prepaid(self) -> bool:
+        """Whether money is put aside for it: on a card, or in a wallet under the start's id."""
+        return self.hold_id is not None or self.payment == PaymentMethod.WALLET
 
     created_at: datetime
     updated_at: datetime

@@ -56,6 +56,28 @@ class App:
     async def stop(self, start: Json) -> Json:
         return await self.post(f"/starts/{start['id']}/stop", None, expect=200)
 
+    async def get(self, path: str) -> Any:
+        answer = await self.http.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def top_up(self, amount: str, *, expect: int = 201, key: str | None = None, **more: Any) -> Json:
+        headers = {"Idempotency-Key": key or str(uuid4())}
+        return await self.post("/wallet/top-ups", {"amount": amount, **more}, expect=expect, headers=headers)
+
+    async def until_available(self, amount: str) -> Json:
+        async def reached() -> Json | None:
+            wallet: Json = await self.get("/wallet")
+            return wallet if wallet["available"] == amount else None
+
+        found: Json = await eventually(reached)
+        return found
+
+    async def save_card(self, bank: "Bank", card: str = "pm_card_visa") -> Json:
+        begun = await self.post("/cards", None, expect=201)
+        await bank.enter_card(begun["client_secret"], card, kind="setup_intents")
+        return await self.post(f"/cards/{begun['id']}/finish", None, expect=200)
+
     async def listen(self, start: Json) -> AsyncIterator[Json]:
         """Every event of the start's stream, until it ends."""
         async with self.http.stream("GET", f"/starts/{start['id']}/live") as stream:
@@ -99,10 +121,12 @@ class Bank:
         found: Json = answer.json()
         return found
 
-    async def enter_card(self, client_secret: str, card: str = "pm_card_visa") -> None:
+    async def enter_card(
+        self, client_secret: str, card: str = "pm_card_visa", *, kind: str = "payment_intents"
+    ) -> None:
         """A cardholder enters a card in the form that the app shows."""
         intent, _, _ = client_secret.partition("_secret_")
-        url, auth = f"{self.url}/v1/payment_intents/{intent}/confirm", {"Authorization": f"Bearer {KEY}"}
+        url, auth = f"{self.url}/v1/{kind}/{intent}/confirm", {"Authorization": f"Bearer {KEY}"}
         await self.http.post(url, data={"payment_method": card}, headers=auth)
 
     async def authenticate(self, client_secret: str, *, success: bool = True) -> None:

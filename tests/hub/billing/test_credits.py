@@ -8,7 +8,7 @@ from hub.billing.tables import Bill
 from hub.starts.covers import second_reference
 from hub.starts.events import SessionMatched
 from hub.starts.tables import Start
-from payments import debts, holds
+from payments import debts, holds, wallet
 from tests.hub.billing.till import Till, cdr_body
 
 pytestmark = pytest.mark.anyio
@@ -119,6 +119,45 @@ async def test_an_invoice_is_credited_without_money_moving(till: Till) -> None:
     assert (await till.balances())["driver_receivable"] == 1200
     await till.credit(cdr)
     assert await till.balances() == {}
+
+
+async def test_a_wallet_pays_a_bill_and_has_it_back_with_a_credit(till: Till) -> None:
+    start = await till.start(purse=6000)
+    cdr = await till.cdr(start)
+    assert await purse_of(till, start) == (4800, 0)
+    await till.credit(cdr)
+    assert await purse_of(till, start) == (6000, 0)
+    await till.cdr(start, "C-2", kwh=10)
+    assert await purse_of(till, start) == (5400, 0)
+    assert (await till.balances()).get("driver_receivable") is None
+
+
+async def test_what_a_wallet_did_not_cover_is_a_debt_that_a_credit_ends(till: Till) -> None:
+    start = await till.start(purse=1000, hold=1000)
+    cdr = await till.cdr(start)
+    assert await purse_of(till, start) == (0, 0)
+    [debt] = await till.shop.debts()
+    assert debt.amount_minor == 200
+    await till.credit(cdr)
+    assert await purse_of(till, start) == (1000, 0)
+    assert [each.state for each in await till.shop.debts()] == ["CANCELED"]
+    assert (await till.balances()).get("driver_receivable") is None
+
+
+async def test_a_credit_before_its_cdr_frees_what_a_wallet_put_aside(till: Till) -> None:
+    start = await till.start(purse=1000, hold=1000)
+    cdr = cdr_body(start, "C-1", kwh=20, at=till.shop.clock.now())
+    await till.credit(cdr)
+    await till.cdr(start)
+    assert await purse_of(till, start) == (1000, 0)
+
+
+async def purse_of(till: Till, start: Start) -> tuple[int, int]:
+    """What is in the wallet of a start's driver, and what of it is put aside."""
+    async with till.shop.db.read() as tx:
+        found = await wallet.look(tx, f"driver:{start.driver_id}")
+    assert found is not None
+    return found[1].balance.amount_minor, found[1].earmarked.amount_minor
 
 
 async def test_what_exceeded_the_hold_goes_back_too(till: Till) -> None:

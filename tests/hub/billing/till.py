@@ -16,8 +16,10 @@ from hub.sessions import service as sessions
 from hub.starts.lifecycle import StartMethod, StartState
 from hub.starts.quote_tables import QuoteRow
 from hub.starts.tables import Start
+from kit.money import Money
 from kit.reactions import JobRow, Reactions
 from ocpi.datetimes import format_datetime
+from payments import wallet
 from payments.ledger.check import Checked, check
 from tests.payments.shop import Shop, listening, open_shop
 
@@ -38,8 +40,13 @@ TARIFF: Json = {
 class Till:
     shop: Shop
 
-    async def start(self, *, card: bool = True, hold: int = 5000, session_id: str | None = "S-1") -> Start:
-        """A start of a driver at a partner's charger, with a quote, and by card with money put aside."""
+    async def start(
+        self, *, card: bool = True, purse: int = 0, hold: int = 5000, session_id: str | None = "S-1"
+    ) -> Start:
+        """A start of a driver at a partner's charger, with a quote and money put aside.
+
+        On a card, or in a wallet with this much in its `purse`; without either it is billed by invoice.
+        """
         db, driver_id = self.shop.db, uuid4().hex
         start = Start(
             id=uuid4().hex,
@@ -51,18 +58,27 @@ class Till:
             authorization_reference=uuid4().hex,
             session_id=session_id.casefold() if session_id else None,
             driver_id=driver_id,
-            payment="card" if card else "invoice",
+            payment="wallet" if purse else "card" if card else "invoice",
             created_at=db.clock.now(),
             updated_at=db.clock.now(),
             expires_at=db.clock.now() + timedelta(hours=1),
         )
-        if card:
+        if purse:
+            await self._put_aside(driver_id, start.id, purse, hold)
+        elif card:
             start.hold_id = (await self.shop.place(start.id, hold, driver=driver_id)).id
         async with db.tx() as tx:
             tx.add(start)
             tx.add(quote_for(start, db.clock.now()))
         await self.shop.work()
         return start
+
+    async def _put_aside(self, driver_id: str, start_id: str, purse: int, amount: int) -> None:
+        owner = f"driver:{driver_id}"
+        async with self.shop.db.tx() as tx:
+            await wallet.open_wallet(tx, owner, "EUR")
+            await wallet.credit(tx, owner, Money(purse, "EUR"), reference=start_id)
+            await wallet.reserve(tx, owner, start_id, Money(amount, "EUR"))
 
     async def cdr(self, start: Start | None = None, cdr_id: str = "C-1", *, kwh: int = 20, **changes: Any) -> Json:
         """A CDR of the session comes from its CPO; all that follows is done."""
