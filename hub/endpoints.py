@@ -9,7 +9,10 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub.app import API, DRIVER_API, OCPI, VERSION, Hub
+from hub.billing import driver_api as documents_driver_api
 from hub.billing import webhook
+from hub.billing.links import Links
+from hub.billing.rendering import Renderer
 from hub.drivers import api as drivers_api
 from hub.locations import api as locations_api
 from hub.parties import agreements_api
@@ -146,8 +149,13 @@ def driver_app(hub: Hub) -> FastAPI:
         settings.debt_limit,
     )
     rates = Rates(hub.clock.monotonic, settings.driver_requests_per_s)
-    app.include_router(driver_api.router(driving, rates), prefix=DRIVER_API)
-    app.include_router(paying_driver_api.router(paying(hub), rates), prefix=DRIVER_API)
+    links = Links(hub.keys, f"{hub.public_url}{DRIVER_API}")
+    for routes in (
+        driver_api.router(driving, rates),
+        paying_driver_api.router(paying(hub), rates),
+        documents_driver_api.router(driving, links, rates, Renderer()),
+    ):
+        app.include_router(routes, prefix=DRIVER_API)
 
     async def openapi(request: Request) -> JSONResponse:
         return JSONResponse(app.openapi())

@@ -16,6 +16,7 @@ stations.upgrade         → a station is moved to another security profile or p
 stations.expire_upgrade  → a station that did not follow stays where it was
 CdrStored                → its driver is billed by the quoted price, or the bill is credited; the ledger follows
 SessionMatched           → the same, for CDRs that came before their session
+BillMade                 → its receipt or invoice is issued
 HoldChanged              → the start that waits for the money goes on or is refused; the ledger follows
 MoneyReceived, RefundChanged, DisputeChanged, DebtChanged, LineRead → the ledger follows
 MoneyReceived, DebtChanged, DisputeChanged → what comes in for a bill that was credited goes back
@@ -31,7 +32,9 @@ from csms.events import ConnectorStatusChanged, StationBooted, StationProgressed
 from csms.station import ConnectorStatus
 from hub.billing import paying_back, posting
 from hub.billing import service as billing
+from hub.billing.events import BillMade
 from hub.billing.flows import Minder
+from hub.billing.receipts import Receipts
 from hub.locations import service as locations
 from hub.parties import hub_reading
 from hub.parties.clients import Clients
@@ -119,6 +122,8 @@ def wire(
 def wire_money(reactions: Reactions, *, settings: Settings, starter: Starter, payments: Payments | None) -> None:
     """Register what has to do with money."""
     wire_bills(reactions, frozenset(settings.emsp_parties))
+    receipts = Receipts(settings.operator_name)
+    reactions.on(BillMade, receipts.of_bill)
     if payments is None:
         return
     payments_wiring.wire(

@@ -33,6 +33,7 @@ import hub.tokens.tables
 import kit.idempotency
 import kit.reactions
 import payments.card_tables
+import payments.documents.tables
 import payments.ledger.tables
 import payments.line_tables
 import payments.tables

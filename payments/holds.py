@@ -117,6 +117,8 @@ async def see(tx: Tx, hold: Hold, payment: Payment, *, go_on: bool = True) -> No
     if not before.is_over:
         hold.amount_minor = max(hold.amount_minor, payment.amount.amount_minor)
         hold.card_id = payment.card_id or hold.card_id
+        hold.card_brand = (payment.card_brand or hold.card_brand or "")[:32] or None
+        hold.card_last4 = (payment.card_last4 or hold.card_last4 or "")[:4] or None
         hold.capture_before = payment.capture_before or hold.capture_before
         hold.can_increase = payment.can_increase
     if happening is not None:

@@ -54,6 +54,8 @@ class Payment:
     operation_id: str | None = None
     reference: str | None = None
     card_id: str | None = None
+    card_brand: str | None = None
+    card_last4: str | None = None
     capture_before: datetime | None = None
     """When the bank gives up what it holds."""
     expired: bool = False

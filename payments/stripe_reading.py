@@ -114,6 +114,8 @@ def payment(intent: Json) -> Payment:
         operation_id=metadata.get(OPERATION),
         reference=metadata.get(REFERENCE),
         card_id=_id(intent.get("payment_method")),
+        card_brand=details.get("brand"),
+        card_last4=details.get("last4"),
         capture_before=None if before is None else datetime.fromtimestamp(before, UTC),
         expired=intent["status"] == "canceled" and intent.get("cancellation_reason") == "automatic",
         can_increase=increment == "available",

@@ -37,6 +37,9 @@ class Hold(SQLModel, table=True):
 
     customer_id: str | None = Field(default=None, max_length=64)
     card_id: str | None = Field(default=None, max_length=64)
+    card_brand: str | None = Field(default=None, max_length=32)
+    card_last4: str | None = Field(default=None, max_length=4)
+    """What a driver knows the card by."""
     card_given: bool = True
     """Whether the card was known at the start; else the driver enters one."""
     payment_id: str | None = Field(default=None, max_length=64, unique=True)

@@ -15,8 +15,9 @@ from hub.sessions.tables import Cdr
 from hub.starts.covers import references_of
 from hub.starts.quote_tables import QuoteRow
 from hub.starts.tables import Start
-from hub.tariffs.cdr import line_document, price_cdr
-from hub.tariffs.pricing import Priced
+from hub.tariffs.cdr import price_cdr
+from hub.tariffs.pricing import Line, Priced
+from kit.countries import two_letters
 from kit.errors import InvalidInput
 from kit.log import get
 from kit.money import Money, round_to_minor
@@ -60,11 +61,11 @@ async def _make(tx: Tx, start: Start, quote: QuoteRow, cdr: Cdr) -> None:
         country_code=cdr.country_code,
         party_id=cdr.party_id,
         cdr_id=body["id"],
-        place=body["cdr_location"]["country"],
+        place=two_letters(body["cdr_location"]["country"]),
         currency=quote.currency,
         net_minor=owed.net.amount_minor,
         vat_minor=owed.vat.amount_minor,
-        lines=orjson.dumps([line_document(line) for line in owed.priced.lines]) if owed.priced else b"[]",
+        lines=orjson.dumps([_exact(line) for line in owed.priced.lines] if owed.priced else []),
         made_at=tx.now,
     )
     made.reference = made.id if await bills_of_start(tx, start.id) else start.id
@@ -107,6 +108,20 @@ async def _credit(tx: Tx, made: Bill, credit: Cdr) -> None:
             await debts.cancel(tx, debt.id)
     await pay_back(tx, made)
     tx.emit(BillCredited(made.id))
+
+
+def _exact(line: Line) -> Json:
+    """A line with every digit: documents add such lines up."""
+    rate = line.vat_percent
+    return {
+        "dimension": line.kind.value,
+        "volume": f"{line.volume:f}",
+        "unit": line.unit,
+        "unit_price": f"{line.unit_price:f}",
+        "vat": None if rate is None else f"{rate:f}",
+        "excl_vat": f"{line.amount.excl_vat:f}",
+        "incl_vat": f"{line.amount.incl_vat:f}",
+    }
 
 
 class _Owed:

@@ -10,7 +10,7 @@ from hub.starts.covers import is_covered
 from hub.starts.events import SessionProgressed, StartGivenUp
 from hub.starts.flows import Starter
 from hub.starts.lifecycle import StartState
-from hub.starts.running import SoFar, so_far
+from hub.starts.running import so_far
 from hub.starts.tables import Start, locked
 from kit.errors import Problem
 from kit.log import get

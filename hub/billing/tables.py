@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Index, LargeBinary, UniqueConstraint, select, text
+from sqlalchemy import Index, LargeBinary, UniqueConstraint, func, select, text
 from sqlmodel import Field, SQLModel, col
 
 from hub.starts.covers import start_of
@@ -38,12 +38,12 @@ class Bill(SQLModel, table=True):
     cdr_id: str = Field(max_length=39)
     """The CPO's CDR, by its party and id."""
     place: str = Field(max_length=3)
-    """The country of charging, ISO 3166-1 alpha-3: whose VAT it is."""
+    """The country of charging, ISO 3166-1 alpha-2: whose VAT it is."""
     currency: str = Field(max_length=3)
     net_minor: int = Field(sa_type=BigInt)
     vat_minor: int = Field(sa_type=BigInt)
     lines: bytes = Field(sa_type=LargeBinary)
-    """How it was reckoned, as JSON."""
+    """How it was reckoned, as JSON: the lines of the price, numbers as strings."""
     made_at: datetime
     credited_at: datetime | None = None
     credit_cdr_id: str | None = Field(default=None, max_length=39)
@@ -68,3 +68,13 @@ async def bills_of_start(tx: Tx, start_id: str) -> Sequence[Bill]:
 async def bill_of_reference(tx: Tx, reference: str) -> Bill | None:
     """The bill that is paid under a reference, that of a start's second hold too."""
     return await tx.first(select(Bill).where(col(Bill.reference) == start_of(reference)))
+
+
+async def bill_of_cdr(tx: Tx, country_code: str, party_id: str, cdr_id: str) -> Bill | None:
+    """The bill that a CDR made."""
+    where = (
+        col(Bill.country_code) == country_code.upper(),
+        col(Bill.party_id) == party_id.upper(),
+        func.lower(col(Bill.cdr_id)) == cdr_id.lower(),
+    )
+    return await tx.first(select(Bill).where(*where))

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.sessions.tables import Cdr
+from kit.countries import two_letters
 from kit.money import Money, round_to_minor
 from kit.tx import Tx
 from payments.ledger import postings
@@ -37,7 +38,7 @@ def price_of(cdr: Json) -> postings.Price:
     total = cdr["total_cost"]
     net = round_to_minor(_decimal(total["excl_vat"]), currency)
     gross = round_to_minor(_decimal(total.get("incl_vat", total["excl_vat"])), currency)
-    return postings.Price(net, gross - net, cdr["cdr_location"]["country"])
+    return postings.Price(net, gross - net, two_letters(cdr["cdr_location"]["country"]))
 
 
 def total_of(cdr: Json) -> Money:

@@ -123,7 +123,7 @@ class Driving:
     async def show(self, who: Who, start_id: str, *, with_secret: bool = True) -> DriverStartOut:
         """A start of one's own. Raises `NotFound` for anybody else's, too."""
         async with self.db.read() as tx:
-            start = await self._own(tx, who, start_id)
+            start = await self.own(tx, who, start_id)
             found = await so_far(tx, start)
             language = start.guest_language or FALLBACK
             if isinstance(who, DriverIdentity):
@@ -134,7 +134,7 @@ class Driving:
     async def refresh(self, who: Who, start_id: str) -> DriverStartOut:
         """The same after the driver has acted on the payment: the provider is asked, whatever it has told by now."""
         async with self.db.read() as tx:
-            start = await self._own(tx, who, start_id)
+            start = await self.own(tx, who, start_id)
         if start.hold_id is not None and self.payments is not None:
             await self.payments.holds.refresh(self.db, start.hold_id)
         return await self.show(who, start_id)
@@ -142,7 +142,7 @@ class Driving:
     async def stop(self, who: Who, start_id: str) -> CommandOutcome:
         """Ask the charger to end the session. Raises `NotFound`, `Conflict`."""
         async with self.db.read() as tx:
-            await self._own(tx, who, start_id)
+            await self.own(tx, who, start_id)
         return await self.starter.stop(start_id)
 
     async def _means(self, who: Who, asked: DriverStartIn) -> Means:
@@ -177,7 +177,8 @@ class Driving:
         token = await tokens.app_token(tx, ring, driver, issuer=issuer)
         return await driving.begin_as_driver(tx, ring, driver, row, token, means)
 
-    async def _own(self, tx: Tx, who: Who, start_id: str) -> Start:
+    async def own(self, tx: Tx, who: Who, start_id: str) -> Start:
+        """A start of one's own. Raises `NotFound` for anybody else's, too."""
         start = await tx.get(Start, start_id)
         if start is None or not self._is_of(who, start):
             raise NotFound("no such start")

@@ -20,6 +20,7 @@ from hub.parties.pulls import PullState
 from hub.parties.tables import Platform
 from kit.reactions import READY, JobRow
 from kit.tx import Database, Tx
+from payments.documents.tables import DocumentRow, SeriesRow
 from payments.ledger.tables import LedgerEntry, LedgerTransfer
 from simulators.partner.partner import Partner
 from simulators.partner.state import MODULES, Link, State
@@ -29,8 +30,13 @@ from tests.journeys.peers import hub_with
 JOBS: Table = JobRow.__table__  # type: ignore[attr-defined]
 NOT_KEPT = (JobRow.__tablename__, Message.__tablename__, MessageContent.__tablename__)
 
-LEFT_ALONE = (LedgerEntry.__tablename__, LedgerTransfer.__tablename__)
-"""Nobody deletes from the ledger; no other row refers to it."""
+LEFT_ALONE = (
+    LedgerEntry.__tablename__,
+    LedgerTransfer.__tablename__,
+    DocumentRow.__tablename__,
+    SeriesRow.__tablename__,
+)
+"""Nobody deletes from the ledger, nor documents; no other row refers to them."""
 
 
 @dataclass

@@ -250,6 +250,55 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "document",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(length=12), nullable=False),
+        sa.Column("number", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
+        sa.Column("series", sqlmodel.sql.sqltypes.AutoString(length=40), nullable=False),
+        sa.Column("sequence", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("subject", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=True),
+        sa.Column("payer", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
+        sa.Column("corrects", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("net_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("vat_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("issued_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("sequence > 0", name=op.f("ck_document_sequence")),
+        sa.ForeignKeyConstraint(["corrects"], ["document.id"], name=op.f("fk_document_corrects")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_document")),
+        sa.UniqueConstraint("number", name=op.f("uq_document_number")),
+        sa.UniqueConstraint("reference", name=op.f("uq_document_reference")),
+        sa.UniqueConstraint("series", "sequence", name=op.f("uq_document_series_sequence")),
+    )
+    with op.batch_alter_table("document", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_document_corrects"), ["corrects"], unique=False)
+        batch_op.create_index(batch_op.f("ix_document_issued_at"), ["issued_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_document_payer"), ["payer"], unique=False)
+        batch_op.create_index(batch_op.f("ix_document_subject"), ["subject"], unique=False)
+
+    op.create_table(
+        "document_buyer",
+        sa.Column("payer", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("changed_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("payer", name=op.f("pk_document_buyer")),
+    )
+    op.create_table(
+        "document_seller",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("changed_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_document_seller")),
+    )
+    op.create_table(
+        "document_series",
+        sa.Column("name", sqlmodel.sql.sqltypes.AutoString(length=40), nullable=False),
+        sa.Column("last", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_document_series")),
+    )
+    op.create_table(
         "driver",
         sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
         sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=True),
@@ -488,6 +537,8 @@ def upgrade() -> None:
         sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
         sa.Column("customer_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
         sa.Column("card_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("card_brand", sqlmodel.sql.sqltypes.AutoString(length=32), nullable=True),
+        sa.Column("card_last4", sqlmodel.sql.sqltypes.AutoString(length=4), nullable=True),
         sa.Column("card_given", sa.Boolean(), nullable=False),
         sa.Column("payment_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
         sa.Column("can_increase", sa.Boolean(), nullable=False),
@@ -1604,6 +1655,16 @@ def downgrade() -> None:
 
     op.drop_table("driver_key")
     op.drop_table("driver")
+    op.drop_table("document_series")
+    op.drop_table("document_seller")
+    op.drop_table("document_buyer")
+    with op.batch_alter_table("document", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_document_subject"))
+        batch_op.drop_index(batch_op.f("ix_document_payer"))
+        batch_op.drop_index(batch_op.f("ix_document_issued_at"))
+        batch_op.drop_index(batch_op.f("ix_document_corrects"))
+
+    op.drop_table("document")
     op.drop_table("csms_variable")
     with op.batch_alter_table("csms_transaction_frames", schema=None) as batch_op:
         batch_op.drop_index("ix_csms_transaction_frames_station_id")

@@ -14,6 +14,12 @@ from tests.hub.billing.till import Till, cdr_body
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture(autouse=True)
+async def nothing_kept(till: Till) -> None:
+    """The provider works for nothing here; `test_fees.py` is about what it keeps."""
+    await till.shop.control("settings", {"percent": "0", "fixed": 0, "dispute": 0})
+
+
 async def test_a_cdr_bills_the_driver_at_the_quoted_price_and_owes_the_cpo_its_own(till: Till) -> None:
     await till.cdr(await till.start())
     [made] = await till.bills()

@@ -1,0 +1,114 @@
+"""The document of a bill, inside one transaction."""
+
+from dataclasses import dataclass
+
+import orjson
+
+from hub.billing.events import BillMade
+from hub.billing.session_document import Billed, draft
+from hub.billing.tables import Bill
+from hub.drivers.tables import Driver, PaymentMethod
+from hub.parties.objects import ObjectKey, find
+from hub.sessions.tables import Cdr
+from hub.starts.quote_tables import of_start
+from hub.starts.tables import Start
+from hub.tariffs.zones import zone_of_country
+from kit.errors import NotFound
+from kit.log import get
+from kit.tx import Tx
+from ocpi.datetimes import parse_datetime
+from payments.documents import parties
+from payments.documents.model import Party, Payment
+from payments.documents.profile import SellerProfile
+from payments.documents.service import About, issue
+from payments.documents.tables import DocumentRow, about
+from payments.tables import Hold
+
+log = get(__name__)
+
+ANYWHERE = "UTC"
+
+
+class ReceiptNotReady(NotFound):
+    """The session was not billed yet."""
+
+    code, title = "receipt_not_ready", "There is no receipt yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """Makes documents. `operator_name` sells until the operator has entered a seller."""
+
+    operator_name: str
+
+    async def of_bill(self, tx: Tx, event: BillMade) -> None:
+        """React to a bill: its receipt, invoice or record. It is issued once."""
+        bill = await tx.get(Bill, event.bill_id)
+        if bill is None:
+            return
+        profile = await self.seller(tx)
+        document = draft(await _billed(tx, bill), profile, issued_at=tx.now.replace(microsecond=0))
+        await issue(tx, About(f"bill:{bill.id}", bill.payer, bill.start_id), document, prefix=profile.prefix)
+
+    async def seller(self, tx: Tx) -> SellerProfile:
+        """Who sells."""
+        known = await parties.seller(tx)
+        if known is None:
+            log.warning("no_seller_entered", hint="PUT /seller: documents lack its address and VAT id")
+        return known or SellerProfile(self.operator_name)
+
+
+async def receipt_of(tx: Tx, start_id: str) -> DocumentRow:
+    """The document of a start's session. Raises `ReceiptNotReady`."""
+    found = next((row for row in await about(tx, start_id) if row.corrects is None), None)
+    if found is None:
+        raise ReceiptNotReady("the session has not ended, or was not billed yet")
+    return found
+
+
+async def _billed(tx: Tx, bill: Bill) -> Billed:
+    start, quote = await tx.get(Start, bill.start_id), await of_start(tx, bill.start_id)
+    cdr = await find(tx, Cdr, ObjectKey.of(bill.country_code, bill.party_id, bill.cdr_id))
+    if start is None or quote is None or cdr is None:
+        raise LookupError(f"bill {bill.id} has no start, quote or CDR")
+    body, driver = cdr.body(), await tx.get(Driver, start.driver_id) if start.driver_id else None
+    language = driver.language if driver is not None else start.guest_language
+    return Billed(
+        lines=orjson.loads(bill.lines),
+        currency=bill.currency,
+        net_minor=bill.net_minor,
+        vat_minor=bill.vat_minor,
+        country=bill.place,
+        time_zone=quote.time_zone or zone_of_country(body["cdr_location"]["country"]) or ANYWHERE,
+        started_at=parse_datetime(body["start_date_time"]),
+        ended_at=parse_datetime(body["end_date_time"]),
+        cdr=body,
+        tariff=quote.quote().tariff,
+        language=language or "",
+        payment=await _payment(tx, bill, start),
+        buyer=await _buyer(tx, bill.payer, driver),
+    )
+
+
+async def _payment(tx: Tx, bill: Bill, start: Start) -> Payment:
+    """How it is paid: of what was put aside, what is owed is taken and the rest is given back."""
+    hold = await tx.get(Hold, start.hold_id) if start.hold_id else None
+    if bill.payment != PaymentMethod.CARD or hold is None:
+        return Payment(bill.payment)
+    taken = min(bill.gross, hold.amount).amount_minor
+    return Payment(
+        method=bill.payment,
+        brand=hold.card_brand or "",
+        last4=hold.card_last4 or "",
+        held_minor=hold.amount_minor,
+        taken_minor=taken,
+        released_minor=hold.amount_minor - taken,
+    )
+
+
+async def _buyer(tx: Tx, payer: str, driver: Driver | None) -> Party | None:
+    """Whom it is addressed to: as entered by the operator, else what the operator calls the driver."""
+    entered = await parties.buyer(tx, payer)
+    if entered is not None or driver is None or driver.reference is None:
+        return entered
+    return Party("", reference=driver.reference)

@@ -1,0 +1,148 @@
+"""What a driver gets for a session: a receipt with its number, as JSON, as a page and as a file, and by a link."""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.journeys.apps import App, Bank, driver_app, guest_app, hub_with_cards
+from tests.journeys.network import LOCATION, Json, Network, eventually
+
+pytestmark = pytest.mark.anyio
+
+SELLER: Json = {
+    "name": "Canal Charging B.V.",
+    "street": "Canal Street 2",
+    "postal_code": "3511AB",
+    "city": "Utrecht",
+    "country": "NL",
+    "vat_ids": {"NL": "NL123456789B01"},
+    "complaint": {"email": "help@canal.example", "dispute_body": "De Geschillencommissie"},
+}
+
+
+@pytest.fixture
+async def shop(tmp_path: Path, migrated_database_url: str) -> AsyncIterator[tuple[Network, Bank]]:
+    async with hub_with_cards(tmp_path, migrated_database_url) as opened:
+        yield opened
+
+
+async def charged(app: App, start: Json) -> None:
+    """Let a session take some energy, then end it."""
+    await app.until(start, "CHARGING")
+
+    async def some_energy() -> bool:
+        return float((await app.see(start))["energy_kwh"] or 0) > 0.01
+
+    await eventually(some_energy)
+    await app.stop(start)
+    await app.until(start, "ENDED")
+
+
+async def receipt(app: App, start: Json) -> Json:
+    """The receipt once it is there."""
+
+    async def there() -> Json | None:
+        answer = await app.http.get(f"/starts/{start['id']}/receipt")
+        if answer.status_code == 404:
+            assert answer.json()["code"] == "receipt_not_ready"
+            return None
+        assert answer.status_code == 200, answer.text
+        found: Json = answer.json()
+        return found
+
+    found: Json = await eventually(there)
+    return found
+
+
+def added(lines: list[Json], name: str) -> Decimal:
+    return sum((Decimal(line[name]) for line in lines), Decimal(0))
+
+
+async def test_a_guest_gets_a_receipt_that_adds_up_to_what_was_taken(shop: tuple[Network, Bank]) -> None:
+    network, bank = shop
+    await network.publish()
+    await network.station()
+    page = await guest_app(network)
+    start = await page.start(await page.quote(energy_kwh=5), language="de")
+    guest = await guest_app(network, start["token"])
+    early = await guest.http.get(f"/starts/{start['id']}/receipt")
+    assert (early.status_code, early.json()["code"]) == (404, "receipt_not_ready")
+    await bank.enter_card(start["payment"]["client_secret"])
+    await charged(guest, start)
+    found = await receipt(guest, start)
+
+    assert (found["kind"], found["title"]) == ("RECEIPT", "Quittung (Kleinbetragsrechnung)")
+    assert found["number"].startswith("R-NL-")
+    assert found["number"].endswith("-000001")
+    assert found["country"] == "NL"
+    assert (await guest.see(start))["cost"] == found["gross"], "what was seen while charging"
+    assert added(found["lines"], "net") == Decimal(found["net"])
+    assert added(found["vat_totals"], "vat") == Decimal(found["vat"])
+    assert Decimal(found["net"]) + Decimal(found["vat"]) == Decimal(found["gross"])
+    assert {line["code"] for line in found["lines"]} >= {"FLAT", "ENERGY"}
+    [evidence] = found["evidence"]
+    assert (evidence["verdict"], evidence["attachment"]) == ("none", None)
+    means = found["payment"]
+    assert (means["method"], means["card_brand"], means["card_last4"]) == ("card", "visa", "4242")
+    assert means["taken"] == found["gross"]
+    assert Decimal(means["held"]) == Decimal(means["taken"]) + Decimal(means["released"])
+
+    answer = await guest.http.get(f"/starts/{start['id']}/receipt.html")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert found["number"] in answer.text
+    first = await guest.http.get(f"/starts/{start['id']}/receipt.pdf")
+    again = await guest.http.get(f"/starts/{start['id']}/receipt.pdf")
+    assert first.content.startswith(b"%PDF-1.7")
+    assert first.content == again.content, "always the same bytes"
+    assert (await guest.http.get(f"/starts/{start['id']}/signed-meter-values.xml")).status_code == 404
+
+    anybody = await guest_app(network)
+    shared = await anybody.http.get(found["url"])
+    assert shared.content == answer.content
+    assert (await anybody.http.get(f"{found['url']}.pdf")).content == first.content
+    assert (await anybody.http.get(f"{found['url']}0")).status_code == 404
+    for app, status in ((anybody, 401), (await driver_app(network), 404)):
+        for form in ("", ".html", ".pdf"):
+            assert (await app.http.get(f"/starts/{start['id']}/receipt{form}")).status_code == status
+
+
+async def test_a_driver_with_an_invoice_and_a_free_one_each_get_their_own(shop: tuple[Network, Bank]) -> None:
+    network, _ = shop
+    await network.publish()
+    await network.station()
+    kinds: dict[str, Any] = {}
+    for payment in ("invoice", "free"):
+        app = await driver_app(network, payment=payment, language="nl", reference=f"K-{payment}")
+        start = await app.start(await app.quote())
+        await charged(app, start)
+        kinds[payment] = await receipt(app, start)
+        listed = (await app.http.get("/documents")).json()
+        assert [each["id"] for each in listed["items"]] == [kinds[payment]["id"]]
+        one = (await app.http.get(f"/documents/{kinds[payment]['id']}")).json()
+        assert one["lines"] == kinds[payment]["lines"]
+    assert kinds["invoice"]["kind"] == "INVOICE"
+    assert kinds["invoice"]["buyer"]["reference"] == "K-invoice"
+    assert kinds["free"]["kind"] == "RECORD"
+    assert kinds["free"]["gross"] == "0.00"
+    assert Decimal(kinds["free"]["lines"][1]["quantity"]) > 0
+    assert (await app.http.get(f"/documents/{kinds['invoice']['id']}")).status_code == 404, "another's"
+
+
+async def test_what_others_wrote_is_shown_and_does_nothing(shop: tuple[Network, Bank]) -> None:
+    network, _ = shop
+    await network.publish()
+    hostile = "<script>alert(1)</script> & Zoë 漢"
+    await network.send("PUT", "/locations/LOC1", {**LOCATION, "name": hostile})
+    await network.station()
+    app = await driver_app(network, payment="invoice")
+    start = await app.start(await app.quote())
+    await charged(app, start)
+    await receipt(app, start)
+    page = (await app.http.get(f"/starts/{start['id']}/receipt.html")).text
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; Zoë 漢" in page
+    assert (await app.http.get(f"/starts/{start['id']}/receipt.pdf")).content.startswith(b"%PDF")
