@@ -15,9 +15,8 @@ from csms.rows import held_of, message_row, record_columns, station_row, verdict
 from csms.state import Held, StationState, locate, same_token
 from csms.station import Booted, ChargingState, FactKind, Progressed, StatusChanged, TransactionFact
 from csms.store import (
-    open_transactions,
+    present_transactions,
     read_events,
-    recent_transactions,
     transaction_by_number,
     transaction_by_origin,
 )
@@ -32,7 +31,6 @@ log = get("csms.recorder")
 
 Found = TypeVar("Found")
 
-_RECENT = 8
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.1, 5.0
 _SUSPENDED = (ChargingState.SUSPENDED_EV, ChargingState.SUSPENDED_EVSE)
 
@@ -241,7 +239,7 @@ class Recorder:
 
         row = await self._read(look)
         if row is not None:
-            state.hold(held_of(row, None))
+            state.hold(held_of(row))
         elif fact.reference is not None:
             state.note_stranger(fact.reference)
 
@@ -331,13 +329,11 @@ class Recorder:
         return Recorded(None)
 
     async def _load(self, state: StationState) -> None:
-        async with self._db.read() as tx:
-            rows = {row.id: row for row in await recent_transactions(tx, state.station_id, limit=_RECENT)}
-            rows |= {row.id: row for row in await open_transactions(tx, state.station_id)}
-            loaded = {
-                number: held_of(row, None if row.ended_at is not None else reduce(await read_events(tx, number)))
-                for number, row in sorted(rows.items())
-            }
+        loaded = {held.id: held for held in await present_transactions(self._db.reader, state.station_id)}
+        if running := [held for held in loaded.values() if not held.ended]:
+            async with self._db.read() as tx:
+                for held in running:
+                    loaded[held.id] = held._replace(record=reduce(await read_events(tx, held.id)))
         state.transactions = loaded
         state.strangers.clear()
 

@@ -8,20 +8,46 @@ from csms.record import TransactionEvent, TransactionRecord
 from csms.state import Held
 from csms.tables import Transaction
 from kit.bulk import Row
+from kit.reader import text_of
+
+HELD_COLUMNS = (
+    *("id", "reference", "origin", "evse_id", "token", "ended_at IS NOT NULL"),
+    *("authorization_status", "authorization_reference"),
+)
+"""What `held_of_columns` takes, in its order."""
 
 
-def held_of(row: Transaction, record: TransactionRecord | None) -> Held:
-    """A transaction in memory from its row."""
+def held_of(row: Transaction) -> Held:
+    """A transaction in memory from its row, without its record."""
     return Held(
         id=row.id,
         reference=row.reference,
         origin=row.origin,
         evse_id=row.evse_id,
         token=row.token,
-        record=record,
+        record=None,
         ended=row.ended_at is not None,
         authorization=verdict_of(row),
     )
+
+
+def held_of_columns(
+    number: int,
+    reference: bytes | str,
+    origin: bytes | str,
+    evse_id: int | None,
+    token: bytes | str | None,
+    ended: bool | int,
+    status: bytes | str | None,
+    authorization_reference: bytes | str | None,
+) -> Held:
+    """The same from columns as `kit.reader` reads them."""
+    verdict = None
+    if status is not None:
+        said = None if authorization_reference is None else text_of(authorization_reference)
+        verdict = Authorization(AuthorizationStatus(text_of(status)), said)
+    token = None if token is None else text_of(token)
+    return Held(number, text_of(reference), text_of(origin), evse_id, token, None, bool(ended), verdict)
 
 
 def verdict_of(row: Transaction) -> Authorization | None:

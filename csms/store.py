@@ -3,17 +3,37 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlmodel import col
 
 from csms.documents import read_fact
 from csms.record import Reached, TransactionEvent, TransactionRecord, reduce_with_curve
+from csms.rows import HELD_COLUMNS, held_of_columns
+from csms.state import Held
 from csms.tables import Counter, Transaction, TransactionMessage
 from kit.errors import NotFound
+from kit.reader import Reader
 from kit.tx import Tx
 
 MOST_OPEN = 64
 """A station has a few EVSEs; whatever it leaves open beyond this many is found by its name only."""
+_RECENT = 8
+_EVENTS = (
+    select(
+        col(TransactionMessage.station_id),
+        col(TransactionMessage.received_at),
+        col(TransactionMessage.kind),
+        col(TransactionMessage.key),
+        col(TransactionMessage.doc),
+    )
+    .where(col(TransactionMessage.transaction_id) == bindparam("transaction_id"))
+    .order_by(col(TransactionMessage.id))
+)
+_THEIRS = f"SELECT {', '.join(HELD_COLUMNS)} FROM csms_transaction WHERE station_id = ?"  # noqa: S608 - our own words
+_PRESENT = (
+    f"SELECT * FROM ({_THEIRS} ORDER BY id DESC LIMIT {_RECENT}) AS recent UNION "  # noqa: S608
+    f"SELECT * FROM ({_THEIRS} AND ended_at IS NULL ORDER BY id DESC LIMIT {MOST_OPEN}) AS running ORDER BY 1"
+)
 
 
 async def read_record(tx: Tx, transaction_id: int) -> TransactionRecord:
@@ -31,15 +51,9 @@ async def read_record_with_curve(tx: Tx, transaction_id: int) -> tuple[Transacti
 
 async def read_events(tx: Tx, transaction_id: int) -> list[TransactionEvent]:
     """All that was said about a transaction, in order of arrival."""
-    message = TransactionMessage
-    rows = await tx.execute(
-        select(col(message.station_id), col(message.received_at), col(message.kind), col(message.key), col(message.doc))
-        .where(col(message.transaction_id) == transaction_id)
-        .order_by(col(message.id))
-    )
     return [
         TransactionEvent(station_id, transaction_id, received_at, read_fact(kind, key, doc))
-        for station_id, received_at, kind, key, doc in (tuple(row) for row in rows.all())
+        for station_id, received_at, kind, key, doc in await tx.rows(_EVENTS, {"transaction_id": transaction_id})
     ]
 
 
@@ -49,10 +63,13 @@ async def open_transactions(tx: Tx, station_id: str) -> Sequence[Transaction]:
     return await tx.all(query.order_by(col(Transaction.id).desc()).limit(MOST_OPEN))
 
 
-async def recent_transactions(tx: Tx, station_id: str, *, limit: int) -> Sequence[Transaction]:
-    """The newest transactions of a station, newest first."""
-    query = select(Transaction).where(col(Transaction.station_id) == station_id)
-    return await tx.all(query.order_by(col(Transaction.id).desc()).limit(limit))
+async def present_transactions(reader: Reader, station_id: str) -> list[Held]:
+    """The newest transactions of a station and all that have not ended, oldest first, without their records.
+
+    Each station is asked for once after it has come, all of them at the same time after a restart.
+    """
+    rows = await reader.quick(_PRESENT, station_id, station_id)
+    return [held_of_columns(*row) for row in rows]
 
 
 async def transaction_by_number(tx: Tx, station_id: str, transaction_id: int) -> Transaction | None:

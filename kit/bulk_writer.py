@@ -9,6 +9,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,6 +25,7 @@ _REFUSED_BY_SQLITE = (sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.Inter
 _REFUSED_BY_POSTGRESQL = (asyncpg.DataError, ValueError)
 """What is not of the type of its column, or text that cannot be encoded (a ValueError)."""
 _LENGTH = re.compile(r"\(\d+\)")
+_COMMITS_BETWEEN_CHECKPOINTS = 100
 
 
 class Refused(Exception):
@@ -123,18 +125,27 @@ class _Compiled:
 
 
 class SqliteBulkWriter:
-    """A connection and a thread of its own. Its caller sees to it that nobody else in this process writes meanwhile."""
+    """A connection and a thread of its own. Its caller sees to it that nobody else in this process writes meanwhile.
+
+    Left to itself, SQLite empties its write-ahead log in the middle of the commit that finds it full, which then takes
+    several times as long as the others. So it is emptied between commits, before it is full.
+    """
 
     def __init__(self, path: str, dialect: Dialect) -> None:
         self._path = path
         self._compiled = _Compiled(dialect, _sqlite)
         self._thread = ThreadPoolExecutor(1, "bulk-writer")
         self._connection: sqlite3.Connection | None = None
+        self._commits = 0
 
     async def write(self, batch: Batch) -> None:
         """Commit all of it or nothing."""
         ready = self._compiled.ready(batch)
         await asyncio.get_running_loop().run_in_executor(self._thread, self._write, ready)
+        self._commits += 1
+        if self._commits >= _COMMITS_BETWEEN_CHECKPOINTS:
+            self._commits = 0
+            self._thread.submit(self._checkpoint)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -156,6 +167,11 @@ class SqliteBulkWriter:
             if isinstance(error, _REFUSED_BY_SQLITE):
                 raise Refused(type(error).__name__) from None
             raise
+
+    def _checkpoint(self) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error):  # a commit that finds the log full tries again
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None)

@@ -1,9 +1,11 @@
 """Batches straight to the driver: all or nothing, on both databases."""
 
+import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from sqlalchemy import Table
+from sqlalchemy import Table, make_url
 from sqlmodel import select
 
 from kit.bulk_writer import AlreadyThere, Change, Put, Refused
@@ -32,6 +34,10 @@ async def stored(db: Database) -> list[tuple[int | None, str, str | None, int]]:
         rows = await tx.all(select(JobRow).order_by(JobRow.id))  # type: ignore[arg-type]
     assert all(row.run_at == NOON and row.payload == b"{}" for row in rows)
     return [(row.id, row.kind, row.lane, row.attempts) for row in rows]
+
+
+def changed_at(db: Database) -> int:
+    return Path(str(make_url(db.url).database)).stat().st_mtime_ns
 
 
 async def test_rows_are_inserted_merged_kept_and_changed_by_one_commit(db: Database) -> None:
@@ -67,3 +73,15 @@ async def test_a_batch_inside_a_transaction_is_refused(db: Database) -> None:
     async with db.tx():
         with pytest.raises(NestedTx):
             await db.write([(NEW, [job(1)])])
+
+
+async def test_many_small_commits_reach_the_file_of_a_sqlite_database_before_its_log_is_full(db: Database) -> None:
+    if db.dialect != "sqlite":
+        return
+    before = changed_at(db)
+    for number in range(110):  # a page or two each, of the thousand that fill the log
+        await db.write([(NEW, [job(number)])])
+    async with asyncio.timeout(10):
+        while changed_at(db) == before:
+            await asyncio.sleep(0.01)
+    assert len(await stored(db)) == 110
