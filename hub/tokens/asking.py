@@ -79,7 +79,10 @@ class Asker:
                     if found is not None and (found.allowed or is_decided):
                         return found
         except TimeoutError:
-            log.warning("authorization_deadline_passed", unanswered=len(race.waited))
+            # What came in the same turn of the loop as the deadline has not been looked at yet.
+            found = self._settle(race, {task for task in race.peers if task.done()}, found)
+            if race.waited:
+                log.warning("authorization_deadline_passed", unanswered=len(race.waited))
             for task in race.waited:
                 self._failed(race.peers[task])
         finally:

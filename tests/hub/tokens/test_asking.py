@@ -11,8 +11,10 @@ from sqlmodel import select
 from starlette.responses import Response
 
 from hub.tokens import routes
+from hub.tokens.asking import Asker, Candidate
 from hub.tokens.circuit import FAILURES, PAUSE_S
 from hub.tokens.tables import TokenRoute
+from hub.tokens.verdicts import Authorization, Question
 from hub.tokens.whitelist import Verdict
 from kit.clock import ManualClock
 from tests.hub.tokens.emsps import DEADLINE_S, FOREVER_S, PLACE, UID, Emsps, answers_last, says, token
@@ -45,6 +47,35 @@ async def test_who_allowed_a_card_before_is_asked_alone(emsps: Emsps) -> None:
         answer = await emsps.decide(place=PLACE)
         assert answer.emsp == "DE*EMS"
     assert (len(emsp.seen), len(other.seen)) == (3, 0)
+
+
+class LastMoment(Asker):
+    """Asks as ever, and gets the answer in the very turn of the loop in which the deadline passes."""
+
+    async def _request(self, candidate: Candidate, question: Question) -> Authorization | None:
+        answer = asyncio.get_running_loop().create_future()
+
+        def late() -> None:
+            answer.set_result(Authorization(Verdict.ALLOWED, reference="LATE"))
+            time.sleep(self._deadline_s)  # the loop is held up: what is due now is due in its next turn
+
+        asyncio.get_running_loop().call_soon(late)
+        found: Authorization = await answer
+        return found
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+async def test_an_answer_that_comes_together_with_the_deadline_counts(emsps: Emsps, is_first: bool) -> None:
+    await emsps.add("DE*EMS")
+    hub = emsps.network.up.hub
+    peer = (await hub.directory.snapshot()).peer_of("DE", "EMS")
+    assert peer is not None
+    candidate = Candidate(peer, ("DE*EMS",))
+    asker = LastMoment(hub.clients, hub.db.clock, deadline_s=0.2, hedge_s=10)
+    answer = await asker.ask(Question(UID, "RFID"), [candidate], first=candidate if is_first else None)
+    assert answer is not None
+    assert (answer.verdict, answer.reference) == (Verdict.ALLOWED, "LATE")
+    assert asker._circuits == {}, "it has answered in time"
 
 
 async def test_no_card_number_is_in_a_route(emsps: Emsps) -> None:
