@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import asyncpg
-from sqlalchemy import Dialect, Table
+from sqlalchemy import Dialect, Executable, Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from kit.bulk import Row, processed
+from kit.bulk import Bulk, Row, processed
 from kit.db import SQLITE_PRAGMAS
 from kit.reader import ENGINE_ONLY
 
@@ -68,17 +68,27 @@ class Change:
     columns: tuple[str, ...]
 
 
-Statement = Put | Change
+Statement = Put | Change | Executable
+"""An executable is one of SQLAlchemy's that is built once, as for `kit.tx.Tx.rows`; it runs for each row by itself."""
 Batch = Sequence[tuple[Statement, Sequence[Row]]]
-"""Statements and their rows, each with all columns of its statement (and `id` for a change)."""
-_Ready = list[tuple[str, list[list[Any]]]]
-"""SQL, and the values column by column."""
+"""Statements and their rows, each with all columns of its statement (and `id` for a change), or its parameters."""
+Found = list[Sequence[Sequence[Any]]]
+"""What each statement of a batch has found, for all of its rows."""
+
+
+@dataclass(slots=True)
+class _Ready:
+    """SQL and the values for it: column by column for a put or a change, else row by row for a bulk."""
+
+    sql: str
+    values: list[Any]
+    bulk: Bulk | None = None
 
 
 class BulkWriter(Protocol):
     """Writes batches into one database. Nothing is connected before the first."""
 
-    async def write(self, batch: Batch) -> None:
+    async def write(self, batch: Batch) -> Found:
         """Commit all of it or nothing. Raises `Refused`, or what the driver raises when the database is away."""
         ...
 
@@ -99,24 +109,31 @@ def open_bulk_writer(engine: AsyncEngine) -> BulkWriter:
 class _Compiled:
     """Statements as SQL, and rows as the columns that the driver wants; each statement is made once."""
 
-    def __init__(self, dialect: Dialect, sql_of: Callable[[Statement, Dialect], str]) -> None:
+    def __init__(self, dialect: Dialect, sql_of: Callable[[Put | Change, Dialect], str]) -> None:
         self._dialect = dialect
         self._sql_of = sql_of
         self._known: dict[int, tuple[Statement, str, list[tuple[str, Any]]]] = {}
+        self._bulks: dict[Executable, Bulk] = {}
 
-    def ready(self, batch: Batch) -> _Ready:
+    def ready(self, batch: Batch) -> list[_Ready]:
         """What the driver is given."""
-        made: _Ready = []
+        made: list[_Ready] = []
         for statement, rows in batch:
+            if not isinstance(statement, Put | Change):
+                bulk = self._bulks.get(statement)
+                if bulk is None:
+                    bulk = self._bulks[statement] = Bulk(statement, list(rows[0]), self._dialect)
+                made.append(_Ready(bulk.sql, bulk.values(rows), bulk))
+                continue
             _, sql, columns = self._known.get(id(statement)) or self._compile(statement)
             values = []
             for name, process in columns:
                 column = [row[name] for row in rows]
                 values.append(column if process is None else processed(process, column))
-            made.append((sql, values))
+            made.append(_Ready(sql, values))
         return made
 
-    def _compile(self, statement: Statement) -> tuple[Statement, str, list[tuple[str, Any]]]:
+    def _compile(self, statement: Put | Change) -> tuple[Statement, str, list[tuple[str, Any]]]:
         dialect, table = self._dialect, statement.table
         names = statement.columns if isinstance(statement, Put) else (*statement.columns, "id")
         columns = [(name, table.c[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in names]
@@ -138,26 +155,26 @@ class SqliteBulkWriter:
         self._connection: sqlite3.Connection | None = None
         self._commits = 0
 
-    async def write(self, batch: Batch) -> None:
+    async def write(self, batch: Batch) -> Found:
         """Commit all of it or nothing."""
         ready = self._compiled.ready(batch)
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._write, ready)
+        found = await asyncio.get_running_loop().run_in_executor(self._thread, self._write, ready)
         self._commits += 1
         if self._commits >= _COMMITS_BETWEEN_CHECKPOINTS:
             self._commits = 0
             self._thread.submit(self._checkpoint)
+        return found
 
     async def close(self) -> None:
         """Close the connection."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown()
 
-    def _write(self, ready: _Ready) -> None:
+    def _write(self, ready: list[_Ready]) -> Found:
         connection = self._connection or self._connect()
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for sql, columns in ready:
-                connection.executemany(sql, zip(*columns, strict=True))
+            found = [_run(connection, each) for each in ready]
             connection.execute("COMMIT")
         except BaseException as error:
             if connection.in_transaction:
@@ -167,6 +184,7 @@ class SqliteBulkWriter:
             if isinstance(error, _REFUSED_BY_SQLITE):
                 raise Refused(type(error).__name__) from None
             raise
+        return found
 
     def _checkpoint(self) -> None:
         if self._connection is not None:
@@ -186,6 +204,13 @@ class SqliteBulkWriter:
             self._connection = None
 
 
+def _run(connection: sqlite3.Connection, ready: _Ready) -> Sequence[Sequence[Any]]:
+    if ready.bulk is None:
+        connection.executemany(ready.sql, zip(*ready.values, strict=True))
+        return ()
+    return ready.bulk.read([row for values in ready.values for row in connection.execute(ready.sql, values)])
+
+
 class PostgresqlBulkWriter:
     """A connection for each batch under way."""
 
@@ -194,14 +219,13 @@ class PostgresqlBulkWriter:
         self._compiled = _Compiled(dialect, _postgresql)
         self._idle: list[Any] = []
 
-    async def write(self, batch: Batch) -> None:
+    async def write(self, batch: Batch) -> Found:
         """Commit all of it or nothing."""
         ready = self._compiled.ready(batch)
         connection = await self._taken()
         try:
             async with connection.transaction():
-                for sql, columns in ready:
-                    await connection.fetch(sql, *columns)
+                return [await _fetched(connection, each) for each in ready]
         except asyncpg.IntegrityConstraintViolationError:
             raise AlreadyThere from None
         except _REFUSED_BY_POSTGRESQL as error:
@@ -222,7 +246,14 @@ class PostgresqlBulkWriter:
         return await asyncpg.connect(**self._options)
 
 
-def _sqlite(statement: Statement, dialect: Dialect) -> str:
+async def _fetched(connection: Any, ready: _Ready) -> Sequence[Sequence[Any]]:
+    if ready.bulk is None:
+        await connection.fetch(ready.sql, *ready.values)
+        return ()
+    return ready.bulk.read([row for values in ready.values for row in await connection.fetch(ready.sql, *values)])
+
+
+def _sqlite(statement: Put | Change, dialect: Dialect) -> str:
     table = statement.table.name
     if isinstance(statement, Change):
         return f"UPDATE {table} SET {', '.join(f'{name} = ?' for name in statement.columns)} WHERE id = ?"  # noqa: S608
@@ -230,7 +261,7 @@ def _sqlite(statement: Statement, dialect: Dialect) -> str:
     return f"INSERT INTO {table} ({', '.join(statement.columns)}) VALUES ({marks}){statement.conflict}"  # noqa: S608
 
 
-def _postgresql(statement: Statement, dialect: Dialect) -> str:
+def _postgresql(statement: Put | Change, dialect: Dialect) -> str:
     table = statement.table
 
     def arrays(names: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from kit.bulk import Bulk, driver_of, execute_bulk, execute_once, inserting
-from kit.bulk_writer import Batch, BulkWriter, open_bulk_writer
+from kit.bulk_writer import Batch, BulkWriter, Found, open_bulk_writer
 from kit.clock import Clock
 from kit.db import DialectName, open_engines
 from kit.doorbells import Doorbells
@@ -233,10 +233,11 @@ class Database:
             tx_active.reset(token)
         self.doorbells.ring(tx._rings)
 
-    async def write(self, batch: Batch, events: Iterable[Event] = ()) -> None:
-        """Write rows that never stop coming, and record facts, by one commit without a unit of work around it.
+    async def write(self, batch: Batch, events: Iterable[Event] = ()) -> Found:
+        """Write what never stops coming, and record facts, by one commit without a unit of work around it.
 
-        Raises `kit.bulk_writer.Refused`, `NestedTx`, or what the driver raises.
+        Returns what each statement of the batch has found. Raises `kit.bulk_writer.Refused`, `NestedTx`, or what the
+        driver raises.
         """
         if tx_active.get():
             raise NestedTx("a transaction is already open in this task")
@@ -244,9 +245,10 @@ class Database:
         if requests:
             batch = [*batch, *jobs_batch(requests, now=self.clock.now())]
         async with self._writing:
-            await self._bulk_writer.write(batch)
+            found = await self._bulk_writer.write(batch)
         if requests:
             self.doorbells.ring(("jobs",))
+        return found
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:

@@ -31,7 +31,7 @@ log = get(__name__)
 FAREWELL_S = 3.0
 """So long may an object that is on its way take to arrive when the process is asked to end: the answer to a CDR has to
 be remembered, or the CDR would be sent again."""
-GATHER_S = 0.02
+GATHER_S = 0.05
 """So long is waited for the answers of other partners before cursors move: a move costs as much for one as for many."""
 AT_ONCE = 100
 """Objects on their way at once."""

@@ -40,7 +40,7 @@ from csms.store import read_record
 from csms.tables import Transaction, TransactionMessage
 from csms.tls import Tls
 from csms.vendors import VendorHandler
-from kit.bulk_writer import Batch
+from kit.bulk_writer import Batch, Found
 from kit.bus import Bus
 from kit.bus import connect as connect_bus
 from kit.clock import Clock, SystemClock
@@ -69,9 +69,9 @@ class MoodyDatabase(Database):
         async with super().read() as tx:
             yield tx
 
-    async def write(self, batch: Batch, events: Iterable[Event] = ()) -> None:
+    async def write(self, batch: Batch, events: Iterable[Event] = ()) -> Found:
         self._check()
-        await super().write(batch, events)
+        return await super().write(batch, events)
 
     def _check(self) -> None:
         if self.away:
