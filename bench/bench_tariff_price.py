@@ -4,6 +4,8 @@
 from the JSON values to the cost fields with their lines, parsing into the engine's types included. `tariff_live` is
 what a reading costs in a session with few readings behind it, divided by what it costs in one with many.
 `tariff_live_again` is what pricing such a session all over costs, divided by what its next reading costs.
+`tariff_running` is the same as `tariff_live` for a whole session of the hub, from the charger's message to the cost
+that the partner, the driver and the charger are told.
 """
 
 import gc
@@ -16,6 +18,11 @@ from decimal import Decimal
 
 from bench.harness import tell
 from bench.tariffs import ZONE, cdr, tariff, texts
+from csms.record import TransactionEvent, reduce_with_curve
+from csms.station import ChargingState, FactKind, Sample, TransactionFact
+from csms.station import Reading as MeterReading
+from hub.sessions.costs import Terms
+from hub.sessions.metered import Metered
 from hub.tariffs.cdr import cost_document, price_cdr
 from hub.tariffs.meter import Meter, Reading
 from hub.tariffs.pricing import Period as PricedPeriod
@@ -29,6 +36,7 @@ FEW, MANY = 2, 200
 TARGET = 1 / 6
 LIVE_TARGET = 0.8
 AGAIN_TARGET = 10.0
+RUNNING_TARGET = 0.6
 
 _BEGAN = datetime(2026, 3, 2, 9, tzinfo=UTC)
 _BETWEEN = timedelta(seconds=60)
@@ -115,6 +123,59 @@ def _bench_live() -> None:
     tell("tariff_live_again", again_us / long_us, AGAIN_TARGET)
 
 
+def _said(number: int) -> TransactionEvent:
+    at = _BEGAN + number * _BETWEEN
+    if number == 0:
+        start = TransactionFact(FactKind.STARTED, "0", at, meter_wh=Decimal(0), state=ChargingState.CHARGING)
+        return TransactionEvent("CS", 1, at, start)
+    sample = Sample("Energy.Active.Import.Register", number * _STEP_WH, "Wh")
+    reading = MeterReading(at, (sample,))
+    return TransactionEvent("CS", 1, at, TransactionFact(FactKind.METERED, str(number), at, readings=(reading,)))
+
+
+def _sessions(messages: int, count: int) -> list[Metered]:
+    said = [_said(number) for number in range(messages)]
+    terms = Terms(_VALUES[1], "EUR", ZONE)
+    found = []
+    for _ in range(count):
+        session = Metered(*reduce_with_curve(said))
+        session.costs(terms, now=said[-1].at)
+        session.forget()
+        found.append(session)
+    return found
+
+
+def _next_message_us(sessions: list[Metered], messages: int) -> float:
+    terms, said = sessions[0].terms[0], _said(messages)
+    gc.collect()
+    gc.disable()
+    try:
+        before = time.process_time()
+        for session in sessions:
+            session.follow(said)
+            session.costs(terms, now=said.at)
+        return (time.process_time() - before) / len(sessions) * 1e6
+    finally:
+        gc.enable()
+
+
+def _bench_running() -> None:
+    all_us = _next_message_us(_sessions(FEW, SESSIONS), FEW)
+    fewer = SESSIONS // 20
+    pairs = [
+        (_next_message_us(_sessions(FEW, fewer), FEW), _next_message_us(_sessions(MANY, fewer), MANY))
+        for _ in range(LIVE_ROUNDS)
+    ]
+    short_us, long_us = (min(each) for each in zip(*pairs, strict=True))
+    print(
+        f"tariff_running: {SESSIONS} sessions with a message each in {all_us * SESSIONS / 1e6:.2f} s of CPU;"
+        f" a message after {FEW} others {short_us:.1f} us, after {MANY} {long_us:.1f} us",
+        file=sys.stderr,
+    )
+    tell("tariff_running", short_us / long_us, RUNNING_TARGET)
+
+
 if __name__ == "__main__":
     _bench_price()
     _bench_live()
+    _bench_running()

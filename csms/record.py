@@ -21,6 +21,7 @@ __all__ = [
     "TransactionEvent",
     "TransactionRecord",
     "apply",
+    "apply_with_curve",
     "reduce",
     "reduce_with_curve",
 ]
@@ -48,7 +49,7 @@ def reduce_with_curve(events: Iterable[TransactionEvent]) -> tuple[TransactionRe
     curve = []
     for point in sorted(line):
         fold.step(point)
-        if point.timely and (point.has_register or point.has_interval):
+        if _is_on_curve(point):
             curve.append(Reached(point.at, fold.energy()))
     return fold.record(), tuple(curve)
 
@@ -58,6 +59,20 @@ def apply(record: TransactionRecord, event: TransactionEvent) -> TransactionReco
 
     What it gives is what `reduce` would give of all events together.
     """
+    fold = _applied(record, event, None)
+    return None if fold is None else fold.record()
+
+
+def apply_with_curve(
+    record: TransactionRecord, event: TransactionEvent
+) -> tuple[TransactionRecord, tuple[Reached, ...]] | None:
+    """The same, and what the event adds to the curve of `reduce_with_curve`."""
+    added: list[Reached] = []
+    fold = _applied(record, event, added)
+    return None if fold is None else (fold.record(), tuple(added))
+
+
+def _applied(record: TransactionRecord, event: TransactionEvent, curve: list[Reached] | None) -> Fold | None:
     known = record.fold
     kind = event.fact.kind
     if not isinstance(known, Fold) or known.end is not None or known.abandoned is not None:
@@ -80,7 +95,14 @@ def apply(record: TransactionRecord, event: TransactionEvent) -> TransactionReco
     fold.identify(event)
     for point in line:
         fold.step(point)
-    return fold.record()
+        if curve is not None and _is_on_curve(point):
+            curve.append(Reached(point.at, fold.energy()))
+    return fold
+
+
+def _is_on_curve(point: Point) -> bool:
+    """Whether a point tells the energy at a time that can be believed."""
+    return point.timely and (point.has_register or point.has_interval)
 
 
 def _unique(events: Iterable[TransactionEvent]) -> Iterable[TransactionEvent]:

@@ -20,13 +20,17 @@ MOST_OPEN = 64
 _RECENT = 8
 _EVENTS = (
     select(
+        col(TransactionMessage.id),
         col(TransactionMessage.station_id),
         col(TransactionMessage.received_at),
         col(TransactionMessage.kind),
         col(TransactionMessage.key),
         col(TransactionMessage.doc),
     )
-    .where(col(TransactionMessage.transaction_id) == bindparam("transaction_id"))
+    .where(
+        col(TransactionMessage.transaction_id) == bindparam("transaction_id"),
+        col(TransactionMessage.id) > bindparam("after"),
+    )
     .order_by(col(TransactionMessage.id))
 )
 _THEIRS = f"SELECT {', '.join(HELD_COLUMNS)} FROM csms_transaction WHERE station_id = ?"  # noqa: S608 - our own words
@@ -51,9 +55,19 @@ async def read_record_with_curve(tx: Tx, transaction_id: int) -> tuple[Transacti
 
 async def read_events(tx: Tx, transaction_id: int) -> list[TransactionEvent]:
     """All that was said about a transaction, in order of arrival."""
+    return [event for _, event in await read_numbered_events(tx, transaction_id)]
+
+
+async def read_numbered_events(tx: Tx, transaction_id: int, *, after: int = 0) -> list[tuple[int, TransactionEvent]]:
+    """What was stored about a transaction under numbers above `after`, in their order.
+
+    A number is no proof that all lower ones are there: another process may commit one of them a moment later.
+    """
     return [
-        TransactionEvent(station_id, transaction_id, received_at, read_fact(kind, key, doc))
-        for station_id, received_at, kind, key, doc in await tx.rows(_EVENTS, {"transaction_id": transaction_id})
+        (number, TransactionEvent(station_id, transaction_id, received_at, read_fact(kind, key, doc)))
+        for number, station_id, received_at, kind, key, doc in await tx.rows(
+            _EVENTS, {"transaction_id": transaction_id, "after": after}
+        )
     ]
 
 

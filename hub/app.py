@@ -55,6 +55,7 @@ from hub.parts import (
 from hub.sessions.live import LiveSessions
 from hub.sessions.ocpi import CdrHandlers, SessionHandlers
 from hub.sessions.profiles import ChargingProfileHandlers
+from hub.sessions.running import RunningSessions
 from hub.sessions.tables import Session
 from hub.settings import Settings
 from hub.starts.flows import Starter
@@ -129,6 +130,7 @@ class Hub:
     presence: Presence
     notices: Notices
     live_sessions: LiveSessions
+    running_sessions: RunningSessions
     live_board: LiveBoard
     figures: Figures
     ocpi_handlers: Mapping[HandlerKey, Handler]
@@ -245,13 +247,14 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
     )
     figures.watch_certificates(certificates.expiring)
     campaigns = Campaigns(db, operations)
-    payments = open_payments(settings)
+    payments, running = open_payments(settings), RunningSessions()
     sources = ocpi_sources(settings)
     reactions.wire(
         facts,
         settings=settings,
         keys=keys,
         starter=starter,
+        running=running,
         operations=operations,
         certificates=certificates,
         provisioner=provisioner,
@@ -261,7 +264,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         send=temper.deliver,
         sources=sources,
     )
-    reactions.wire_money(facts, settings=settings, starter=starter, payments=payments)
+    reactions.wire_money(facts, settings=settings, starter=starter, running=running, payments=payments)
     schedule.wire(
         facts,
         settings=settings,
@@ -348,6 +351,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         presence=presence,
         notices=notices,
         live_sessions=live_sessions,
+        running_sessions=running,
         live_board=LiveBoard(db, max_viewers=settings.live_page_max_viewers),
         figures=figures,
         ocpi_handlers=handlers,

@@ -141,6 +141,7 @@ def driver_app(hub: Hub) -> FastAPI:
     driving = Driving(
         hub.db,
         hub.starter,
+        hub.running_sessions,
         Idempotency(hub.db, hub.keys),
         hub.payments,
         hold_policy(settings),

@@ -44,6 +44,7 @@ from hub.parties.outbox import Sender, Source
 from hub.parties.redelivery import redeliver
 from hub.parts import hold_policy
 from hub.sessions.events import CdrStored
+from hub.sessions.running import RunningSessions
 from hub.settings import Settings
 from hub.starts import driving
 from hub.starts import service as starts
@@ -85,6 +86,7 @@ def wire(
     settings: Settings,
     keys: KeyRing,
     starter: Starter,
+    running: RunningSessions,
     operations: Operations,
     certificates: Certificates,
     provisioner: Provisioner,
@@ -99,7 +101,7 @@ def wire(
     emsp = Party(country_code, party_id)
 
     async def follow_transaction(tx: Tx, event: TransactionChanged) -> None:
-        await starts.follow_transaction(tx, keys, event, currency=settings.currency, emsp=emsp)
+        await starts.follow_transaction(tx, keys, event, running=running, currency=settings.currency, emsp=emsp)
 
     reactions.on(TransactionChanged, follow_transaction)
     reactions.on(ConnectorStatusChanged, show_status)
@@ -119,7 +121,14 @@ def wire(
     reactions.job(hub_reading.READ, hub_reading.reader(directory, clients))
 
 
-def wire_money(reactions: Reactions, *, settings: Settings, starter: Starter, payments: Payments | None) -> None:
+def wire_money(
+    reactions: Reactions,
+    *,
+    settings: Settings,
+    starter: Starter,
+    running: RunningSessions,
+    payments: Payments | None,
+) -> None:
     """Register what has to do with money."""
     wire_bills(reactions, frozenset(settings.emsp_parties))
     receipts = Receipts(settings.operator_name)
@@ -136,7 +145,7 @@ def wire_money(reactions: Reactions, *, settings: Settings, starter: Starter, pa
     )
     reactions.on(HoldChanged, driving.paid)
     wire_ledger(reactions)
-    minder = Minder(starter, payments.holds, hold_policy(settings), settings.session_update_interval_s)
+    minder = Minder(starter, running, payments.holds, hold_policy(settings), settings.session_update_interval_s)
     reactions.call(StartGivenUp, minder.withdraw)
     reactions.call(SessionProgressed, minder.mind)
 

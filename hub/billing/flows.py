@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from hub.billing import covering
 from hub.billing.caps import Spent, may_ask_again, must_stop
+from hub.sessions.running import RunningSessions
 from hub.starts.covers import is_covered
 from hub.starts.events import SessionProgressed, StartGivenUp
 from hub.starts.flows import Starter
@@ -32,6 +33,7 @@ class Minder:
     """Looks at a session whenever it has come further; `look_every_s` is how often that is."""
 
     starter: Starter
+    running: RunningSessions
     holds: Holds
     policy: HoldPolicy
     look_every_s: float
@@ -42,7 +44,7 @@ class Minder:
             start = await tx.get(Start, event.start_id)
             if start is None or not start.is_prepaid or start.state != StartState.CHARGING:
                 return
-            seen, now = await so_far(tx, start), tx.now
+            seen, now = await so_far(tx, start, self.running), tx.now
         aside: Hold | Earmark | None = seen.hold or seen.earmark
         if seen.hold is not None and not _stands(seen.hold):
             aside = await self._cover_again(db, start.id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -11,10 +12,19 @@ from hub.sessions.course import at_readings
 from hub.sessions.documents import Course, Facts, Stretch, seconds
 from hub.tariffs.cuts import cut, joined
 from hub.tariffs.idle import expanded
-from hub.tariffs.pricing import Period, cost_fields, parse_tariff, price
+from hub.tariffs.pricing import Period, Priced, cost_fields, parse_tariff, price
 from kit.errors import InvalidInput
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a session is priced by: an OCPI tariff, and the time zone of the charger, where it is known."""
+
+    tariff: Json
+    currency: str
+    time_zone: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +61,23 @@ def price_periods(
     """
     if tariff is None or not stretches:
         return None
-    periods: Sequence[Period] = [_period(stretch) for stretch in stretches]
+    periods: Sequence[Period] = [period_of(stretch) for stretch in stretches]
     ended_at = stretches[-1].end
     try:
         plain = expanded(tariff, periods, ended_at=ended_at, time_zone=time_zone)
         parsed = parse_tariff(plain)
         if any(restrictions.has_bounds for restrictions in parsed.restrictions):
-            periods = [_period(stretch) for stretch in at_readings(stretches, curve)]
+            periods = [period_of(stretch) for stretch in at_readings(stretches, curve)]
             periods = cut(parsed, periods, ended_at=ended_at, time_zone=time_zone)
             periods = joined(parsed, periods, time_zone=time_zone)
         priced = price(parsed, periods, currency=currency, time_zone=time_zone)
     except InvalidInput:
         return None
+    return costs_of(priced, periods, plain, ended_at=ended_at)
+
+
+def costs_of(priced: Priced, periods: Sequence[Period], plain: Json, *, ended_at: datetime) -> Costs:
+    """The costs from what the engine made of these periods by a tariff in plain OCPI."""
     fields: Json = {**cost_fields(priced)}
     ends = [*(following.start for _, following in pairwise(periods)), ended_at]
     priced_stretches = [
@@ -72,7 +87,8 @@ def price_periods(
     return Costs(priced.total.excl_vat, fields["total_cost"], fields, priced_stretches, plain)
 
 
-def _period(stretch: Stretch) -> Period:
+def period_of(stretch: Stretch) -> Period:
+    """A stretch as the engine counts it."""
     lasted_s = seconds(stretch.start, stretch.end)
     if stretch.parked:
         return Period(stretch.start, stretch.energy_wh, parking_s=lasted_s)

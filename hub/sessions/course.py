@@ -13,6 +13,7 @@ from csms.record import Reached, TransactionRecord
 from csms.station import ChargingState
 from hub.sessions.documents import Course, Stretch
 
+ZERO = Decimal(0)
 PARKED = frozenset({ChargingState.SUSPENDED_EV, ChargingState.IDLE})
 
 
@@ -27,21 +28,49 @@ def at_readings(stretches: Sequence[Stretch], curve: Sequence[Reached]) -> Seque
 
     Nothing is lost, and none of them goes back: a reading that does not fit the stretch's energy is drawn into it.
     """
+    return split(stretches, curve)[0]
+
+
+def split(
+    stretches: Sequence[Stretch], curve: Sequence[Reached], *, before_wh: Decimal = ZERO
+) -> tuple[Sequence[Stretch], bool]:
+    """The same, and whether every reading fitted. `before_wh` is the energy before the first stretch."""
     finer: list[Stretch] = []
-    waiting = deque(sorted(curve, key=lambda reached: reached.at))
-    before_wh = Decimal(0)
+    waiting, fits = deque(sorted(curve, key=lambda reached: reached.at)), True
     for stretch in stretches:
-        at, used_wh = stretch.start, Decimal(0)
+        at, used_wh = stretch.start, ZERO
         while waiting and waiting[0].at < stretch.end:
             reached = waiting.popleft()
             if reached.at <= at:
                 continue
-            now_wh = min(max(reached.energy_wh - before_wh, used_wh), stretch.energy_wh)
+            told_wh = reached.energy_wh - before_wh
+            now_wh = min(max(told_wh, used_wh), stretch.energy_wh)
+            fits = fits and now_wh == told_wh
             finer.append(Stretch(at, reached.at, now_wh - used_wh, stretch.parked))
             at, used_wh = reached.at, now_wh
         finer.append(Stretch(at, stretch.end, stretch.energy_wh - used_wh, stretch.parked))
         before_wh += stretch.energy_wh
-    return finer
+    return finer, fits
+
+
+def resumed(stretches: Sequence[Stretch], at: datetime, energy_wh: Decimal) -> Sequence[Stretch] | None:
+    """What of the stretches comes after `at`, by when so much energy had flowed; at least the last of them.
+
+    None where that is not what the stretches say.
+    """
+    rest: list[Stretch] = []
+    before_wh = ZERO
+    for number, stretch in enumerate(stretches, 1):
+        after_wh = before_wh + stretch.energy_wh
+        if stretch.end > at or number == len(stretches):
+            if stretch.start > at:
+                rest.append(stretch)
+            elif stretch.end < at or after_wh < energy_wh or (stretch.start == at and before_wh != energy_wh):
+                return None
+            else:
+                rest.append(Stretch(at, stretch.end, after_wh - energy_wh, stretch.parked))
+        before_wh = after_wh
+    return rest
 
 
 def stretches(record: TransactionRecord, end: datetime) -> Sequence[Stretch]:

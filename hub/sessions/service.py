@@ -14,7 +14,7 @@ from hub.locations import service as locations
 from hub.parties.intake import Intake, Taken
 from hub.parties.objects import Kept, ObjectKey, find, is_same_content, keep
 from hub.sessions import documents
-from hub.sessions.costs import Costs, price_periods
+from hub.sessions.costs import Costs, Terms, price_periods
 from hub.sessions.course import course_of
 from hub.sessions.documents import Course, Facts
 from hub.sessions.events import CdrStored
@@ -38,20 +38,28 @@ UNPRICED = "the tariff in force cannot be priced"
 
 
 async def follow(
-    tx: Tx, session: Session | None, facts: Facts, course: Course, *, transaction_id: int, review: str | None
+    tx: Tx,
+    session: Session | None,
+    facts: Facts,
+    course: Course,
+    *,
+    transaction_id: int,
+    review: str | None,
+    costs: Costs | None = None,
 ) -> Session:
     """Bring the session at our own charger to where the charger's record is; issue its CDR once it has ended.
 
     Repeating it changes nothing: whatever the order in which the charger's messages came, the record is the same, and
-    so is what follows from it. With a `review`, from the record or from how the session began, the CDR waits until a
-    person has looked (`release`). A CDR that was issued is never taken back; a record that changed later says so in
-    `review`.
+    so is what follows from it. `costs` are those of the course; they are reckoned here where nobody has.
+
+    With a `review`, from the record or from how the session began, the CDR waits until a person has looked (`release`).
+    A CDR that was issued is never taken back; a record that changed later says so in `review`.
     """
     if session is not None and await _cdr_of(tx, facts) is not None:
         if course.energy_wh != session.energy_wh or course.ended_at != session.ended_at:
             session.review = "the charger's record changed after the CDR was issued"
         return session
-    costs = _costs(facts, course)
+    costs = costs or _costs(facts, course)
     review = facts.doubt or review or (UNPRICED if facts.tariff is not None and costs is None else None)
     session = await _store(tx, facts, course, costs, transaction_id=transaction_id, review=review)
     if course.ended_at is not None and review is None:
@@ -202,6 +210,11 @@ def _check_volumes(body: Json) -> None:
 def facts_of(session: Session) -> Facts | None:
     """What was frozen when the session started; None for a partner's session."""
     return Facts(**orjson.loads(session.facts)) if session.facts else None
+
+
+def terms_of(facts: Facts) -> Terms | None:
+    """What a session at our own charger is priced by; None without a tariff."""
+    return Terms(facts.tariff, facts.currency, facts.location.get("time_zone")) if facts.tariff is not None else None
 
 
 def _costs(facts: Facts, course: Course) -> Costs | None:

@@ -11,6 +11,7 @@ from auth.subjects import DriverIdentity, Guest
 from csms.commands import CommandOutcome
 from hub.drivers import service as drivers
 from hub.drivers.tables import PaymentMethod
+from hub.sessions.running import RunningSessions
 from hub.starts import driving, places, quoting
 from hub.starts.driver_schemas import DriverStartIn, DriverStartOut, QuoteIn
 from hub.starts.driving import Begun, Means, payer_of
@@ -56,6 +57,7 @@ class Driving:
 
     db: Database
     starter: Starter
+    running: RunningSessions
     idempotency: Idempotency
     payments: Payments | None
     policy: HoldPolicy
@@ -124,7 +126,7 @@ class Driving:
         """A start of one's own. Raises `NotFound` for anybody else's, too."""
         async with self.db.read() as tx:
             start = await self.own(tx, who, start_id)
-            found = await so_far(tx, start)
+            found = await so_far(tx, start, self.running)
             language = start.guest_language or FALLBACK
             if isinstance(who, DriverIdentity):
                 language = (await drivers.get(tx, who.driver_id)).language

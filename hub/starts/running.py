@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from csms.store import read_record
 from hub.drivers.tables import PaymentMethod
-from hub.sessions.costs import Costs, price_periods
-from hub.sessions.course import course_of
+from hub.sessions.costs import Costs, Terms, price_periods
 from hub.sessions.documents import Course
+from hub.sessions.running import RunningSessions
 from hub.sessions.service import course_of_partner
 from hub.starts.quote_tables import QuoteRow, of_start
 from hub.starts.service import session_of
@@ -45,7 +44,7 @@ class SoFar:
         return self.course.ended_at if self.course else None
 
 
-async def so_far(tx: Tx, start: Start) -> SoFar:
+async def so_far(tx: Tx, start: Start, running: RunningSessions) -> SoFar:
     """Where a start is now."""
     quote = await of_start(tx, start.id)
     hold = await tx.get(Hold, start.hold_id) if start.hold_id else None
@@ -53,18 +52,18 @@ async def so_far(tx: Tx, start: Start) -> SoFar:
     session = await session_of(tx, start)
     if session is None:
         return SoFar(start, quote, hold=hold, earmark=earmark)
+    terms = _terms(quote)
     if session.transaction_id is None:
-        course, power_w = course_of_partner(session, now=tx.now), None
-    else:
-        record = await read_record(tx, session.transaction_id)
-        course, power_w = course_of(record, now=tx.now), record.power_w
-    if course.ended_at is not None:
-        power_w = None
-    return SoFar(start, quote, course, power_w, _costs(quote, course), hold, earmark)
+        course = course_of_partner(session, now=tx.now)
+        costs = price_periods(terms.tariff, course.stretches, terms.currency, terms.time_zone) if terms else None
+        return SoFar(start, quote, course, None, costs, hold, earmark)
+    seen = await running.see(tx, session.transaction_id, terms)
+    power_w = seen.record.power_w if seen.course.ended_at is None else None
+    return SoFar(start, quote, seen.course, power_w, seen.costs, hold, earmark)
 
 
-def _costs(row: QuoteRow | None, course: Course) -> Costs | None:
+def _terms(row: QuoteRow | None) -> Terms | None:
     if row is None:
         return None
     quote = row.quote()
-    return price_periods(quote.tariff, course.stretches, quote.currency, quote.time_zone or "UTC")
+    return Terms(quote.tariff, quote.currency, quote.time_zone or "UTC")

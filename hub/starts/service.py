@@ -9,14 +9,13 @@ import orjson
 
 from csms.events import TransactionChanged
 from csms.record import TransactionRecord
-from csms.store import read_record_with_curve
 from csms.tables import Transaction
 from hub.locations import service as locations
 from hub.locations import tree
 from hub.parties.objects import ObjectKey, find
 from hub.sessions import service as sessions
-from hub.sessions.course import course_of
 from hub.sessions.documents import Facts
+from hub.sessions.running import RunningSessions
 from hub.sessions.tables import Session, by_transaction
 from hub.starts.events import SessionMatched, SessionProgressed, StartGivenUp, StartRequested
 from hub.starts.lifecycle import Happening, StartMethod, StartState, advance
@@ -175,7 +174,9 @@ async def commanded_at(tx: Tx, ring: KeyRing, station_id: str, evse_id: int | No
     return start
 
 
-async def follow_transaction(tx: Tx, ring: KeyRing, event: TransactionChanged, *, currency: str, emsp: Party) -> None:
+async def follow_transaction(
+    tx: Tx, ring: KeyRing, event: TransactionChanged, *, running: RunningSessions, currency: str, emsp: Party
+) -> None:
     """React to a transaction at one of our stations: its session is brought to where its record is.
 
     `currency` is for stations whose tariff does not tell one, `emsp` owns what nobody's token started.
@@ -183,16 +184,21 @@ async def follow_transaction(tx: Tx, ring: KeyRing, event: TransactionChanged, *
     transaction = await tx.get(Transaction, event.transaction_id)
     if transaction is None:
         return
-    record, curve = await read_record_with_curve(tx, event.transaction_id)
     session = await by_transaction(tx, event.transaction_id)
+    facts = sessions.facts_of(session) if session is not None else None
+    terms = sessions.terms_of(facts) if facts is not None else None
+    seen = await running.see(tx, event.transaction_id, terms)
+    record = seen.record
     if session is None:
         if record.ended_at is None and not _is_claimed(record, transaction):
             return  # whose it is comes with another event
         facts, start = await _begin(tx, ring, record, transaction, currency=currency, emsp=emsp)
         if transaction.reservation_id is not None:
             await reservations.use(tx, transaction.station_id, transaction.reservation_id)
+        if facts is not None:
+            seen = await running.see(tx, event.transaction_id, sessions.terms_of(facts))
     else:
-        facts, start = sessions.facts_of(session), await _start_behind(tx, session)
+        start = await _start_behind(tx, session)
         if facts is not None and facts.doubt is not None and start is None:
             facts, start = await _claim(tx, ring, facts, record, transaction, emsp=emsp)
     if facts is None:
@@ -204,9 +210,10 @@ async def follow_transaction(tx: Tx, ring: KeyRing, event: TransactionChanged, *
         tx,
         session,
         facts,
-        course_of(record, now=tx.now, curve=curve),
+        seen.course,
         transaction_id=event.transaction_id,
         review=review,
+        costs=seen.costs,
     )
     if start is not None:
         start.session_id = session.object_id

@@ -49,24 +49,29 @@ def joined(tariff: Tariff, pieces: Sequence[Period], *, time_zone: str | None) -
     for piece, moment in zip(pieces, moments(tariff, pieces, zone(time_zone)), strict=True):
         prices = [first_match(candidates, moment) for candidates in tariff.lookup.values()]
         before = kept[-1] if kept else None
-        if before is not None and prices == last and _is_alike(before, piece):
-            kept[-1] = replace(
-                before,
-                energy_wh=before.energy_wh + piece.energy_wh,
-                charging_s=before.charging_s + piece.charging_s,
-                parking_s=before.parking_s + piece.parking_s,
-            )
+        if before is not None and prices == last and is_alike(before, piece):
+            kept[-1] = merged(before, piece)
         else:
             kept.append(piece)
         last = prices
     return tuple(kept)
 
 
-def _is_alike(one: Period, other: Period) -> bool:
+def is_alike(one: Period, other: Period) -> bool:
     """Whether both are parking, or neither, and alike in all that was measured."""
     if one.reserved_s or other.reserved_s or bool(one.parking_s) is not bool(other.parking_s):
         return False
     return (one.power_kw, one.current_a) == (other.power_kw, other.current_a)
+
+
+def merged(one: Period, following: Period) -> Period:
+    """Two neighbours as one."""
+    return replace(
+        one,
+        energy_wh=one.energy_wh + following.energy_wh,
+        charging_s=one.charging_s + following.charging_s,
+        parking_s=one.parking_s + following.parking_s,
+    )
 
 
 def cut_period(

@@ -5,14 +5,25 @@ that of `hub.tariffs.pricing.price` for the same readings, to the last digit.
 """
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
 
-from hub.tariffs.cuts import cut_period
-from hub.tariffs.model import NOTHING, Amount, Band, CannotPrice, Period, Reservation, StepReading, Tariff
+from hub.tariffs.cuts import cut_period, is_alike, merged
+from hub.tariffs.model import (
+    NOTHING,
+    Amount,
+    Band,
+    Candidate,
+    CannotPrice,
+    Period,
+    Reservation,
+    StepReading,
+    Tariff,
+)
 from hub.tariffs.pricing import Priced, check_currency, check_period, priced_of
-from hub.tariffs.restrictions import moment_at, zone
+from hub.tariffs.restrictions import Moment, first_match, moment_at, zone
 from hub.tariffs.tally import EXACT, Tally
 
 
@@ -31,9 +42,9 @@ class Reading:
 
 
 class Meter:
-    """What a session costs that began at `began`. It keeps one line for each change of price, no reading.
+    """What a session costs that began at `began`. It keeps a line and a period for each change of price, no reading.
 
-    `reserved_s` is how long the charger was reserved for it before. Raises `CannotPrice` like `price`.
+    `reserved` is the time for which the charger was kept for it before. Raises `CannotPrice` like `price`.
     """
 
     def __init__(
@@ -51,6 +62,8 @@ class Meter:
         reservation = Reservation.USED if reserved is not None else None
         self._tally = Tally(tariff, reservation=reservation, steps=steps, merged=True)
         self._at, self._energy_wh, self._pieces = began, NOTHING, 0
+        self._kept: list[Period] = []
+        self._prices: list[Candidate | None] = []
         self._is_cut = any(restrictions.has_bounds for restrictions in tariff.restrictions)
         if reserved is not None:
             self._add(reserved, began, began=reserved.start)
@@ -70,6 +83,37 @@ class Meter:
             period = Period(self._at, energy_wh, elapsed_s, NOTHING, reading.power_kw, reading.current_a)
         self._add(period, reading.at, began=self._began)
         self._at, self._energy_wh = reading.at, reading.energy_wh
+
+    def fork(self) -> "Meter":
+        """Another one that begins with all of this: to look at what a reading would make of it."""
+        other = copy(self)
+        other._tally, other._kept = self._tally.fork(), [*self._kept]
+        return other
+
+    def with_idle_fee(self, tariff: Tariff, *, ended_at: datetime) -> "Meter":
+        """Another one in which parking costs what it does by `tariff`: this meter's own, which has no price for it, and
+        PARKING_TIME elements, as `hub.tariffs.idle` makes them of an idle fee. The session lasted until `ended_at`."""
+        other = copy(self)
+        other._tariff, other._tally, other._kept = tariff, self._tally.fork(tariff), []
+        used_wh, ends = NOTHING, [*(period.start for period in self._kept[1:]), ended_at]
+        with localcontext(EXACT):
+            for period, end in zip(self._kept, ends, strict=True):
+                pieces: Iterable[Period] = (period,)
+                if period.parking_s:
+                    pieces = cut_period(tariff, period, end, used_wh, began=self._began, tz=self._tz)
+                for piece in pieces:
+                    moment = moment_at(tariff, piece, piece.start, used_wh, began=self._began, tz=self._tz)
+                    parked = Period(piece.start, parking_s=piece.parking_s)
+                    other._tally.add(other._pieces, parked, moment)
+                    other._pieces += 1
+                    other._kept.append(piece)
+                    used_wh += piece.energy_wh
+        return other
+
+    @property
+    def periods(self) -> tuple[Period, ...]:
+        """The session in periods as a CDR lists them: a new one for each change of price, and of parking."""
+        return tuple(self._kept)
 
     def total(self) -> Amount:
         """What the session costs so far, limits included."""
@@ -91,5 +135,15 @@ class Meter:
             for piece in pieces:
                 moment = moment_at(self._tariff, piece, piece.start, used_wh, began=began, tz=self._tz)
                 self._tally.add(self._pieces, piece, moment)
+                self._keep(piece, moment)
                 self._pieces += 1
                 used_wh += piece.energy_wh
+
+    def _keep(self, piece: Period, moment: Moment) -> None:
+        lookup = self._tariff.lookup.values()
+        prices = [first_match(candidates, moment) for candidates in lookup] if self._is_cut else []
+        if self._kept and prices == self._prices and is_alike(self._kept[-1], piece):
+            self._kept[-1] = merged(self._kept[-1], piece)
+        else:
+            self._kept.append(piece)
+        self._prices = prices

@@ -6,7 +6,8 @@ and splitting a period changes neither.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
 
@@ -107,6 +108,11 @@ class _Billed:
     excl: Decimal = NOTHING
     incl: Decimal = NOTHING
 
+    def copy(self) -> "_Billed":
+        """The same, to be counted on by itself: only the last run ever grows."""
+        runs = [*self.runs[:-1], *(replace(run) for run in self.runs[-1:])]
+        return _Billed(runs, self.quantity, self.excl, self.incl)
+
 
 @dataclass(frozen=True, slots=True)
 class _Fee:
@@ -140,6 +146,17 @@ class Tally:
         self._billed: dict[Dimension, _Billed] = {}
         self._last_time: Dimension | None = None
         self._has_session = self._owes_flat = self._has_reserved = False
+
+    def fork(self, tariff: Tariff | None = None) -> "Tally":
+        """Another one that begins with all of this. With a `tariff`, what comes is counted by that one, fees excepted:
+        of this one's components it has all."""
+        other = copy(self)
+        other._fees = [*self._fees]
+        other._billed = {dimension: billed.copy() for dimension, billed in self._billed.items()}
+        if tariff is not None:
+            other._tariff, other._flat = tariff, ()
+            other._metered = [(each, tariff.lookup[each]) for each in _METERED if each in tariff.lookup]
+        return other
 
     def add(self, index: int, period: Period, moment: Moment) -> None:
         """Count one more period. What has no price costs nothing and does not count for the step either."""

@@ -1,7 +1,7 @@
 """A charger of ours with its location and tariff, and what it says of its transactions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +13,7 @@ from csms.events import TransactionChanged
 from csms.station import TransactionFact
 from csms.tables import Transaction, TransactionMessage
 from hub.locations import service as locations
+from hub.sessions.running import RunningSessions
 from hub.sessions.tables import Cdr, Session
 from hub.starts import service
 from hub.starts.tables import Start
@@ -84,6 +85,7 @@ class Charger:
 
     db: Database
     keys: KeyRing
+    running: RunningSessions = field(default_factory=RunningSessions)
 
     async def install(self) -> None:
         async with self.db.tx() as tx:
@@ -144,7 +146,7 @@ class Charger:
     async def follow(self, number: int) -> None:
         async with self.db.tx() as tx:
             event, emsp = TransactionChanged(number), Party("NL", "PLB")
-            await service.follow_transaction(tx, self.keys, event, currency="EUR", emsp=emsp)
+            await service.follow_transaction(tx, self.keys, event, running=self.running, currency="EUR", emsp=emsp)
 
     async def rows(self, model: type[Any]) -> Sequence[Any]:
         async with self.db.read() as tx:
