@@ -22,6 +22,7 @@ from csms.masking import Masker
 from csms.registry import Registry
 from csms.server import CentralSystem
 from hub import backoffice, reactions, schedule
+from hub.billing.reconciliation import Reconciler
 from hub.figures import Figures
 from hub.locations.ocpi import LocationHandlers
 from hub.parties.clients import Clients
@@ -275,6 +276,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         directory=directory,
         certificates=certificates,
         campaigns=campaigns,
+        reconciler=Reconciler(settings.emsp_parties, payments.psp if payments else None),
     )
     ocsp_http = ocsp_client(settings)
     vehicle_cas = read_authorities(settings.vehicle_cas.read_text() if settings.vehicle_cas else "")

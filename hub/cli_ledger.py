@@ -1,7 +1,9 @@
-"""`plugbridge ledger …`: prove that the ledger's sums are right."""
+"""`plugbridge ledger …`: prove that the ledger's sums are right, and that the books match."""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,18 +15,18 @@ from kit.money import Money
 from kit.tx import Database
 from payments.ledger.check import Checked, check
 
+if TYPE_CHECKING:
+    from payments.finding_tables import FindingRow
+
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for scripts.")]
 
 
 def ledger_verbs() -> typer.Typer:
-    """`check`."""
+    """`check`, `reconcile`."""
     verbs = typer.Typer(no_args_is_help=True, help="Who owes whom: the list of transfers.")
-    verbs.callback()(_group)  # a lone verb keeps its name
     verbs.command("check")(_check)
+    verbs.command("reconcile")(_reconcile)
     return verbs
-
-
-def _group() -> None: ...
 
 
 def _check(as_json: AsJson = False) -> None:
@@ -42,6 +44,49 @@ def _check(as_json: AsJson = False) -> None:
         for each in checked.findings:
             out.print(f"{each.where}: {each.what}")
     raise typer.Exit(1 if checked.findings else 0)
+
+
+def _reconcile(
+    days: Annotated[int, typer.Option(min=1, max=3650, help="How far back is looked.")] = 35,
+    provider: Annotated[bool, typer.Option(help="Whether the payment provider's books are read, too.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Compare provider, ledger, bills and CDRs, and list what does not match and nobody has resolved.
+
+    Exits with 1 when there is anything.
+    """
+    found = asyncio.run(_reconciled(Settings(), timedelta(days=days), provider=provider))
+    out = Console()
+    if as_json:
+        out.print_json(data={"findings": [_told(each) for each in found]})
+    else:
+        for each in found:
+            out.print(f"{each.code} {each.subject}: {each.detail}", soft_wrap=True)
+        out.print(f"{len(found)} findings")
+    raise typer.Exit(1 if found else 0)
+
+
+async def _reconciled(settings: Settings, span: timedelta, *, provider: bool) -> "Sequence[FindingRow]":
+    from hub.billing.reconciliation import Reconciler
+    from hub.parts import open_payments
+    from hub.reactions import ledger_reactions
+    from payments.finding_tables import listed
+
+    db = Database(settings.database_url, clock=SystemClock(), reactions=ledger_reactions())
+    payments = open_payments(settings) if provider else None
+    try:
+        await Reconciler(settings.emsp_parties, payments.psp if payments else None).run(db, span=span)
+        async with db.read() as tx:
+            rows, _ = await listed(tx, only_open=True, offset=0, limit=10_000)
+            return rows
+    finally:
+        if payments is not None:
+            await payments.psp.close()
+        await db.close()
+
+
+def _told(row: "FindingRow") -> dict[str, str]:
+    return {"part": row.part, "code": row.code, "subject": row.subject, "detail": row.detail}
 
 
 async def _checked(url: str) -> Checked:

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub.app import API, DRIVER_API, OCPI, VERSION, Hub
+from hub.billing import api as billing_api
 from hub.billing import driver_api as documents_driver_api
 from hub.billing import webhook
 from hub.billing.links import Links
@@ -215,6 +216,7 @@ def add_operator_api(app: FastAPI, hub: Hub) -> None:
         agreements_api.router(db, hub.directory),
         starts_api.router(db, hub.starter, Idempotency(db, hub.keys), cpo_parties=settings.cpo_parties),
         sessions_api.router(db),
+        billing_api.router(db),
     ):
         app.include_router(router, prefix=API)
 

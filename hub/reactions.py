@@ -150,6 +150,13 @@ def wire_money(
     reactions.call(SessionProgressed, minder.mind)
 
 
+def ledger_reactions() -> Reactions:
+    """What a process that only compares books leaves for the workers of the others."""
+    reactions = Reactions()
+    wire_ledger(reactions)
+    return reactions
+
+
 def wire_bills(reactions: Reactions, own_emsps: Collection[str]) -> None:
     """Register what CDRs cost whom. `own_emsps` are our eMSP parties, `CC*PID`."""
 

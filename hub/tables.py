@@ -34,6 +34,7 @@ import kit.idempotency
 import kit.reactions
 import payments.card_tables
 import payments.documents.tables
+import payments.finding_tables
 import payments.ledger.tables
 import payments.line_tables
 import payments.tables

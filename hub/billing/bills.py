@@ -26,7 +26,7 @@ from payments import debts, holds, wallet
 from payments.hold_lifecycle import Wish
 from payments.ledger import postings
 from payments.ledger.accounts import Document, Entry
-from payments.ledger.service import find, post, reverse
+from payments.ledger.service import post
 from payments.tables import Hold, locked_hold
 
 Json = dict[str, Any]
@@ -71,7 +71,9 @@ async def _make(tx: Tx, start: Start, quote: QuoteRow, cdr: Cdr) -> None:
     made.reference = made.id if await bills_of_start(tx, start.id) else start.id
     tx.add(made)
     await tx.flush()
-    await _post(tx, made)
+    entry = entry_of(made)
+    if entry is not None:
+        await post(tx, entry)
     tx.emit(BillMade(made.id))
     if hold is not None:
         await _take(tx, made, hold)
@@ -99,9 +101,9 @@ async def _take(tx: Tx, made: Bill, hold: Hold) -> None:
 async def _credit(tx: Tx, made: Bill, credit: Cdr) -> None:
     made.credited_at, made.credit_cdr_id = tx.now, str(credit.body()["id"])
     await tx.flush()
-    posted = Document("bill", made.id)
-    if await find(tx, posted) is not None:
-        await reverse(tx, posted, by=Document("bill_credit", made.id))
+    reversal = reversal_of(made)
+    if reversal is not None:
+        await post(tx, reversal)
     for reference in references_of(made.reference):
         debt = await debts.by_reference(tx, reference)
         if debt is not None:
@@ -145,9 +147,16 @@ def _price_of(quote: QuoteRow, cdr: Json) -> _Owed:
         return _Owed(None, quote.currency)
 
 
-async def _post(tx: Tx, made: Bill) -> None:
+def entry_of(made: Bill) -> Entry | None:
     """What the driver owes; nothing for a session that is free or costs nothing."""
-    if made.gross and made.payment != PaymentMethod.FREE:
-        retail = postings.Price(Money(made.net_minor, made.currency), Money(made.vat_minor, made.currency), made.place)
-        facts = {"start": made.start_id, "cdr": f"{made.country_code}*{made.party_id}*{made.cdr_id}"}
-        await post(tx, Entry(Document("bill", made.id), postings.sold_to_driver(made.payer, retail), facts))
+    if not made.gross or made.payment == PaymentMethod.FREE:
+        return None
+    retail = postings.Price(Money(made.net_minor, made.currency), Money(made.vat_minor, made.currency), made.place)
+    facts = {"start": made.start_id, "cdr": f"{made.country_code}*{made.party_id}*{made.cdr_id}"}
+    return Entry(Document("bill", made.id), postings.sold_to_driver(made.payer, retail), facts)
+
+
+def reversal_of(made: Bill) -> Entry | None:
+    """What takes the entry of a bill back."""
+    entry = entry_of(made)
+    return entry.reversed(Document("bill_credit", made.id)) if entry else None

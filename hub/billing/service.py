@@ -49,9 +49,9 @@ async def _settle(tx: Tx, cdrs: Sequence[Cdr], own_emsps: Collection[str]) -> No
     sorted_cdrs, by_id = sorted_set(cdrs), {each.object_id: each for each in cdrs}
     for each in cdrs:
         if not each.is_credit:
-            await wholesale.post_cdr(tx, each, own_emsps)
+            await wholesale.post_if(tx, wholesale.entry_of(each, own_emsps))
     for credited, credit in sorted_cdrs.credited.items():
-        await wholesale.take_back(tx, by_id[credited], by_id[credit])
+        await wholesale.post_if(tx, wholesale.reversal_of(by_id[credited], by_id[credit], own_emsps))
     quote = await of_start(tx, start.id) if start is not None else None
     if start is not None and quote is not None:
         await bills.follow(tx, start, quote, sorted_cdrs, by_id)

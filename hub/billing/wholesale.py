@@ -13,11 +13,11 @@ from typing import Any
 
 from hub.sessions.tables import Cdr
 from kit.countries import two_letters
-from kit.money import Money, round_to_minor
+from kit.money import round_to_minor
 from kit.tx import Tx
 from payments.ledger import postings
 from payments.ledger.accounts import Document, Entry
-from payments.ledger.service import find, post, reverse
+from payments.ledger.service import post
 
 Json = dict[str, Any]
 
@@ -25,11 +25,6 @@ Json = dict[str, Any]
 def name_of(cdr: Cdr, body: Json) -> str:
     """What the ledger calls a CDR: `NL*CPO*` and its id."""
     return f"{cdr.country_code}*{cdr.party_id}*{body['id']}"
-
-
-def document_of(cdr: Cdr, body: Json) -> Document:
-    """The document of a CDR's entry."""
-    return Document("cdr", name_of(cdr, body))
 
 
 def price_of(cdr: Json) -> postings.Price:
@@ -41,32 +36,31 @@ def price_of(cdr: Json) -> postings.Price:
     return postings.Price(net, gross - net, two_letters(cdr["cdr_location"]["country"]))
 
 
-def total_of(cdr: Json) -> Money:
-    """What a CDR comes to, VAT included."""
-    return price_of(cdr).gross
-
-
 def is_ours(cdr: Cdr, own_emsps: Collection[str]) -> bool:
     """Whether a CDR is billed by us or to us."""
     return cdr.platform_id is None or cdr.audience in own_emsps
 
 
-async def post_cdr(tx: Tx, cdr: Cdr, own_emsps: Collection[str]) -> None:
-    """Post what a CDR costs between parties; one that costs nothing has no entry."""
+def entry_of(cdr: Cdr, own_emsps: Collection[str]) -> Entry | None:
+    """The entry of a CDR; one that costs nothing has none."""
     body = cdr.body()
     price = price_of(body)
     moved = postings.bought_from_party(f"{cdr.country_code}*{cdr.party_id}", price)
     if cdr.audience is not None and cdr.audience not in own_emsps:
         moved += postings.sold_to_party(cdr.audience, price)
-    if moved:
-        await post(tx, Entry(document_of(cdr, body), moved))
+    return Entry(Document("cdr", name_of(cdr, body)), moved) if moved else None
 
 
-async def take_back(tx: Tx, cdr: Cdr, credit: Cdr) -> None:
-    """Reverse the entry of a CDR that was credited, in whole."""
-    posted = document_of(cdr, cdr.body())
-    if await find(tx, posted) is not None:
-        await reverse(tx, posted, by=Document("credit", name_of(credit, credit.body())))
+def reversal_of(cdr: Cdr, credit: Cdr, own_emsps: Collection[str]) -> Entry | None:
+    """The entry of a credit CDR: what it takes back, in whole."""
+    entry = entry_of(cdr, own_emsps)
+    return entry.reversed(Document("credit", name_of(credit, credit.body()))) if entry else None
+
+
+async def post_if(tx: Tx, entry: Entry | None) -> None:
+    """Post an entry, where there is one."""
+    if entry is not None:
+        await post(tx, entry)
 
 
 def _decimal(number: object) -> Decimal:

@@ -69,20 +69,23 @@ def capture(world: World, charge: Json, amount: int) -> None:
     if world.fees.line_lag_s:
         world.late[charge["id"]] = world.now() + world.fees.line_lag_s
     else:
-        _settle(world, charge)
+        _settle(world, charge, at=world.now())
 
 
 def settle_late(world: World) -> None:
     """The charges whose line is due by now get it."""
-    for charge_id in [id for id, due in world.late.items() if due <= world.now()]:
-        del world.late[charge_id]
-        _settle(world, world.get("ch", charge_id))
+    for charge_id, due in list(world.late.items()):
+        if due <= world.now():
+            del world.late[charge_id]
+            _settle(world, world.get("ch", charge_id), at=due)
 
 
-def _settle(world: World, charge: Json) -> None:
+def _settle(world: World, charge: Json, *, at: int) -> None:
     amount, currency = charge["amount_captured"], charge["currency"]
     fee = world.fees.fee_for(world.fees.settled(amount, currency)[0])
-    charge["balance_transaction"] = entry(world, "charge", amount, currency, charge["id"], fee=fee)["id"]
+    line = entry(world, "charge", amount, currency, charge["id"], fee=fee)
+    line.update(created=at, available_on=at + int(AVAILABLE_AFTER.total_seconds()))
+    charge["balance_transaction"] = line["id"]
 
 
 def entry(world: World, type: str, amount: int, currency: str, source: str, *, fee: int = 0) -> Json:

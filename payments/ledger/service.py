@@ -1,6 +1,6 @@
 """Writing entries and reading balances, inside one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -71,6 +71,19 @@ async def find(tx: Tx, document: Document) -> Entry | None:
         select(LedgerTransfer).where(col(LedgerTransfer.entry_id) == row.id).order_by(col(LedgerTransfer.number))
     )
     return Entry(document, tuple(transfer_of(each) for each in found), orjson.loads(row.facts))
+
+
+async def digests(tx: Tx, documents: Iterable[Document]) -> Mapping[Document, str]:
+    """What stands for each of many documents that have an entry, as `digest_of` says it."""
+    by_kind: dict[str, list[str]] = {}
+    for each in documents:
+        by_kind.setdefault(each.kind, []).append(each.id)
+    found: dict[Document, str] = {}
+    for kind, ids in by_kind.items():
+        of_kind = (col(LedgerEntry.document_kind) == kind, col(LedgerEntry.document_id).in_(ids))
+        rows: Any = await tx.execute(select(col(LedgerEntry.document_id), col(LedgerEntry.digest)).where(*of_kind))
+        found |= {Document(kind, row[0]): row[1] for row in rows}
+    return found
 
 
 async def reverse(tx: Tx, document: Document, *, by: Document) -> bool:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
 from urllib.request import urlopen
@@ -20,6 +21,7 @@ from kit.tx import Database
 from payments.ledger import postings
 from payments.ledger.accounts import Document, Entry
 from payments.ledger.service import post
+from payments.tables import Received
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -136,6 +138,26 @@ def test_the_ledger_is_proved(run: Run, migrated_database_url: str) -> None:
     assert code == 1
     assert "5.00 EUR" in out
     assert "more went from it than came to it" in out
+
+
+def test_books_are_compared(run: Run, migrated_database_url: str) -> None:
+    code, out, _ = run("ledger", "reconcile", "--json", database_url=migrated_database_url)
+    assert (code, json.loads(out)) == (0, {"findings": []})
+    asyncio.run(paid_and_not_posted(migrated_database_url))
+    code, out, _ = run("ledger", "reconcile", "--json")
+    [found] = json.loads(out)["findings"]
+    assert (code, found["part"], found["code"], found["subject"]) == (1, "ledger", "not_posted", "payment p1")
+    code, out, _ = run("ledger", "reconcile", "--no-provider")
+    assert (code, "not_posted payment p1" in out) == (1, True)
+
+
+async def paid_and_not_posted(url: str) -> None:
+    db = Database(url, clock=SystemClock())
+    async with db.tx() as tx:
+        at = tx.now - timedelta(days=2)
+        row = Received(id="p1", payment_id="pi_1", reference="r", amount_minor=1, currency="EUR", created_at=at)
+        tx.add(row)
+    await db.close()
 
 
 async def posted(url: str, *entries: Entry) -> None:

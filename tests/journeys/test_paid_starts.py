@@ -75,10 +75,23 @@ async def test_a_driver_pays_by_a_card_that_wants_3d_secure(shop: tuple[Network,
     ended = await driver.see(start)
     assert ended["payment"]["state"] == "CAPTURED"
     assert ended["payment"]["captured"] == ended["cost"], "the driver paid what he saw"
-    assert left["provider_clearing"] == minor(ended["cost"])
+    assert left["provider_clearing"] + left.get("provider_fees", 0) == minor(ended["cost"])
     [intent] = await bank.intents()
     assert (intent["status"], intent["amount_received"]) == ("succeeded", minor(ended["cost"]))
     assert intent["amount_capturable"] == 0, "the rest was given back"
+
+
+async def test_an_operator_compares_the_books_and_sees_that_they_match(shop: tuple[Network, Bank]) -> None:
+    network, _ = shop
+    await network.send("POST", "/reconciliation", None, expect=202)
+
+    async def compared() -> bool:
+        runs = (await network.get("/reconciliation"))["runs"]
+        return [(run["part"], bool(run["ended_at"])) for run in runs] == [("ledger", True), ("provider", True)]
+
+    await eventually(compared)
+    assert (await network.get("/reconciliation", all=True))["total"] == 0
+    await network.send("POST", "/reconciliation/none/resolve", {"note": "gone"}, expect=404)
 
 
 async def test_a_guest_pays_by_card_without_an_account(shop: tuple[Network, Bank]) -> None:
@@ -103,7 +116,7 @@ async def test_a_guest_pays_by_card_without_an_account(shop: tuple[Network, Bank
     left = await settled(network)
     ended = await guest.see(start)
     assert ended["payment"]["captured"] == ended["cost"]
-    assert left["provider_clearing"] == minor(ended["cost"])
+    assert left["provider_clearing"] + left.get("provider_fees", 0) == minor(ended["cost"])
     [charged] = station.finished
     assert float(ended["energy_kwh"]) == charged.energy_wh / 1000
     [cdr] = (await network.get("/cdrs"))["items"]

@@ -658,6 +658,36 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_quote_expires_at"), ["expires_at"], unique=False)
 
     op.create_table(
+        "reconciliation_finding",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("part", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=False),
+        sa.Column("code", sqlmodel.sql.sqltypes.AutoString(length=32), nullable=False),
+        sa.Column("subject", sqlmodel.sql.sqltypes.AutoString(length=150), nullable=False),
+        sa.Column("detail", sqlmodel.sql.sqltypes.AutoString(length=300), nullable=False),
+        sa.Column("subject_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("found_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("seen_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("resolved_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("note", sqlmodel.sql.sqltypes.AutoString(length=300), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reconciliation_finding")),
+        sa.UniqueConstraint("part", "code", "subject", name=op.f("uq_reconciliation_finding_part_code_subject")),
+    )
+    with op.batch_alter_table("reconciliation_finding", schema=None) as batch_op:
+        batch_op.create_index("ix_reconciliation_finding_open", ["resolved_at", "id"], unique=False)
+
+    op.create_table(
+        "reconciliation_run",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("part", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=False),
+        sa.Column("since", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("until", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("began_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("ended_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("checked", sa.Integer(), nullable=False),
+        sa.Column("found", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reconciliation_run")),
+    )
+    op.create_table(
         "session",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("country_code", sqlmodel.sql.sqltypes.AutoString(length=2), nullable=False),
@@ -1575,6 +1605,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_session_last_updated"))
 
     op.drop_table("session")
+    op.drop_table("reconciliation_run")
+    with op.batch_alter_table("reconciliation_finding", schema=None) as batch_op:
+        batch_op.drop_index("ix_reconciliation_finding_open")
+
+    op.drop_table("reconciliation_finding")
     with op.batch_alter_table("quote", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_quote_expires_at"))
 
