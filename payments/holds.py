@@ -88,7 +88,7 @@ async def settle(tx: Tx, hold_id: str, owed: Money) -> Hold:
         raise CurrencyMismatch(f"a hold in {hold.currency} does not settle {owed.currency}")
     if owed.amount_minor < 0:
         raise ValueError("nobody owes less than nothing")
-    if hold.wish in (Wish.SETTLE, Wish.TAKE):
+    if hold.is_settled:
         if hold.owed_minor != owed.amount_minor:
             raise AlreadySettled
         return hold
@@ -171,8 +171,8 @@ async def _refused(tx: Tx, hold: Hold, operation: Operation, error: Refused, pay
         return
     stays = payment.state in (PaymentState.HELD, PaymentState.NEEDS_ACTION, PaymentState.NEEDS_CARD)
     if stays and operation.kind == OperationKind.CAPTURE and isinstance(error, NotPayable):
-        hold.wish = Wish.RELEASE  # less than the provider moves: it costs more to claim than to forgive
-        operations.stuck(tx, operation)
+        await debts.owe_rest(tx, hold, Money(hold.owed_minor, hold.currency))  # less than the provider moves
+        hold.wish = Wish.RELEASE
         stays = False
     await see(tx, hold, payment, go_on=not stays)
     if stays:

@@ -53,6 +53,11 @@ class Hold(SQLModel, table=True):
     updated_at: datetime
 
     @property
+    def is_settled(self) -> bool:
+        """Whether it was said what is owed; what was too little to capture is owed, too, though the hold is released."""
+        return self.wish in (Wish.SETTLE, Wish.TAKE) or self.owed_minor > 0
+
+    @property
     def amount(self) -> Money:
         """What is put aside."""
         return Money(self.amount_minor, self.currency)

@@ -23,7 +23,6 @@ from kit.log import get
 from kit.money import Money, round_to_minor
 from kit.tx import Tx
 from payments import debts, holds, wallet
-from payments.hold_lifecycle import Wish
 from payments.ledger import postings
 from payments.ledger.accounts import Document, Entry
 from payments.ledger.service import post
@@ -84,7 +83,7 @@ async def _make(tx: Tx, start: Start, quote: QuoteRow, cdr: Cdr) -> None:
 async def _free(tx: Tx, start: Start) -> None:
     """Nothing is owed any more: what is put aside is given back, unless it was settled before."""
     hold = await locked_hold(tx, start.hold_id) if start.hold_id is not None else None
-    if hold is not None and hold.wish != Wish.SETTLE:
+    if hold is not None and not hold.is_settled:
         await holds.settle(tx, hold.id, Money.zero(hold.currency))
     elif start.payment == PaymentMethod.WALLET:
         await wallet.release(tx, start.id)
@@ -92,7 +91,7 @@ async def _free(tx: Tx, start: Start) -> None:
 
 async def _take(tx: Tx, made: Bill, hold: Hold) -> None:
     """From what is held, or, where that was settled before, as a debt from the same card."""
-    if hold.wish != Wish.SETTLE:
+    if not hold.is_settled:
         await holds.settle(tx, hold.id, made.gross)
     elif made.gross:
         await debts.owe(tx, made.reference, made.gross, customer_id=hold.customer_id, card_id=hold.card_id)

@@ -198,11 +198,15 @@ async def test_a_raise_that_the_bank_declines_leaves_the_hold(shop: Shop) -> Non
     assert (same.state, same.amount_minor, same.can_increase) == ("HELD", 2000, False)
 
 
-async def test_less_than_the_provider_moves_is_forgiven_and_the_hold_given_back(shop: Shop) -> None:
+async def test_less_than_the_provider_moves_is_a_debt_that_is_given_up_and_the_hold_is_given_back(shop: Shop) -> None:
     hold = await shop.place()
     await settle(shop, hold.id, 12)
     await shop.work()
     assert (await shop.hold(hold.id)).state == "VOIDED"
+    assert [(debt.amount_minor, debt.state) for debt in await shop.debts()] == [(12, "GIVEN_UP")]
+    await settle(shop, hold.id, 12)
+    with pytest.raises(AlreadySettled):
+        await settle(shop, hold.id, 13)
     assert [event.outcome for event in shop.told if isinstance(event, OperationStuck)] == ["amount_too_small"]
 
 
