@@ -9,9 +9,9 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub.app import API, DRIVER_API, OCPI, VERSION, Hub
-from hub.billing import api as billing_api
+from hub.billing import api as documents_api
 from hub.billing import driver_api as documents_driver_api
-from hub.billing import webhook
+from hub.billing import reconciliation_api, webhook
 from hub.billing.links import Links
 from hub.billing.rendering import Renderer
 from hub.drivers import api as drivers_api
@@ -151,11 +151,10 @@ def driver_app(hub: Hub) -> FastAPI:
         settings.debt_limit,
     )
     rates = Rates(hub.clock.monotonic, settings.driver_requests_per_s)
-    links = Links(hub.keys, f"{hub.public_url}{DRIVER_API}")
     for routes in (
         driver_api.router(driving, rates),
         paying_driver_api.router(paying(hub), rates),
-        documents_driver_api.router(driving, links, rates, Renderer()),
+        documents_driver_api.router(driving, _links(hub), rates, Renderer()),
     ):
         app.include_router(routes, prefix=DRIVER_API)
 
@@ -171,6 +170,11 @@ def paying(hub: Hub) -> Paying:
     settings = hub.settings
     idempotency = Idempotency(hub.db, hub.keys)
     return Paying(hub.db, idempotency, hub.payments, wallet_policy(settings), settings.currency)
+
+
+def _links(hub: Hub) -> Links:
+    """Links that open documents."""
+    return Links(hub.keys, f"{hub.public_url}{DRIVER_API}")
 
 
 def _fastapi(hub: Hub, title: str) -> FastAPI:
@@ -216,7 +220,8 @@ def add_operator_api(app: FastAPI, hub: Hub) -> None:
         agreements_api.router(db, hub.directory),
         starts_api.router(db, hub.starter, Idempotency(db, hub.keys), cpo_parties=settings.cpo_parties),
         sessions_api.router(db),
-        billing_api.router(db),
+        reconciliation_api.router(db),
+        documents_api.router(db, _links(hub), Renderer()),
     ):
         app.include_router(router, prefix=API)
 

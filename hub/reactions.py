@@ -16,6 +16,8 @@ stations.upgrade         → a station is moved to another security profile or p
 stations.expire_upgrade  → a station that did not follow stays where it was
 CdrStored                → its driver is billed by the quoted price, or the bill is credited; the ledger follows
 SessionMatched           → the same, for CDRs that came before their session
+CdrStored                → one that takes another back: what was paid is refunded, an invoice is credited
+RefundChanged            → the credit note of a refund that has succeeded
 BillMade                 → its receipt or invoice is issued
 HoldChanged              → the start that waits for the money goes on or is refused; the ledger follows
 MoneyReceived, RefundChanged, DisputeChanged, DebtChanged, LineRead → the ledger follows
@@ -30,7 +32,7 @@ from collections.abc import Collection, Mapping
 
 from csms.events import ConnectorStatusChanged, StationBooted, StationProgressed, TransactionChanged
 from csms.station import ConnectorStatus
-from hub.billing import paying_back, posting
+from hub.billing import credits, paying_back, posting
 from hub.billing import service as billing
 from hub.billing.events import BillMade
 from hub.billing.flows import Minder
@@ -133,6 +135,7 @@ def wire_money(
     wire_bills(reactions, frozenset(settings.emsp_parties))
     receipts = Receipts(settings.operator_name)
     reactions.on(BillMade, receipts.of_bill)
+    reactions.on(CdrStored, credits.of_credit_cdr)
     if payments is None:
         return
     payments_wiring.wire(
@@ -175,6 +178,7 @@ def wire_ledger(reactions: Reactions) -> None:
     reactions.on(HoldChanged, posting.hold_changed)
     reactions.on(MoneyReceived, posting.money_received)
     reactions.on(RefundChanged, posting.refund_changed)
+    reactions.on(RefundChanged, credits.of_refund)
     reactions.on(DisputeChanged, posting.dispute_changed)
     reactions.on(DebtChanged, posting.debt_changed)
     reactions.on(LineRead, posting.line_read)

@@ -148,6 +148,11 @@ def _documents(routes: APIRouter, shelf: Shelf, renderer: Renderer) -> None:
         """The same as PDF/A-3."""
         return await renderer.pdf(read(await shelf.owned(who, document_id)))
 
+    @routes.get("/documents/{document_id}/xml", operation_id="get_electronic_document", response_class=Response)
+    async def get_electronic_document(document_id: str, who: DriverOrGuestDep) -> Response:
+        """An invoice or credit note by EN 16931; the same file is in the PDF."""
+        return await renderer.xml(read(await shelf.owned(who, document_id)))
+
 
 def _shared(routes: APIRouter, shelf: Shelf, renderer: Renderer) -> None:
     @routes.get("/shared-documents/{token}.pdf", operation_id="open_document_file", response_class=Response)

@@ -1,6 +1,7 @@
 """The document of a bill, inside one transaction."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import orjson
 
@@ -47,7 +48,7 @@ class Receipts:
         if bill is None:
             return
         profile = await self.seller(tx)
-        document = draft(await _billed(tx, bill), profile, issued_at=tx.now.replace(microsecond=0))
+        document = draft(await _billed(tx, bill, profile), profile, issued_at=tx.now.replace(microsecond=0))
         await issue(tx, About(f"bill:{bill.id}", bill.payer, bill.start_id), document, prefix=profile.prefix)
 
     async def seller(self, tx: Tx) -> SellerProfile:
@@ -66,7 +67,7 @@ async def receipt_of(tx: Tx, start_id: str) -> DocumentRow:
     return found
 
 
-async def _billed(tx: Tx, bill: Bill) -> Billed:
+async def _billed(tx: Tx, bill: Bill, profile: SellerProfile) -> Billed:
     start, quote = await tx.get(Start, bill.start_id), await of_start(tx, bill.start_id)
     cdr = await find(tx, Cdr, ObjectKey.of(bill.country_code, bill.party_id, bill.cdr_id))
     if start is None or quote is None or cdr is None:
@@ -85,14 +86,17 @@ async def _billed(tx: Tx, bill: Bill) -> Billed:
         cdr=body,
         tariff=quote.quote().tariff,
         language=language or "",
-        payment=await _payment(tx, bill, start),
+        payment=await _payment(tx, bill, start, profile),
         buyer=await _buyer(tx, bill.payer, driver),
     )
 
 
-async def _payment(tx: Tx, bill: Bill, start: Start) -> Payment:
+async def _payment(tx: Tx, bill: Bill, start: Start, profile: SellerProfile) -> Payment:
     """How it is paid: of what was put aside, what is owed is taken and the rest is given back."""
     hold = await tx.get(Hold, start.hold_id) if start.hold_id else None
+    if bill.payment == PaymentMethod.INVOICE:
+        due_at = tx.now.replace(microsecond=0) + timedelta(days=profile.payment_days)
+        return Payment(bill.payment, due_at=due_at, account=profile.iban)
     if bill.payment != PaymentMethod.CARD or hold is None:
         return Payment(bill.payment)
     taken = min(bill.gross, hold.amount).amount_minor

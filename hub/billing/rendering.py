@@ -7,12 +7,19 @@ from hashlib import sha256
 from starlette.responses import Response
 
 from kit.errors import NotFound
+from payments.documents.electronic import electronic_of
 from payments.documents.html import content_security_policy, page_of
 from payments.documents.model import Document
 from payments.documents.pdf import pdf_of
 
 AT_ONCE = 2
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "private, no-cache"}
+
+
+class NoElectronicForm(NotFound):
+    """A receipt, a document without VAT, or one whose seller or buyer has no name, country or VAT id."""
+
+    code, title = "no_electronic_form", "EN 16931 does not apply to this document"
 
 
 class Renderer:
@@ -28,13 +35,25 @@ class Renderer:
 
     async def pdf(self, document: Document) -> Response:
         """The file, PDF/A-3."""
-        made = await self._made(pdf_of, document)
+        made = await self._made(_file_of, document)
         named = {"Content-Disposition": f'inline; filename="{document.number}.pdf"'}
         return _answer(made, "application/pdf", named)
+
+    async def xml(self, document: Document) -> Response:
+        """The document by EN 16931. Raises `NotFound` where the norm does not apply."""
+        made = await self._made(lambda each: electronic_of(each) or b"", document)
+        if not made:
+            raise NoElectronicForm
+        named = {"Content-Disposition": f'attachment; filename="{document.number}.xml"'}
+        return _answer(made, "application/xml", named)
 
     async def _made(self, make: Callable[[Document], bytes], document: Document) -> bytes:
         async with self._turns:
             return await asyncio.to_thread(make, document)
+
+
+def _file_of(document: Document) -> bytes:
+    return pdf_of(document, electronic=electronic_of(document))
 
 
 def attached(document: Document, name: str) -> Response:

@@ -1,65 +1,110 @@
-"""JSON of the operator API about money: what was compared, and what did not match."""
+"""JSON of the operator API about documents: who sells, who buys, and what is given back."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Self
+from decimal import Decimal
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from payments.finding_tables import FindingRow, RunRow
-from payments.findings import Code
+from kit.money import Money
+from payments.documents.model import Complaint, Party
+from payments.documents.profile import SellerProfile
+from payments.tables import Refund
 
-
-class FindingOut(BaseModel):
-    """Something that does not match."""
-
-    id: str
-    part: str = Field(description="`ledger`: within our books; `provider`: between the payment provider's and ours.")
-    code: Code
-    subject: str = Field(description="A kind and an id: `payment 0190…`, `line txn_…`, `cdr NL*PLB*…`.")
-    detail: str
-    subject_at: datetime
-    found_at: datetime
-    seen_at: datetime = Field(description="When it was last found.")
-    resolved_at: datetime | None
-    note: str | None = Field(description="Of whoever resolved it; null when it was not found any more.")
-
-    @classmethod
-    def of(cls, row: FindingRow) -> Self:
-        """From a stored finding."""
-        return cls(**{name: getattr(row, name) for name in cls.model_fields})
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+Country = Annotated[str, StringConstraints(pattern="^([A-Z]{2})?$")]
+VatId = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}[A-Za-z0-9+*]{2,18})?$")]
 
 
-class RunOut(BaseModel):
-    """One comparison."""
+class ComplaintIn(BaseModel):
+    """Where drivers ask and complain."""
 
-    part: str
-    since: datetime
-    until: datetime
-    began_at: datetime
-    ended_at: datetime | None = Field(description="Null while it runs, and when it broke off.")
-    checked: int = Field(description="How many things were compared.")
-    found: int
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
 
-    @classmethod
-    def of(cls, row: RunRow) -> Self:
-        """From a stored run."""
-        return cls(**{name: getattr(row, name) for name in cls.model_fields})
+    email: Text = ""
+    phone: Text = ""
+    url: Text = ""
+    address: Text = ""
+    dispute_body: Text = Field("", description="Who decides when a complaint does not help.")
 
 
-class ReconciliationOut(BaseModel):
-    """A page of findings, newest first, and the last comparison of each part."""
+class Seller(BaseModel):
+    """Who sells. It stands on every document from now on; those that were issued stay as they are."""
 
-    items: Sequence[FindingOut]
-    total: int
-    limit: int
-    offset: int
-    runs: Sequence[RunOut]
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
+
+    name: Text = Field(min_length=1)
+    street: Text = ""
+    postal_code: Text = ""
+    city: Text = ""
+    country: Country = Field("", description="ISO 3166-1 alpha-2.")
+    vat_id: VatId = Field("", description="For every country that has none of its own, as under OSS.")
+    vat_ids: dict[Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")], VatId] = Field(
+        {}, max_length=60, description="By the country of charging."
+    )
+    registration: Text = Field("", description="In the register of companies.")
+    iban: Annotated[str, StringConstraints(pattern="^[A-Z0-9]{0,34}$")] = Field("", description="Where invoices go.")
+    prefix: Annotated[str, StringConstraints(pattern="^[A-Z0-9-]{0,12}$")] = Field(
+        "", description="Begins the name of each series of numbers; another one begins new series."
+    )
+    payment_days: int = Field(14, ge=0, le=120, description="How long an invoice may wait.")
+    complaint: ComplaintIn = ComplaintIn()
+
+    def profile(self) -> SellerProfile:
+        """As documents take it."""
+        return SellerProfile(**{**dict(self), "complaint": Complaint(**self.complaint.model_dump())})
 
 
-class ResolveIn(BaseModel):
-    """Why a finding is none, or what was done."""
+class Buyer(BaseModel):
+    """Whom a driver's invoices are addressed to."""
+
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
+
+    name: Text = Field(min_length=1)
+    street: Text = ""
+    postal_code: Text = ""
+    city: Text = ""
+    country: Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")] = Field(description="ISO 3166-1 alpha-2.")
+    vat_id: VatId = ""
+    registration: Text = ""
+    reference: Text = Field("", description="Printed as the customer number.")
+
+    def party(self) -> Party:
+        """As documents take it."""
+        return Party(**self.model_dump())
+
+
+class GiveBackIn(BaseModel):
+    """An amount to give back."""
 
     model_config = ConfigDict(extra="forbid")
 
-    note: str = Field(min_length=1, max_length=300)
+    amount: Decimal = Field(gt=0, max_digits=12, description="With VAT, in the currency's main unit.")
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] = Field(
+        description="Stands on the credit note, in the driver's language."
+    )
+
+
+class RefundOut(BaseModel):
+    """Money that goes back to a card. Its credit note is issued when it has succeeded."""
+
+    id: str
+    state: str = Field(description="REQUESTED, UNKNOWN, PENDING, SUCCEEDED or FAILED.")
+    amount: Decimal
+    currency: str
+    reason: str = Field(description="What stands on the credit note.")
+    failure: str | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, refund: Refund, reason: str) -> Self:
+        """From a stored refund."""
+        return cls(
+            id=refund.id,
+            state=refund.state,
+            amount=Money(refund.amount_minor, refund.currency).to_decimal(),
+            currency=refund.currency,
+            reason=reason,
+            failure=refund.reason,
+            created_at=refund.created_at,
+        )

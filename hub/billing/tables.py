@@ -78,3 +78,20 @@ async def bill_of_cdr(tx: Tx, country_code: str, party_id: str, cdr_id: str) -> 
         func.lower(col(Bill.cdr_id)) == cdr_id.lower(),
     )
     return await tx.first(select(Bill).where(*where))
+
+
+class RefundReason(SQLModel, table=True):
+    """Why money of a session goes back, for its credit note. One `key` may be several refunds of several payments."""
+
+    __tablename__ = "bill_refund"
+
+    refund_id: str = Field(primary_key=True, max_length=36, foreign_key="payment_refund.id")
+    start_id: str = Field(max_length=36, index=True, foreign_key="start.id")
+    key: str = Field(max_length=60)
+    reason: str = Field(max_length=200)
+
+
+async def refunds_of(tx: Tx, start_id: str) -> Sequence[RefundReason]:
+    """What was asked to be given back of a session, oldest first."""
+    where = col(RefundReason.start_id) == start_id
+    return await tx.all(select(RefundReason).where(where).order_by(col(RefundReason.refund_id)))

@@ -105,7 +105,7 @@ def _sections(document: Document, words: Speech) -> Iterator[Section]:
     if document.details:
         yield Section(words.say("facts"), tuple((detail.label, detail.value) for detail in document.details))
     if document.payment is not None:
-        yield Section(words.say("payment"), tuple(_payment(document.payment, document.gross_minor, words)))
+        yield Section(words.say("payment"), tuple(_payment(document.payment, document, words)))
     for evidence in document.evidence:
         rows = tuple((detail.label, detail.value) for detail in evidence.details)
         attached = (words.say("attached", name=evidence.attachment),) if evidence.attachment else ()
@@ -114,18 +114,25 @@ def _sections(document: Document, words: Speech) -> Iterator[Section]:
         yield Section(words.say("complaint"), tuple(_complaint(document.complaint, words)))
 
 
-def _payment(payment: Payment, gross_minor: int, words: Speech) -> Iterator[Row]:
+def _payment(payment: Payment, document: Document, words: Speech) -> Iterator[Row]:
+    is_credit = document.kind is DocumentKind.CREDIT_NOTE
     if payment.method == "card":
         card = f"{payment.brand} •••• {payment.last4}".strip() if payment.last4 else ""
         yield words.say("method"), f"{words.say('CARD')} {card}".strip()
-        known = (("held", payment.held_minor), ("taken", payment.taken_minor), ("released", payment.released_minor))
+        taken = "returned" if is_credit else "taken"
+        known = (("held", payment.held_minor), (taken, payment.taken_minor), ("released", payment.released_minor))
         for name, minor in known:
             if minor is not None:
                 yield words.say(name), words.sum(minor)
     elif payment.method == "invoice":
         yield words.say("method"), words.say("INVOICE_METHOD")
-    if due := gross_minor - (payment.taken_minor or 0):
+    due = document.gross_minor - (payment.taken_minor or 0)
+    if due and not is_credit and document.kind.is_fiscal:
         yield words.say("due"), words.sum(due)
+        if payment.due_at is not None:
+            yield words.say("due_at"), words.date(payment.due_at)
+        if payment.account:
+            yield words.say("account"), payment.account
 
 
 def _complaint(complaint: Complaint, words: Speech) -> Iterator[Row]:

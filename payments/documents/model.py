@@ -122,6 +122,9 @@ class Payment:
     held_minor: int | None = None
     taken_minor: int | None = None
     released_minor: int | None = None
+    due_at: datetime | None = None
+    account: str = ""
+    """Where what is due is to be paid to."""
 
 
 @dataclass(frozen=True, slots=True)

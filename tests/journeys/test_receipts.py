@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from facturx import get_xml_from_pdf, xml_check_xsd
 
+from payments.ledger.check import check
 from tests.journeys.apps import App, Bank, driver_app, guest_app, hub_with_cards
 from tests.journeys.network import LOCATION, Json, Network, eventually
 
@@ -146,3 +148,130 @@ async def test_what_others_wrote_is_shown_and_does_nothing(shop: tuple[Network, 
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; Zoë 漢" in page
     assert (await app.http.get(f"/starts/{start['id']}/receipt.pdf")).content.startswith(b"%PDF")
+
+
+async def entered(network: Network, **changes: Any) -> None:
+    await network.send("PUT", "/seller", {**SELLER, **changes})
+
+
+async def test_a_refund_that_has_succeeded_has_a_credit_note(shop: tuple[Network, Bank]) -> None:
+    network, bank = shop
+    await network.publish()
+    await entered(network, prefix="PB-")
+    await network.station()
+    page = await guest_app(network)
+    start = await page.start(await page.quote(energy_kwh=5))
+    guest = await guest_app(network, start["token"])
+    await bank.enter_card(start["payment"]["client_secret"])
+    await charged(guest, start)
+    found = await receipt(guest, start)
+    assert found["number"].startswith("PB-R-NL-")
+    assert found["seller"]["vat_id"] == "NL123456789B01"
+    assert found["complaint"]["dispute_body"] == "De Geschillencommissie"
+
+    async def captured() -> bool:
+        return bool((await guest.see(start))["payment"]["state"] == "CAPTURED")
+
+    await eventually(captured)
+    path = f"/starts/{start['id']}/refunds"
+    asked: Json = {"amount": "0.20", "reason": "The charger was slow"}
+    key = {"Idempotency-Key": "refund-1"}
+    first = await network.send("POST", path, asked, expect=202, headers=key)
+    again = await network.send("POST", path, asked, expect=202, headers=key)
+    assert [each["id"] for each in first] == [each["id"] for each in again]
+    reused = await network.send("POST", path, {**asked, "amount": "0.30"}, expect=422, headers=key)
+    assert reused["code"] == "idempotency_key_reused"
+
+    async def noted() -> Json | None:
+        seen = await receipt(guest, start)
+        return seen if seen["credit_notes"] else None
+
+    seen = await eventually(noted)
+    [note] = seen["credit_notes"]
+    assert (note["kind"], note["gross"], note["corrects"]) == ("CREDIT_NOTE", "0.20", found["id"])
+    assert note["number"].startswith("PB-C-NL-")
+    assert {name: seen[name] for name in ("number", "gross", "lines")} == {
+        name: found[name] for name in ("number", "gross", "lines")
+    }, "the receipt stays as it was"
+    whole = await network.get(f"/documents/{note['id']}")
+    assert whole["reason"] == "The charger was slow"
+    assert found["number"] in whole["lines"][0]["text"]
+    assert found["number"] in (await guest.http.get(note["url"])).text
+
+    rest = Decimal(found["gross"]) - Decimal("0.20")
+    more: Json = {"amount": f"{rest + Decimal('0.01'):f}", "reason": "All of it"}
+    refused = await network.send("POST", path, more, expect=409, headers={"Idempotency-Key": "refund-2"})
+    assert refused["code"] == "over_refund"
+    await network.send(
+        "POST", path, {**more, "amount": f"{rest:f}"}, expect=202, headers={"Idempotency-Key": "refund-3"}
+    )
+
+    async def all_back() -> Json | None:
+        seen = await receipt(guest, start)
+        return seen if len(seen["credit_notes"]) == 2 else None
+
+    seen = await eventually(all_back)
+    assert seen["credited"] == found["gross"]
+    assert sum(Decimal(each["vat"]) for each in seen["credit_notes"]) == Decimal(found["vat"])
+    assert [each["state"] for each in await network.get(path)] == ["SUCCEEDED", "SUCCEEDED"]
+
+    async def even() -> bool:
+        checked = await check(network.up.hub.db)
+        assert checked.findings == ()
+        kinds = {account.kind for (account, _), amount in checked.balances.items() if amount}
+        return not {"driver_receivable", "vat", "provider_clearing"} & kinds
+
+    await eventually(even)
+    missing = await network.api.post("/starts/none/refunds", json=asked, headers=key)
+    assert missing.status_code == 404
+
+
+async def test_an_addressed_invoice_has_its_electronic_form_and_is_credited(shop: tuple[Network, Bank]) -> None:
+    network, _ = shop
+    await network.publish()
+    await entered(network, iban="NL91ABNA0417164300")
+    await network.station()
+    app = await driver_app(network, payment="invoice", reference="K-1001")
+    buyer = {"name": "Fleet GmbH", "street": "Weg 1", "postal_code": "10115", "city": "Berlin", "country": "DE"}
+    address = f"/drivers/{app.driver_id}/invoice-address"
+    assert (await network.api.get(address)).status_code == 404
+    await network.send("PUT", address, buyer)
+    assert (await network.get(address))["name"] == "Fleet GmbH"
+    start = await app.start(await app.quote())
+    await charged(app, start)
+    found = await receipt(app, start)
+    assert found["buyer"]["name"] == "Fleet GmbH"
+
+    xml = (await app.http.get(f"/documents/{found['id']}/xml")).content
+    assert xml_check_xsd(xml, flavor="factur-x", level="en16931")
+    assert found["number"].encode() in xml
+    pdf = (await network.api.get(f"/documents/{found['id']}/pdf")).content
+    assert get_xml_from_pdf(pdf)[1] == xml
+    path, key = f"/documents/{found['id']}/credit-notes", {"Idempotency-Key": "credit-1"}
+    asked = {"amount": "0.10", "reason": "Kulanz"}
+    note = await network.send("POST", path, asked, expect=201, headers=key)
+    again = await network.send("POST", path, asked, expect=201, headers=key)
+    assert (note["id"], note["number"]) == (again["id"], again["number"])
+    assert xml_check_xsd((await network.api.get(f"/documents/{note['id']}/xml")).content, flavor="factur-x")
+    refused = await network.send(
+        "POST", path, {**asked, "amount": "500"}, expect=409, headers={"Idempotency-Key": "credit-2"}
+    )
+    assert refused["code"] == "over_refund"
+    refund = await network.send(
+        "POST", f"/starts/{start['id']}/refunds", asked, expect=409, headers={"Idempotency-Key": "credit-3"}
+    )
+    assert refund["code"] == "nothing_paid"
+    both = await network.get("/documents", driver_id=app.driver_id)
+    assert [each["kind"] for each in both["items"]] == ["CREDIT_NOTE", "INVOICE"]
+    assert (await network.get("/documents", kind="RECEIPT"))["total"] == 0
+    await network.api.delete(address)
+    assert (await network.api.get(address)).status_code == 404
+
+
+async def test_a_seller_is_read_back_and_nonsense_is_refused(own_network: Network) -> None:
+    network = own_network
+    assert (await network.api.get("/seller")).status_code == 404
+    sent = await network.send("PUT", "/seller", SELLER)
+    assert await network.get("/seller") == sent
+    for wrong in ({"country": "Netherlands"}, {"vat_ids": {"NL": "<script>"}}, {"name": ""}, {"payment_days": -1}):
+        assert (await network.api.put("/seller", json={**SELLER, **wrong})).status_code == 422

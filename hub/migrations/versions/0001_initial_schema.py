@@ -1387,6 +1387,19 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_payment_refund_received_id"), ["received_id"], unique=False)
 
     op.create_table(
+        "bill_refund",
+        sa.Column("refund_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("start_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("key", sqlmodel.sql.sqltypes.AutoString(length=60), nullable=False),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
+        sa.ForeignKeyConstraint(["refund_id"], ["payment_refund.id"], name=op.f("fk_bill_refund_refund_id")),
+        sa.ForeignKeyConstraint(["start_id"], ["start.id"], name=op.f("fk_bill_refund_start_id")),
+        sa.PrimaryKeyConstraint("refund_id", name=op.f("pk_bill_refund")),
+    )
+    with op.batch_alter_table("bill_refund", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_bill_refund_start_id"), ["start_id"], unique=False)
+
+    op.create_table(
         "payment_operation",
         sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
         sa.Column("key", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
@@ -1471,6 +1484,10 @@ def downgrade() -> None:
         )
 
     op.drop_table("payment_operation")
+    with op.batch_alter_table("bill_refund", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_bill_refund_start_id"))
+
+    op.drop_table("bill_refund")
     with op.batch_alter_table("payment_refund", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_payment_refund_received_id"))
 
