@@ -17,6 +17,7 @@ stations.expire_upgrade  → a station that did not follow stays where it was
 CdrStored                → its driver is billed by the quoted price, or the bill is credited; the ledger follows
 SessionMatched           → the same, for CDRs that came before their session
 CdrStored                → one that takes another back: what was paid is refunded, an invoice is credited
+billing.undo             → the same, when the money was not taken yet
 RefundChanged            → the credit note of a refund that has succeeded
 BillMade                 → its receipt or invoice is issued
 HoldChanged              → the start that waits for the money goes on or is refused; the ledger follows
@@ -136,6 +137,7 @@ def wire_money(
     receipts = Receipts(settings.operator_name)
     reactions.on(BillMade, receipts.of_bill)
     reactions.on(CdrStored, credits.of_credit_cdr)
+    reactions.job(credits.UNDO, credits.undo)
     if payments is None:
         return
     payments_wiring.wire(

@@ -54,7 +54,7 @@ class Hold(SQLModel, table=True):
 
     @property
     def is_settled(self) -> bool:
-        """Whether it was said what is owed; what was too little to capture is owed, too, though the hold is released."""
+        """Whether it was said what is owed: also of what was too little to capture, whose hold is released."""
         return self.wish in (Wish.SETTLE, Wish.TAKE) or self.owed_minor > 0
 
     @property

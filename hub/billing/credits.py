@@ -4,8 +4,10 @@ A credit note follows the money: it is issued when a refund has succeeded. Whoev
 dispute changes no document; nor does a refund that the bank sends back, since what was promised is still owed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlmodel import col
@@ -19,7 +21,7 @@ from hub.sessions.tables import Cdr
 from hub.starts.tables import Start, locked
 from kit.errors import Conflict, NotFound
 from kit.money import Money
-from kit.tx import Tx
+from kit.tx import Database, Tx
 from payments import refunds
 from payments.documents import parties
 from payments.documents.crediting import credit_note, remains
@@ -28,11 +30,15 @@ from payments.documents.service import About, issue, read
 from payments.documents.tables import DocumentRow, about, credits_of, locked_document
 from payments.errors import OverRefund
 from payments.events import RefundChanged
+from payments.hold_lifecycle import HoldState
 from payments.ledger import postings
 from payments.ledger import service as ledger
 from payments.ledger.accounts import Document as Booked
 from payments.ledger.accounts import Entry
 from payments.tables import Hold, Received, Refund, RefundState
+
+UNDO = "billing.undo"
+LOOK_AGAIN = timedelta(seconds=60)
 
 
 class NothingPaid(Conflict):
@@ -124,6 +130,14 @@ async def of_credit_cdr(tx: Tx, event: CdrStored) -> None:
     await _undo(tx, bill)
 
 
+async def undo(db: Database, payload: Mapping[str, Any]) -> None:
+    """Look again at a session that was taken back while its money was about to be taken."""
+    async with db.tx() as tx:
+        bill = await tx.get(Bill, payload["bill_id"])
+        if bill is not None:
+            await _undo(tx, bill)
+
+
 async def credit_invoice(tx: Tx, document_id: str, wanted: Returned) -> DocumentRow:
     """Take back a part of an invoice. Raises `NotFound`, `NotByInvoice`, and `OverRefund` for more than remains."""
     row = await locked_document(tx, document_id)
@@ -146,6 +160,11 @@ async def _undo(tx: Tx, bill: Bill) -> None:
     if bill.payment == PaymentMethod.INVOICE and row is not None and await locked_document(tx, row.id) is not None:
         left = remains(read(row), [read(each) for each in await credits_of(tx, row.id)])
         await _credit(tx, row, left, key, reason)
+        return
+    start = await tx.get(Start, bill.start_id)
+    hold = await tx.get(Hold, start.hold_id) if start is not None and start.hold_id is not None else None
+    if hold is not None and not HoldState(hold.state).is_over:  # what is about to be taken goes back when it is there
+        tx.enqueue(UNDO, {"bill_id": bill.id}, replace_key=bill.id, run_at=tx.now + LOOK_AGAIN)
         return
     left = sum(each.amount_minor - each.refunded_minor for each in await payments_of(tx, bill.start_id))
     if left > 0:

@@ -16,7 +16,7 @@ Json = Mapping[str, Any]
 Words = Mapping[str, str]
 
 FILE = "signed-meter-values.xml"
-MOST_VALUES = 100
+MOST_VALUES, MOST_CHARACTERS = 100, 500_000
 SAME_WITHIN_WH = Decimal(10)
 """Meters sign to the hundredth of a kilowatt-hour: as much may lie between what is signed and what is billed."""
 DIFFERS, NONE = "differs", "none"
@@ -51,20 +51,18 @@ def evidence_of(cdr: Json, words: Words, speech: Speech) -> tuple[Evidence, Atta
 
 
 def signed_in(cdr: Json) -> list[SignedValue]:
-    """The signed values of a CDR, in their order."""
+    """The signed values of a CDR, in their order; no more than a document has room for."""
     data = cdr.get("signed_data") or {}
     encoding, key = str(data.get("encoding_method", "")), data.get("public_key")
     natures = {nature.value.casefold(): nature for nature in Nature}
-    return [
-        SignedValue(
-            at=None,
-            nature=natures.get(str(each.get("nature")).casefold(), Nature.INTERMEDIATE),
-            text=each["signed_data"],
-            encoding=encoding,
-            public_key=key,
-        )
-        for each in (data.get("signed_values") or [])[:MOST_VALUES]
-    ]
+    found, room = [], MOST_CHARACTERS
+    for each in (data.get("signed_values") or [])[:MOST_VALUES]:
+        text = str(each["signed_data"])
+        room -= len(text)
+        if room >= 0:
+            nature = natures.get(str(each.get("nature")).casefold(), Nature.INTERMEDIATE)
+            found.append(SignedValue(at=None, nature=nature, text=text, encoding=encoding, public_key=key))
+    return found
 
 
 def _registers(checked: Sequence[Checked]) -> tuple[Decimal | None, Decimal | None]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -80,7 +81,7 @@ async def _billed(tx: Tx, bill: Bill, profile: SellerProfile) -> Billed:
         net_minor=bill.net_minor,
         vat_minor=bill.vat_minor,
         country=bill.place,
-        time_zone=quote.time_zone or zone_of_country(body["cdr_location"]["country"]) or ANYWHERE,
+        time_zone=_zone(quote.time_zone, body["cdr_location"]["country"]),
         started_at=parse_datetime(body["start_date_time"]),
         ended_at=parse_datetime(body["end_date_time"]),
         cdr=body,
@@ -116,3 +117,14 @@ async def _buyer(tx: Tx, payer: str, driver: Driver | None) -> Party | None:
     if entered is not None or driver is None or driver.reference is None:
         return entered
     return Party("", reference=driver.reference)
+
+
+def _zone(said: str | None, country: str) -> str:
+    """The zone that a location has, that its country has, or UTC. A partner may say a zone that there is not."""
+    for name in (said, zone_of_country(country)):
+        if name:
+            try:
+                return ZoneInfo(name).key
+            except (ValueError, OSError):
+                continue
+    return ANYWHERE

@@ -6,7 +6,7 @@ itself, half up; what a rate then lacks, or has too much, becomes a line of its 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, ROUND_FLOOR, Context, Decimal, localcontext
 
 from kit.money import exponent, round_to_minor
@@ -50,10 +50,15 @@ def reckon(
 ) -> Sums:
     """The sums of what was billed. `usual_vat` is the rate of a price that has no line with one; `rounding` a text.
 
-    Raises `ValueError` for VAT where there is no rate.
+    Where VAT was billed and nobody has said at which rate, the rate is what it comes to, to the hundredth. Raises
+    `ValueError` for VAT of nothing.
     """
     with localcontext(_EXACT):
         shared = _shared_out(items, usual_vat)
+        if vat_minor and not any(item.vat_percent for item in shared):
+            percent = usual_vat or _percent(net_minor, vat_minor)
+            shared = [replace(item, vat_percent=percent) for item in shared]
+            usual_vat = percent
         rates = list(dict.fromkeys(item.vat_percent for item in shared))
         if not rates:
             rates = [usual_vat] if net_minor or vat_minor else []
@@ -61,8 +66,6 @@ def reckon(
         nets = [_sum(shared, rate, scale, vat=False) for rate in rates]
         vats = [_sum(shared, rate, scale, vat=True) for rate in rates]
         taxed = [index for index, rate in enumerate(rates) if rate]
-        if vat_minor and not taxed:
-            raise ValueError("VAT was billed at no rate")
         net_of, vat_of = spread(net_minor, nets), [0] * len(rates)
         for index, amount in zip(taxed, spread(vat_minor, [vats[index] for index in taxed]), strict=True):
             vat_of[index] = amount
@@ -110,6 +113,12 @@ def credit(cells: Sequence[VatTotal], credited: Sequence[VatTotal], amount_minor
         parts = spread(amount_minor, [Decimal(amount_minor * part) / remains for part in left])
     pairs = zip(cells, parts[::2], parts[1::2], strict=True)
     return tuple(VatTotal(cell.percent, net, vat) for cell, net, vat in pairs if net or vat)
+
+
+def _percent(net_minor: int, vat_minor: int) -> Decimal:
+    if not net_minor:
+        raise ValueError("VAT of nothing")
+    return (Decimal(vat_minor * 100) / net_minor).quantize(Decimal("0.01"))
 
 
 def _shared_out(items: Sequence[Item], usual_vat: Decimal | None) -> list[Item]:

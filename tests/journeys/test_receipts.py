@@ -5,12 +5,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from facturx import get_xml_from_pdf, xml_check_xsd
 
+from ocpi.endpoint import Interface
 from payments.ledger.check import check
 from tests.journeys.apps import App, Bank, driver_app, guest_app, hub_with_cards
 from tests.journeys.network import LOCATION, Json, Network, eventually
+from tests.journeys.test_roaming import prepare_partner_charger
 
 pytestmark = pytest.mark.anyio
 
@@ -275,3 +278,38 @@ async def test_a_seller_is_read_back_and_nonsense_is_refused(own_network: Networ
     assert await network.get("/seller") == sent
     for wrong in ({"country": "Netherlands"}, {"vat_ids": {"NL": "<script>"}}, {"name": ""}, {"payment_days": -1}):
         assert (await network.api.put("/seller", json={**SELLER, **wrong})).status_code == 422
+
+
+@pytest.mark.parametrize("payment", ["card", "invoice"])
+async def test_a_session_that_its_operator_takes_back_is_given_back(shop: tuple[Network, Bank], payment: str) -> None:
+    network, bank = shop
+    cpo = await prepare_partner_charger(network)
+    app = await driver_app(network, payment=payment)
+    start = await app.start(await app.quote(location_id="BE-1", cpo="BE*CPO"))
+    if payment == "card":
+        await bank.enter_card(start["payment"]["client_secret"])
+    await app.until(start, "ENDED")
+    found = await receipt(app, start)
+    [billed] = [each["cdr"] for each in (await network.get("/cdrs"))["items"]]
+    costs = {
+        name: {kind: -amount for kind, amount in billed[name].items()} for name in billed if name.endswith("_cost")
+    }
+    back = {**billed, **costs, "id": "CREDIT-1", "credit": True, "credit_reference_id": billed["id"]}
+    for _ in range(2):
+        await cpo.hub.client().post("cdrs", Interface.RECEIVER, body=orjson.dumps(back))
+
+    async def noted() -> Json | None:
+        seen = await receipt(app, start)
+        return seen if seen["credited"] == found["gross"] else None
+
+    seen = await eventually(noted)
+    [note] = seen["credit_notes"]
+    whole = await network.get(f"/documents/{note['id']}")
+    assert whole["reason"] == "The operator of the charger took the session back"
+
+    async def even() -> bool:
+        checked = await check(network.up.hub.db)
+        assert checked.findings == ()
+        return not any(checked.balances.values())
+
+    await eventually(even)

@@ -79,9 +79,15 @@ def test_a_least_price_of_nothing_else_has_the_rate_of_the_tariff() -> None:
     assert sums.vat == (VatTotal(Decimal(21), 200, 42),)
 
 
-def test_vat_without_a_rate_is_refused() -> None:
-    with pytest.raises(ValueError, match="no rate"):
-        reckon([], currency="EUR", net_minor=100, vat_minor=21, rounding="Rounding")
+def test_vat_whose_rate_nobody_has_said_is_at_what_it_comes_to() -> None:
+    limit = Item("MIN_PRICE", "Up to 2", Decimal(1), "", Decimal(1), None, Decimal(1), Decimal("1.42"), True)
+    sums, _, _ = billed([item(Decimal(10), Decimal("0.1"), None), limit])
+    assert sums.vat == (VatTotal(Decimal("21.00"), 200, 42),)
+
+
+def test_vat_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="VAT of nothing"):
+        reckon([], currency="EUR", net_minor=0, vat_minor=21, rounding="Rounding")
 
 
 @given(st.lists(st.decimals(min_value=-50, max_value=50, places=6), min_size=1, max_size=9), st.integers(-9, 9))
