@@ -16,9 +16,9 @@ stations.upgrade         → a station is moved to another security profile or p
 stations.expire_upgrade  → a station that did not follow stays where it was
 CdrStored                → its driver is billed by the quoted price, or the bill is credited; the ledger follows
 SessionMatched           → the same, for CDRs that came before their session
-CdrStored                → one that takes another back: what was paid is refunded, an invoice is credited
-billing.undo             → the same, when the money was not taken yet
 RefundChanged            → the credit note of a refund that has succeeded
+BillCredited             → the credit note of what is left of its document
+billing.credit_gathered  → the same, when its month was not invoiced yet
 BillMade                 → its receipt or invoice is issued
 HoldChanged              → the start that waits for the money goes on or is refused; the ledger follows
 MoneyReceived, RefundChanged, DisputeChanged, DebtChanged, LineRead → the ledger follows
@@ -35,7 +35,7 @@ from csms.events import ConnectorStatusChanged, StationBooted, StationProgressed
 from csms.station import ConnectorStatus
 from hub.billing import credits, paying_back, posting
 from hub.billing import service as billing
-from hub.billing.events import BillMade
+from hub.billing.events import BillCredited, BillMade
 from hub.billing.flows import Minder
 from hub.billing.receipts import Receipts
 from hub.locations import service as locations
@@ -134,10 +134,10 @@ def wire_money(
 ) -> None:
     """Register what has to do with money."""
     wire_bills(reactions, frozenset(settings.emsp_parties))
-    receipts = Receipts(settings.operator_name)
+    receipts = Receipts(settings.operator_name, settings.invoice_every == "month")
     reactions.on(BillMade, receipts.of_bill)
-    reactions.on(CdrStored, credits.of_credit_cdr)
-    reactions.job(credits.UNDO, credits.undo)
+    reactions.on(BillCredited, credits.of_credited_bill)
+    reactions.job(credits.CREDIT_GATHERED, credits.credit_gathered)
     if payments is None:
         return
     payments_wiring.wire(

@@ -7,6 +7,7 @@ every 30 s   partners of whom nothing was heard for too long are asked whether t
 every 60 s   registrations with partners that a dying process left unfinished are forgotten
 every 15 s   firmware campaigns see how far their stations are and ask the next ones
 every 60 s   operations at stations that lost their process are closed, and old ones forgotten
+every 1 h    sessions of months that are over are invoiced, where that is done by the month
 every 60 s   idempotency keys past their time are forgotten
 every 5 min  messages past their time are deleted from the message log
 every 24 h   whom partner hubs reach is read from their lists
@@ -23,6 +24,8 @@ from typing import Any
 
 from csms.frame_log import forget_frames
 from csms.noticer import forgetter as notices_forgetter
+from hub.billing.monthly import Monthly
+from hub.billing.receipts import Receipts
 from hub.billing.reconciliation import EVERY, RECONCILE, Reconciler
 from hub.parties import hub_reading, profile_setters, reservations
 from hub.parties.directory import Directory
@@ -63,6 +66,8 @@ def wire(
     reactions.every("stations.lead_campaigns", timedelta(seconds=15), campaigns.look)
     reactions.every("stations.tidy_operations", timedelta(seconds=60), operations.tidy)
     reactions.every("tokens.forget_routes", timedelta(hours=1), routes.forget_expired)
+    monthly = Monthly(Receipts(settings.operator_name, monthly=True))
+    reactions.every("billing.invoice_months", timedelta(hours=1), monthly.invoice)
     reactions.every("idempotency.forget", timedelta(seconds=60), _forget_keys)
     messages, contents = timedelta(days=settings.message_log_days), timedelta(days=settings.message_content_days)
     reactions.every("messages.forget", timedelta(minutes=5), forgetter(messages, contents))

@@ -119,6 +119,9 @@ class Settings(BaseSettings):
     stripe_webhook_secrets: Annotated[list[SecretStr], NoDecode, Words] = Field(
         [], description="Secrets of the webhook endpoint, separated by commas; two while one replaces the other."
     )
+    invoice_every: Literal["session", "month"] = Field(
+        "session", description="What who pays by invoice gets one for: each session, or each month."
+    )
     hold_floor: Decimal = Field(Decimal(10), gt=0, description="Least that is put aside on a card.")
     hold_cap: Decimal = Field(Decimal(80), gt=0, description="Most that is put aside on a card.")
     hold_margin: Decimal = Field(Decimal("0.1"), ge=0, le=5, description="What is put aside beyond the estimate.")

@@ -117,7 +117,9 @@ class DocumentHead(BaseModel):
     """A document in a list."""
 
     id: str
-    kind: str = Field(description="RECEIPT, INVOICE, CREDIT_NOTE, or RECORD of what nobody pays for.")
+    kind: str = Field(
+        description="RECEIPT, INVOICE, CREDIT_NOTE, STATEMENT of what is invoiced later, RECORD of what is free."
+    )
     number: str
     start_id: str | None
     corrects: str | None = Field(description="The id of the document that a credit note takes back.")

@@ -160,6 +160,11 @@ def _shared(routes: APIRouter, shelf: Shelf, renderer: Renderer) -> None:
         """A document by its link, as PDF/A-3."""
         return await renderer.pdf(await shelf.opened(token, _address(request)))
 
+    @routes.get("/shared-documents/{token}/{name}", operation_id="open_document_attachment", response_class=Response)
+    async def open_document_attachment(token: str, name: str, request: Request) -> Response:
+        """Data that go with a document, by its link: signed meter values."""
+        return attached(await shelf.opened(token, _address(request)), name)
+
     @routes.get("/shared-documents/{token}", operation_id="open_document", response_class=Response)
     async def open_document(token: str, request: Request) -> Response:
         """A document by its link, which is all that opens it, as a page."""

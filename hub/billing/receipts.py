@@ -1,7 +1,7 @@
 """The document of a bill, inside one transaction."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -23,7 +23,7 @@ from payments.documents import parties
 from payments.documents.model import Party, Payment
 from payments.documents.profile import SellerProfile
 from payments.documents.service import About, issue
-from payments.documents.tables import DocumentRow, about
+from payments.documents.tables import DocumentRow, about, by_reference
 from payments.tables import Hold
 
 log = get(__name__)
@@ -42,6 +42,8 @@ class Receipts:
     """Makes documents. `operator_name` sells until the operator has entered a seller."""
 
     operator_name: str
+    monthly: bool = False
+    """Whether who pays by invoice gets one for each month in place of one for each session."""
 
     async def of_bill(self, tx: Tx, event: BillMade) -> None:
         """React to a bill: its receipt, invoice or record. It is issued once."""
@@ -49,8 +51,11 @@ class Receipts:
         if bill is None:
             return
         profile = await self.seller(tx)
-        document = draft(await _billed(tx, bill, profile), profile, issued_at=tx.now.replace(microsecond=0))
-        await issue(tx, About(f"bill:{bill.id}", bill.payer, bill.start_id), document, prefix=profile.prefix)
+        later = Payment(bill.payment) if self.monthly else due(profile, tx.now)
+        document = draft(
+            await _billed(tx, bill, later, is_gathered=self.monthly), profile, issued_at=tx.now.replace(microsecond=0)
+        )
+        await issue(tx, About(_reference(bill), bill.payer, bill.start_id), document, prefix=profile.prefix)
 
     async def seller(self, tx: Tx) -> SellerProfile:
         """Who sells."""
@@ -61,14 +66,29 @@ class Receipts:
 
 
 async def receipt_of(tx: Tx, start_id: str) -> DocumentRow:
-    """The document of a start's session. Raises `ReceiptNotReady`."""
-    found = next((row for row in await about(tx, start_id) if row.corrects is None), None)
-    if found is None:
+    """The document of a start's session: of the last bill, if one was credited before. Raises `ReceiptNotReady`."""
+    found = [row for row in await about(tx, start_id) if row.corrects is None]
+    if not found:
         raise ReceiptNotReady("the session has not ended, or was not billed yet")
-    return found
+    return found[-1]
 
 
-async def _billed(tx: Tx, bill: Bill, profile: SellerProfile) -> Billed:
+async def document_of(tx: Tx, bill: Bill) -> DocumentRow | None:
+    """The document of a bill; None until its reaction has run."""
+    return await by_reference(tx, _reference(bill))
+
+
+def _reference(bill: Bill) -> str:
+    return f"bill:{bill.id}"
+
+
+def due(profile: SellerProfile, now: datetime) -> Payment:
+    """How an invoice of now is to be paid."""
+    due_at = now.replace(microsecond=0) + timedelta(days=profile.payment_days)
+    return Payment(PaymentMethod.INVOICE.value, due_at=due_at, account=profile.iban)
+
+
+async def _billed(tx: Tx, bill: Bill, later: Payment, *, is_gathered: bool) -> Billed:
     start, quote = await tx.get(Start, bill.start_id), await of_start(tx, bill.start_id)
     cdr = await find(tx, Cdr, ObjectKey.of(bill.country_code, bill.party_id, bill.cdr_id))
     if start is None or quote is None or cdr is None:
@@ -87,17 +107,15 @@ async def _billed(tx: Tx, bill: Bill, profile: SellerProfile) -> Billed:
         cdr=body,
         tariff=quote.quote().tariff,
         language=language or "",
-        payment=await _payment(tx, bill, start, profile),
+        payment=later if bill.payment == PaymentMethod.INVOICE else await _payment(tx, bill, start),
+        is_gathered=is_gathered,
         buyer=await _buyer(tx, bill.payer, driver),
     )
 
 
-async def _payment(tx: Tx, bill: Bill, start: Start, profile: SellerProfile) -> Payment:
+async def _payment(tx: Tx, bill: Bill, start: Start) -> Payment:
     """How it is paid: of what was put aside, what is owed is taken and the rest is given back."""
     hold = await tx.get(Hold, start.hold_id) if start.hold_id else None
-    if bill.payment == PaymentMethod.INVOICE:
-        due_at = tx.now.replace(microsecond=0) + timedelta(days=profile.payment_days)
-        return Payment(bill.payment, due_at=due_at, account=profile.iban)
     if bill.payment != PaymentMethod.CARD or hold is None:
         return Payment(bill.payment)
     taken = min(bill.gross, hold.amount).amount_minor

@@ -52,6 +52,8 @@ class Billed:
     language: str
     payment: Payment
     buyer: Party | None
+    is_gathered: bool = False
+    """Whether it is invoiced later, together with others."""
 
 
 def draft(billed: Billed, profile: SellerProfile, *, issued_at: datetime) -> Document:
@@ -59,7 +61,7 @@ def draft(billed: Billed, profile: SellerProfile, *, issued_at: datetime) -> Doc
     words = words_of(billed.language)
     speech = Speech(billed.language, billed.currency, billed.time_zone)
     is_sold = billed.payment.method != "free"
-    kind = kind_of(pays_later=billed.payment.method == "invoice", is_sold=is_sold)
+    kind = kind_of(pays_later=billed.payment.method == "invoice", is_sold=is_sold, is_gathered=billed.is_gathered)
     sums = reckon(
         items_of(billed.lines, words, is_sold=is_sold),
         currency=billed.currency,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Index, LargeBinary, UniqueConstraint, func, select, text
+from sqlalchemy import Index, LargeBinary, UniqueConstraint, select, text
 from sqlmodel import Field, SQLModel, col
 
 from hub.starts.covers import start_of
@@ -68,16 +68,6 @@ async def bills_of_start(tx: Tx, start_id: str) -> Sequence[Bill]:
 async def bill_of_reference(tx: Tx, reference: str) -> Bill | None:
     """The bill that is paid under a reference, that of a start's second hold too."""
     return await tx.first(select(Bill).where(col(Bill.reference) == start_of(reference)))
-
-
-async def bill_of_cdr(tx: Tx, country_code: str, party_id: str, cdr_id: str) -> Bill | None:
-    """The bill that a CDR made."""
-    where = (
-        col(Bill.country_code) == country_code.upper(),
-        col(Bill.party_id) == party_id.upper(),
-        func.lower(col(Bill.cdr_id)) == cdr_id.lower(),
-    )
-    return await tx.first(select(Bill).where(*where))
 
 
 class RefundReason(SQLModel, table=True):

@@ -30,14 +30,17 @@ _LETTERS = {
     DocumentKind.RECEIPT: "R",
     DocumentKind.INVOICE: "I",
     DocumentKind.CREDIT_NOTE: "C",
+    DocumentKind.STATEMENT: "T",
     DocumentKind.RECORD: "S",
 }
 
 
-def kind_of(*, pays_later: bool, is_sold: bool) -> DocumentKind:
-    """What a bill becomes."""
+def kind_of(*, pays_later: bool, is_sold: bool, is_gathered: bool = False) -> DocumentKind:
+    """What a bill becomes; `is_gathered` when whoever pays later gets one invoice for many."""
     if not is_sold:
         return DocumentKind.RECORD
+    if pays_later and is_gathered:
+        return DocumentKind.STATEMENT
     return DocumentKind.INVOICE if pays_later else DocumentKind.RECEIPT
 
 

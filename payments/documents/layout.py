@@ -38,7 +38,7 @@ class Sheet:
 def laid_out(document: Document, *, electronic: bool = False) -> Sheet:
     """A document in words; `electronic` when its EN 16931 form goes with it."""
     words = Speech(document.language, document.currency, document.time_zone)
-    fiscal = document.kind.is_fiscal
+    priced = document.kind.has_amounts
     notes = [*document.notes, *_notes(document, words)]
     if electronic:
         notes.append(words.say("electronic"))
@@ -52,8 +52,8 @@ def laid_out(document: Document, *, electronic: bool = False) -> Sheet:
         parties=tuple(parties),
         columns=tuple(words.say(name) for name in ("text", "quantity", "unit_price", "vat", "net")),
         table=tuple(_line(line, words) for line in document.lines),
-        caption=words.say("amounts_in", currency=document.currency) if fiscal else words.say("no_amounts"),
-        sums=tuple(_sums(document, words)) if fiscal else (),
+        caption=words.say("amounts_in", currency=document.currency) if priced else words.say("no_amounts"),
+        sums=tuple(_sums(document, words)) if priced else (),
         sections=tuple(_sections(document, words)),
         notes=tuple(notes),
         page=words.say("page"),
@@ -142,5 +142,7 @@ def _complaint(complaint: Complaint, words: Speech) -> Iterator[Row]:
 
 
 def _notes(document: Document, words: Speech) -> Iterator[str]:
-    if document.kind.is_fiscal and document.lines and all(each.percent is None for each in document.vat):
+    if document.kind is DocumentKind.STATEMENT:
+        yield words.say("statement_note")
+    if document.kind.has_amounts and document.lines and all(each.percent is None for each in document.vat):
         yield words.say("no_vat_note")

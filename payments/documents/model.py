@@ -24,12 +24,19 @@ class DocumentKind(StrEnum):
     """For whoever pays later."""
     CREDIT_NOTE = "CREDIT_NOTE"
     """Takes back a part of a receipt or an invoice, or all of it. Its amounts are positive."""
+    STATEMENT = "STATEMENT"
+    """What something costs that is invoiced later, together with others: no document for VAT."""
     RECORD = "RECORD"
     """Of something that nobody sold: it tells what happened, has no amounts, and is no document for VAT."""
 
     @property
     def is_fiscal(self) -> bool:
         """Whether it counts for VAT."""
+        return self not in (DocumentKind.RECORD, DocumentKind.STATEMENT)
+
+    @property
+    def has_amounts(self) -> bool:
+        """Whether it says what something costs."""
         return self is not DocumentKind.RECORD
 
 

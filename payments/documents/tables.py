@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, LargeBinary, UniqueConstraint, func, select
+from sqlalchemy import CheckConstraint, LargeBinary, UniqueConstraint, exists, func, select
 from sqlmodel import Field, SQLModel, col
 
 from kit.db import BigInt
 from kit.ids import uuid7
 from kit.tx import Tx
+from payments.documents.model import DocumentKind
 
 
 class SeriesRow(SQLModel, table=True):
@@ -44,6 +45,15 @@ class DocumentRow(SQLModel, table=True):
     issued_at: datetime = Field(index=True)
     body: bytes = Field(sa_type=LargeBinary)
     """All of it, as JSON."""
+
+
+class GatheredRow(SQLModel, table=True):
+    """That a statement is part of an invoice."""
+
+    __tablename__ = "document_gathered"
+
+    statement_id: str = Field(primary_key=True, max_length=36, foreign_key="document.id")
+    invoice_id: str = Field(max_length=36, foreign_key="document.id", index=True)
 
 
 class SellerRow(SQLModel, table=True):
@@ -96,3 +106,14 @@ async def listed(
     page = select(DocumentRow).where(*where).order_by(col(DocumentRow.id).desc()).offset(offset).limit(limit)
     total = await tx.execute(select(func.count()).select_from(DocumentRow).where(*where))
     return await tx.all(page), total.scalar_one()
+
+
+async def not_gathered(tx: Tx, before: datetime, *, limit: int) -> Sequence[DocumentRow]:
+    """Statements from before a moment that are part of no invoice, oldest first of each payer."""
+    where = (
+        col(DocumentRow.kind) == DocumentKind.STATEMENT.value,
+        col(DocumentRow.issued_at) < before,
+        ~exists().where(col(GatheredRow.statement_id) == col(DocumentRow.id)),
+    )
+    order = (col(DocumentRow.payer), col(DocumentRow.id))
+    return await tx.all(select(DocumentRow).where(*where).order_by(*order).limit(limit))

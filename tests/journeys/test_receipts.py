@@ -13,6 +13,7 @@ from ocpi.endpoint import Interface
 from payments.ledger.check import check
 from tests.journeys.apps import App, Bank, driver_app, guest_app, hub_with_cards
 from tests.journeys.network import LOCATION, Json, Network, eventually
+from tests.journeys.peers import hub_with
 from tests.journeys.test_roaming import prepare_partner_charger
 
 pytestmark = pytest.mark.anyio
@@ -110,6 +111,7 @@ async def test_a_guest_gets_a_receipt_that_adds_up_to_what_was_taken(shop: tuple
     assert shared.content == answer.content
     assert (await anybody.http.get(f"{found['url']}.pdf")).content == first.content
     assert (await anybody.http.get(f"{found['url']}0")).status_code == 404
+    assert (await anybody.http.get(f"{found['url']}/signed-meter-values.xml")).status_code == 404, "there are none"
     for app, status in ((anybody, 401), (await driver_app(network), 404)):
         for form in ("", ".html", ".pdf"):
             assert (await app.http.get(f"/starts/{start['id']}/receipt{form}")).status_code == status
@@ -313,3 +315,18 @@ async def test_a_session_that_its_operator_takes_back_is_given_back(shop: tuple[
         return not any(checked.balances.values())
 
     await eventually(even)
+
+
+async def test_by_the_month_a_session_has_a_statement(tmp_path: Path, migrated_database_url: str) -> None:
+    async with hub_with(
+        tmp_path, migrated_database_url, invoice_every="month", driver_requests_per_s=0, session_update_interval_s=0.2
+    ) as network:
+        await network.publish()
+        await network.station()
+        app = await driver_app(network, payment="invoice")
+        start = await app.start(await app.quote())
+        await charged(app, start)
+        found = await receipt(app, start)
+        assert (found["kind"], found["number"][:5]) == ("STATEMENT", "T-NL-")
+        assert Decimal(found["gross"]) > 0
+        assert "This is no invoice" in (await app.http.get(f"/starts/{start['id']}/receipt.html")).text

@@ -998,6 +998,17 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "document_gathered",
+        sa.Column("statement_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("invoice_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.ForeignKeyConstraint(["invoice_id"], ["document.id"], name=op.f("fk_document_gathered_invoice_id")),
+        sa.ForeignKeyConstraint(["statement_id"], ["document.id"], name=op.f("fk_document_gathered_statement_id")),
+        sa.PrimaryKeyConstraint("statement_id", name=op.f("pk_document_gathered")),
+    )
+    with op.batch_alter_table("document_gathered", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_document_gathered_invoice_id"), ["invoice_id"], unique=False)
+
+    op.create_table(
         "firmware_campaign_station",
         sa.Column("campaign_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
         sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
@@ -1562,6 +1573,10 @@ def downgrade() -> None:
 
     op.drop_table("ledger_transfer")
     op.drop_table("firmware_campaign_station")
+    with op.batch_alter_table("document_gathered", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_document_gathered_invoice_id"))
+
+    op.drop_table("document_gathered")
     op.drop_table("delivery_receipt")
     op.drop_table("delivery_cursor")
     with op.batch_alter_table("cdr_dispute", schema=None) as batch_op:
