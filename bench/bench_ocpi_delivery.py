@@ -105,7 +105,7 @@ async def _main() -> None:
                         target=TARGET,
                         ours=Measured(hub, lambda: _change(operator, counter)),
                         bare=Measured(bare, lambda: _send(bare.url)),
-                        rounds=5,
+                        rounds=9,
                     )
 
 

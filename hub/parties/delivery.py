@@ -24,6 +24,7 @@ from hub.parties.unread import Portion, Reader, Unread
 from kit.batches import Batches
 from kit.ids import uuid7
 from kit.log import bind_correlation, get
+from kit.room import Room
 from kit.tx import Database
 
 log = get(__name__)
@@ -54,8 +55,8 @@ class Deliverer:
         self._leases = Leases(db, name)
         self._unread: Batches[Reader, Portion] = Batches(Unread(db, directory, sources).read)
         self._moves: Batches[Move, Moved] = Batches(Moves(db, name).write, gather_s=GATHER_S)
-        self._room = asyncio.Semaphore(AT_ONCE)
-        self._room_for_doubtful = asyncio.Semaphore(DOUBTFUL_AT_ONCE)
+        self._room = Room(AT_ONCE)
+        self._room_for_doubtful = Room(DOUBTFUL_AT_ONCE)
         self._rung = asyncio.Event()
         self._running: dict[Lane, asyncio.Task[None]] = {}
         self._passed_over: set[Lane] = set()
@@ -152,19 +153,18 @@ class Deliverer:
             await self._note(peer, move, moved)
             position = moved.goes_on
 
-    async def _deliver(
-        self, lane: Lane, peer: Peer, before: Position, portion: Portion, room: asyncio.Semaphore
-    ) -> Move:
+    async def _deliver(self, lane: Lane, peer: Peer, before: Position, portion: Portion, room: Room) -> Move:
         """Send a portion object by object; how far that went."""
         reached, delivered = before, 0
         refused: list[Changed] = []
         for change, outgoing in portion.objects:
+            if not room.taken():
+                await room.wait()
             try:
-                async with room:
-                    if self._ending:
-                        return Move(lane, reached, delivered, tuple(refused), ends=True)
-                    with bind_correlation(change.correlation_id):
-                        await self._send_one(lane, peer, change, outgoing)
+                if self._ending:
+                    return Move(lane, reached, delivered, tuple(refused), ends=True)
+                with bind_correlation(change.correlation_id):
+                    await self._send_one(lane, peer, change, outgoing)
             except Unreachable as error:
                 log.warning("partner_unreachable", module=lane.module, platform_id=peer.id, reason=str(error))
                 return Move(lane, reached, delivered, tuple(refused), failure=error)
@@ -173,6 +173,8 @@ class Deliverer:
                 refused.append(change)
             else:
                 delivered += 1
+            finally:
+                room.leave()
             reached = place_of(change)
         return Move(lane, portion.reached, delivered, tuple(refused))
 

@@ -37,6 +37,10 @@ class Connection(asyncio.Protocol):
         # What other clients bear with, too: a line feed alone at the end of a line, a space after the size of a chunk.
         self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
         self._answer: asyncio.Future[Answered] | None = None
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        """Goes off at the deadline or before it, and stays for the next exchange: one for each costs a tenth of it."""
+        self._goes_off_at = 0.0
         self._start()
         self.usable = False
         """Whether another request may follow."""
@@ -64,7 +68,9 @@ class Connection(asyncio.Protocol):
         self.usable = False
         answer: asyncio.Future[Answered] = self._loop.create_future()
         self._answer = answer
-        timer = self._loop.call_at(deadline, self._too_late)
+        self._deadline = deadline
+        if self._timer is None or self._goes_off_at > deadline:
+            self._wind_up()
         try:
             self._transport.write(request)
             return await answer
@@ -73,7 +79,6 @@ class Connection(asyncio.Protocol):
             raise
         finally:
             self._answer = None
-            timer.cancel()
 
     def abort(self) -> None:
         """End the connection at once."""
@@ -88,6 +93,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.usable = False
         self._transport = None
+        if self._timer is not None:
+            self._timer.cancel()
         if self._in_body and exc is None and self.headers.keys().isdisjoint(("content-length", "transfer-encoding")):
             self.on_message_complete()  # a body that ends with the connection
         elif exc is None:
@@ -140,8 +147,20 @@ class Connection(asyncio.Protocol):
             self.usable = self._transport is not None and self._parser.should_keep_alive()
             self._answer.set_result(Answered(self.status, self.headers, bytes(self.body)))
 
-    def _too_late(self) -> None:
-        self._fail(httpx.ReadTimeout("no answer in time"))
+    def _wind_up(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._goes_off_at = self._deadline
+        self._timer = self._loop.call_at(self._deadline, self._gone_off)
+
+    def _gone_off(self) -> None:
+        self._timer = None
+        if self._answer is None or self._answer.done():
+            return
+        if self._loop.time() < self._deadline:
+            self._wind_up()  # it was wound up for an exchange before this one
+        else:
+            self._fail(httpx.ReadTimeout("no answer in time"))
 
     def _too_large(self) -> None:
         self._fail(ResponseTooLarge(f"more than {self._max_bytes} bytes"))

@@ -20,6 +20,7 @@ from kit.http.connection import Answered, Connection
 from kit.http.exchange import Exchanged, Watch, log_exchange
 from kit.http.guard import EgressPolicy
 from kit.http.limits import unpacked
+from kit.room import Room
 
 KEPT_IDLE_S = 4.0
 """Many servers close a connection that was idle for five seconds: a POST that meets that moment would be lost."""
@@ -88,7 +89,7 @@ class Direct:
         self._standing: dict[Fields, _Standing] = {}
         self._origins: dict[str, Origin] = {}
         self._idle: dict[Origin, deque[Connection]] = defaultdict(deque)
-        self._room = asyncio.Semaphore(connections)
+        self._room = Room(connections)
         self._sweeping: asyncio.TimerHandle | None = None
 
     async def request(
@@ -147,47 +148,44 @@ class Direct:
 
     async def _exchange(self, origin: Origin, request: bytes, timeout_s: float, seen: Exchanged) -> Answered:
         deadline, until = seen.started + timeout_s, seen.started + min(self._connect_timeout_s, timeout_s)
-        await self._enter(until)
+        if not self._room.taken():
+            await self._enter(until)
         try:
-            kept = self._kept(origin)
-            if kept is not None:
-                try:
-                    return await self._ask(kept, request, origin, deadline, seen)
-                except (httpx.RemoteProtocolError, httpx.ReadError):
-                    if not kept.silent or seen.method not in _REPEATABLE:
-                        raise
-            return await self._ask(await self._connect(origin, until), request, origin, deadline, seen)
+            answer = await self._asked(origin, request, deadline, until, seen)
         finally:
-            self._room.release()
-
-    async def _enter(self, until: float) -> None:
-        if not self._room.locked():
-            await self._room.acquire()
-            return
-        try:
-            async with asyncio.timeout_at(until):
-                await self._room.acquire()
-        except TimeoutError:
-            raise httpx.PoolTimeout("too many requests are under way") from None
-
-    async def _ask(
-        self, connection: Connection, request: bytes, origin: Origin, deadline: float, seen: Exchanged
-    ) -> Answered:
-        try:
-            answer = await connection.ask(request, deadline)
-        except Exception:
-            seen.answer = bytes(connection.body)
-            raise
-        finally:
-            seen.status, seen.answer_headers = connection.status, connection.headers
-        if connection.usable:
-            self._keep(origin, connection)
-        else:
-            connection.abort()
+            self._room.leave()
         encoding = answer.headers.get("content-encoding")
         if encoding is None or self._raw:
             return answer
         return answer._replace(body=unpacked(answer.body, encoding, self._max_bytes))
+
+    async def _asked(self, origin: Origin, request: bytes, deadline: float, until: float, seen: Exchanged) -> Answered:
+        kept = self._kept(origin)
+        while True:
+            connection = kept or await self._connect(origin, until)
+            try:
+                answer = await connection.ask(request, deadline)
+            except Exception as error:
+                closed = isinstance(error, httpx.RemoteProtocolError | httpx.ReadError) and connection.silent
+                if kept is None or not closed or seen.method not in _REPEATABLE:
+                    seen.answer = bytes(connection.body)
+                    raise
+                kept = None
+            else:
+                if connection.usable:
+                    self._keep(origin, connection)
+                else:
+                    connection.abort()
+                return answer
+            finally:
+                seen.status, seen.answer_headers = connection.status, connection.headers
+
+    async def _enter(self, until: float) -> None:
+        try:
+            async with asyncio.timeout_at(until):
+                await self._room.wait()
+        except TimeoutError:
+            raise httpx.PoolTimeout("too many requests are under way") from None
 
     def _parse(self, url: str) -> tuple[Origin, str]:
         """The judged origin of a URL, and what is asked of it. Raises `EgressRefused` or `httpx.InvalidURL`."""
