@@ -15,9 +15,9 @@ from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Column, Executable, Select, Table, func, select
+from sqlalchemy import Column, Executable, Insert, Select, Table, func, select
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from kit.bulk import Bulk, driver_of, execute_bulk, execute_once, inserting
 from kit.bulk_writer import Batch, BulkWriter, Found, open_bulk_writer
@@ -98,13 +98,12 @@ class Tx:
         It is compiled when it is used for the first time. It finds columns and no entities, and where it looks for any
         number of values it does so by one parameter (`kit.db.among`).
         """
-        if self.session.new or self.session.dirty or self.session.deleted:
-            await self.session.flush()
+        connection = await self._settled()
         if self.db.dialect == "postgresql":
-            result = await (await self.session.connection()).execute(statement, parameters)
+            result = await connection.execute(statement, parameters)
             return result.all() if result.returns_rows else ()
         if self._driver is None:
-            self._driver = await driver_of(await self.session.connection())
+            self._driver = await driver_of(connection)
         return await execute_once(self._driver, self.db._ready(statement, parameters), parameters)
 
     async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]], *, replace: bool = False) -> None:
@@ -114,12 +113,18 @@ class Tx:
         """
         if not rows:
             return
+        statement = self.db._inserting(table, tuple(rows[0]), replace=replace)
+        connection = await self._settled()
         if self.db.dialect == "postgresql":
-            await self.session.execute(inserting(table, tuple(rows[0]), "postgresql", replace=replace), rows)
+            await connection.execute(statement, rows)
             return
-        await self.session.flush()
-        bulk = self.db._inserting(table, tuple(rows[0]), replace=replace)
-        await execute_bulk(await self.session.connection(), bulk, rows)
+        await execute_bulk(connection, self.db._ready(statement, rows[0]), rows)
+
+    async def _settled(self) -> AsyncConnection:
+        """The connection, with all that was added before on it."""
+        if self.session.new or self.session.dirty or self.session.deleted:
+            await self.session.flush()
+        return await self.session.connection()
 
     async def reserve_ids(self, table: Table, count: int) -> Sequence[int]:
         """Ids for rows that this transaction inserts into a table whose `id` the database gives otherwise."""
@@ -182,7 +187,7 @@ class Database:
         self.reactions = reactions or Reactions()
         self._engines = open_engines(url, pool_size=pool_size)
         self._writing = asyncio.Lock() if self._engines.dialect == "sqlite" else nullcontext()
-        self._inserts: dict[tuple[str, tuple[str, ...], bool], Bulk] = {}
+        self._inserts: dict[tuple[str, tuple[str, ...], bool], Insert] = {}
         self._statements: dict[Executable, Bulk] = {}
         self.doorbells = Doorbells()
         self.reader: Reader = open_reader(self._engines.reader, pool_size=pool_size)
@@ -194,12 +199,11 @@ class Database:
         """Which database this is, for the few statements that differ."""
         return self._engines.dialect
 
-    def _inserting(self, table: Table, columns: tuple[str, ...], *, replace: bool) -> Bulk:
+    def _inserting(self, table: Table, columns: tuple[str, ...], *, replace: bool) -> Insert:
         key = (table.name, columns, replace)
         known = self._inserts.get(key)
         if known is None:
-            statement = inserting(table, columns, "sqlite", replace=replace)
-            known = self._inserts[key] = Bulk(statement, columns, self._engines.writer.dialect)
+            known = self._inserts[key] = inserting(table, columns, self.dialect, replace=replace)
         return known
 
     def _ready(self, statement: Executable, parameters: Iterable[str]) -> Bulk:
