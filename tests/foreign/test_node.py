@@ -2,45 +2,19 @@
 
 import pytest
 
+from tests.foreign.charging import CARD, both_are_billed, charges_and_obeys, expected
 from tests.foreign.node import running
-from tests.journeys.network import LOCATION, Json, Network, eventually
+from tests.journeys.network import LOCATION, Json, Network
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
-CARD = "04AABBCCDD"
-
 
 async def test_a_charger_on_node_charges_and_obeys(network: Network) -> None:
-    await network.publish()
-    await network.send("POST", "/tokens", {"uid": CARD}, expect=201)
-    made = await network.send("POST", "/stations", {"id": "NODE-1", "location_id": "LOC1"}, expect=201)
-
-    async def kwh() -> list[float]:
-        return sorted(float(cdr["kwh"]) for cdr in (await network.get("/cdrs"))["items"])
-
-    async with running("charger16.mjs", network.up.ocpp_url, "NODE-1", made["password"], CARD) as charger:
-        assert await charger.tells("protocol") == "ocpp1.6"
-        assert await charger.tells("boot") == "Accepted"
-        assert await charger.tells("authorized") == "Accepted"
-        assert await charger.tells("started") == "Accepted"
-        assert await charger.tells("stopped") == "Local"
-        start = await network.send("POST", "/starts", {"token_uid": CARD, "station_id": "NODE-1"}, expect=202)
-        assert await charger.tells("started") == "Accepted"
-
-        async def charging() -> bool:
-            sessions = (await network.get("/sessions"))["items"]
-            return any(session["start_id"] == start["id"] and float(session["kwh"]) == 0.7 for session in sessions)
-
-        await eventually(charging)
-        assert (await network.send("POST", f"/starts/{start['id']}/stop", None))["accepted"]
-        assert await charger.tells("stopped") == "Remote"
-        await network.send("POST", "/stations/NODE-1/calls", {"action": "Reset", "payload": {"type": "Hard"}})
+    arguments = await expected(network, "NODE-1")
+    async with running("charger16.mjs", *arguments) as charger:
+        await charges_and_obeys(network, charger, "NODE-1", "ocpp1.6")
         assert await charger.tells("closed") == 1000
-
-    async def billed() -> bool:
-        return await kwh() == [0.7, 1.234]
-
-    await eventually(billed)
+    await both_are_billed(network)
 
 
 async def test_a_charger_on_node_with_a_wrong_password_is_refused(network: Network) -> None:
