@@ -113,6 +113,7 @@ def wire(
     reactions.call(StartRequested, starter.carry_out)
     reactions.job(OPERATE, operations.operate)
     reactions.job(starts.POST_RESULT, starter.post_result)
+    reactions.job(starts.LIMIT_SESSION, starter.limit_session)
     reactions.job(COMMAND_FOR_PARTNER, starter.command_for_partner)
     reactions.call(StationBooted, provisioner.booted)
     reactions.job(PROVISION, provisioner.asked)

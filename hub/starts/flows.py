@@ -15,6 +15,7 @@ from csms.capabilities import Capabilities
 from csms.charging import ChargingProfile, ProfilePurpose
 from csms.commands import Command, CommandOutcome, CommandStatus, StartCharging, StopCharging, Unlock
 from csms.link import Link
+from csms.operations import SetProfile
 from csms.profiles import CannotBuild, Wish, build, number_of
 from csms.station import TokenType
 from hub.parties.agreements import ANY
@@ -37,13 +38,17 @@ from hub.tokens.whitelist import Verdict
 from kit.crypto import KeyRing
 from kit.errors import Conflict, NotFound
 from kit.jobs import GiveUp, Retry, first_time
+from kit.log import get
 from kit.tx import Database, Tx
 from ocpi.datetimes import format_datetime
 from ocpi.v221.tokens import LocationReferences
 
 Json = dict[str, Any]
 
+log = get(__name__)
+
 COMMAND_FOR_PARTNER = "starts.command_for_partner"
+_LIMIT_AGAIN_S = 5.0
 
 _RESULTS = {
     CommandStatus.ACCEPTED: "ACCEPTED",
@@ -210,7 +215,7 @@ class Starter:
         assert start.station_id is not None  # noqa: S101 - the caller looked
         token: Json = orjson.loads(start.cdr_token or b"{}")
         try:
-            profile = await self._profile_of(start)
+            profile, goes_along = await self._profile_of(start)
         except CannotBuild:
             return "NOT_SUPPORTED"
         command = StartCharging(
@@ -218,20 +223,44 @@ class Starter:
             token_type=TokenType.RFID if token["type"] == "RFID" else TokenType.CENTRAL,
             evse_id=start.evse_id,
             remote_start_id=start.remote_start_id or 0,
-            profile=profile,
+            profile=profile if goes_along else None,
         )
         outcome = await self.link.call(start.station_id, command, timeout_s=self.command_timeout_s)
         return _RESULTS.get(outcome.status, "FAILED")
 
-    async def _profile_of(self, start: Start) -> ChargingProfile | None:
-        """The limit that goes with a start. Raises `CannotBuild`."""
+    async def limit_session(self, db: Database, payload: Mapping[str, Any]) -> None:
+        """Limit a session that has just begun at a charger that takes no limit with the order to start.
+
+        One that it does not limit is ended: no session goes on faster than was wished. Doing it again changes nothing.
+        """
+        async with db.tx() as tx:
+            start = await _reread(tx, payload["start_id"])
+        if start.state != StartState.CHARGING or start.station_id is None:
+            return
+        station_id, transaction_id, evse_id = start.station_id, payload["transaction_id"], payload["evse_id"]
+        try:
+            profile, _ = await self._profile_of(start, evse_id)
+        except CannotBuild as error:
+            outcome = CommandOutcome(CommandStatus.UNSUPPORTED, str(error))
+        else:
+            if profile is None:
+                return
+            limit = SetProfile(evse_id, profile, transaction_id)
+            outcome = await self.link.call(station_id, limit, timeout_s=self.command_timeout_s)
+        if outcome.status in (CommandStatus.OFFLINE, CommandStatus.BUSY):
+            raise Retry(outcome.status.value, after_s=_LIMIT_AGAIN_S)
+        if not outcome.ok:
+            log.warning("session_not_limited", station_id=station_id, outcome=outcome.status.value)
+            await self.link.call(station_id, StopCharging(transaction_id), timeout_s=self.command_timeout_s)
+
+    async def _profile_of(self, start: Start, evse_id: int | None = None) -> tuple[ChargingProfile | None, bool]:
+        """The limit of an attempt, and whether it goes with the order to start. Raises `CannotBuild`."""
         if start.power_limit is None or start.station_id is None:
-            return None
+            return None, False
         async with self.db.read() as tx:
             can = await model_of(tx, start.station_id)
-        if not can.start_limit:
-            raise CannotBuild("the station takes no limit with the order to start")
-        return _profile(start.power_limit, start.evse_id or 1, can, self.db.clock.now())
+        profile = _profile(start.power_limit, evse_id or start.evse_id or 1, can, self.db.clock.now())
+        return profile, can.start_limit
 
     async def _command_partner(self, start: Start) -> str:
         token: Json = orjson.loads(start.cdr_token or b"{}")

@@ -30,6 +30,7 @@ from hub.starts.tables import (
 )
 from hub.stations import reservations
 from hub.stations import service as stations
+from hub.stations.live import model_of
 from hub.stations.service import Place
 from hub.tariffs import service as tariffs
 from hub.tariffs.choosing import choose, wanted_type
@@ -48,6 +49,7 @@ from ocpi.v221.commands import CommandResultType
 Json = dict[str, Any]
 
 POST_RESULT = "starts.post_result"
+LIMIT_SESSION = "starts.limit_session"
 COMMAND_RESULTS = frozenset(result.value for result in CommandResultType)
 
 PATIENCE = timedelta(minutes=15)
@@ -218,10 +220,18 @@ async def follow_transaction(
     if start is not None:
         start.session_id = session.object_id
         session.start_id = start.id
+        if start.power_limit is not None and start.state != StartState.CHARGING and record.ended_at is None:
+            await _limit_later(tx, start, transaction, record.evse_id or start.evse_id or 1)
         move(tx, start, Happening.CHARGING)
         if record.ended_at is not None:
             move(tx, start, Happening.ENDED)
         progressed(tx, start)
+
+
+async def _limit_later(tx: Tx, start: Start, transaction: Transaction, evse_id: int) -> None:
+    """Have a session limited now whose charger takes no limit with the order to start."""
+    if not (await model_of(tx, transaction.station_id)).start_limit:
+        tx.enqueue(LIMIT_SESSION, {"start_id": start.id, "transaction_id": transaction.id, "evse_id": evse_id})
 
 
 async def match_partner_session(tx: Tx, ring: KeyRing, session: Session) -> None:

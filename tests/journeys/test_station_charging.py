@@ -215,12 +215,49 @@ async def test_a_session_is_limited_from_its_start_on(network: Network, protocol
     await eventually(free_again)
 
 
-async def test_a_limit_that_the_charger_cannot_take_fails_the_start_and_nothing_is_sent(network: Network) -> None:
+async def limited_at_go_e(network: Network) -> tuple[SimulatedStation, Any]:
+    """A charger that refuses to start when a limit comes with the order, and a start with one."""
     station = await place(network, "ocpp1.6")
     await station.call("BootNotification", {"chargePointVendor": "go-e", "chargePointModel": "V4"})
     await network.send("POST", "/tokens", {"uid": "04AABBCCDD"}, expect=201)
-    order = {"token_uid": "04AABBCCDD", "station_id": "CS-1", "limit": {"unit": "A", "limit": "6"}}
-    start = await network.send("POST", "/starts", order, expect=202)
+    return station, {"token_uid": "04AABBCCDD", "station_id": "CS-1", "limit": {"unit": "A", "limit": "6"}}
+
+
+async def test_a_session_is_limited_once_it_has_begun_where_the_charger_takes_no_limit_with_its_start(
+    network: Network,
+) -> None:
+    station, order = await limited_at_go_e(network)
+    await network.send("POST", "/starts", order, expect=202)
+
+    async def limited() -> bool:
+        return station.evses[1].limit_w == 4140
+
+    await eventually(limited)
+    told = dict(station.received)
+    assert "chargingProfile" not in told["RemoteStartTransaction"]
+    profile = told["SetChargingProfile"]["csChargingProfiles"]
+    assert (profile["chargingProfilePurpose"], profile["transactionId"]) == (
+        "TxProfile",
+        station.charging[1].transaction_id,
+    )
+
+
+async def test_a_session_that_the_charger_does_not_limit_is_ended(network: Network) -> None:
+    station, order = await limited_at_go_e(network)
+    station.answers["SetChargingProfile"] = {"status": "Rejected"}
+    await network.send("POST", "/starts", order, expect=202)
+
+    async def ended() -> bool:
+        return bool(station.finished)
+
+    await eventually(ended)
+    assert [action for action, _ in station.received][-2:] == ["SetChargingProfile", "RemoteStopTransaction"]
+
+
+async def test_a_limit_that_no_profile_of_the_model_says_fails_the_start_and_nothing_is_sent(network: Network) -> None:
+    station, order = await limited_at_go_e(network)
+    late = {"unit": "A", "periods": [{"start_s": 60, "limit": "6"}]}
+    start = await network.send("POST", "/starts", {**order, "limit": late}, expect=202)
 
     async def failed() -> Any:
         told = await network.get(f"/starts/{start['id']}")
