@@ -7,7 +7,9 @@ which model it is; a new model is a row in `QUIRKS`. Later rows add to earlier o
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from csms.charging import LimitUnit
@@ -20,6 +22,17 @@ class SettingsRead(StrEnum):
     NAMED = "named"
     """Only by name: asking for all of them does harm."""
     NEVER = "never"
+
+
+class BelowLeast(StrEnum):
+    """What a limit becomes, a pause among them, that is lower than the lowest that a station obeys."""
+
+    ZERO = "zero"
+    """A limit of 0, which it obeys all the same: it pauses."""
+    LEAST = "least"
+    """The lowest that it obeys: it ignores 0, and this is as little as it draws. More than was wished."""
+    REFUSED = "refused"
+    """Nothing: a pause has to be had by other means, by ending the transaction or taking the EVSE out of service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +50,9 @@ class Capabilities:
     """Takes a limit together with the order to start."""
     limit_unit: LimitUnit | None = None
     """The only unit that its limits work in; None for either."""
+    least_limit_a: Decimal | None = None
+    """The lowest limit that it obeys, in amperes for each phase; None for any."""
+    below_least: BelowLeast = BelowLeast.ZERO
     stack_level: int | None = None
     """The only stack level that it takes; None for any."""
     relative_only: bool = False
@@ -47,7 +63,7 @@ class Capabilities:
     """Most entries of a local list in one message; less when the station says so."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Quirk:
     """Stations whose names fit all patterns, casefolded and from beginning to end, have these `changes`."""
 
@@ -134,6 +150,7 @@ QUIRKS: tuple[Quirk, ...] = (
 """Facts gathered from what users of several central systems have reported."""
 
 
+@lru_cache(maxsize=1024)  # every boot asks
 def capabilities_of(
     vendor: str | None, model: str | None, firmware: str | None, *, quirks: tuple[Quirk, ...] = QUIRKS
 ) -> Capabilities:

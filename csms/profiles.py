@@ -1,11 +1,11 @@
 """From a wish for a limit to the charging profile that a model of station takes. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from itertools import pairwise
 
-from csms.capabilities import Capabilities
+from csms.capabilities import BelowLeast, Capabilities
 from csms.charging import ChargingProfile, LimitUnit, Period, ProfileKind, ProfilePurpose
 
 _TENTH = Decimal("0.1")
@@ -43,10 +43,13 @@ def number_of(purpose: ProfilePurpose, evse_id: int, stack_level: int) -> int:
 
 
 def build(wish: Wish, can: Capabilities, *, profile_id: int, now: datetime) -> ChargingProfile:
-    """The profile. Limits are rounded down to what can be said, so never more than was wished. Raises `CannotBuild`."""
+    """The profile. Raises `CannotBuild`.
+
+    Limits are rounded down to what can be said and obeyed, so never more than was wished, but for `BelowLeast.LEAST`.
+    """
     kind = _kind(wish, can)
     unit = can.limit_unit or wish.unit
-    periods = _merged([_converted(period, wish, unit) for period in _checked(wish.periods)])
+    periods = _merged([_obeyed(_converted(period, wish, unit), wish, unit, can) for period in _checked(wish.periods)])
     if can.most_periods is not None and len(periods) > can.most_periods:
         raise CannotBuild(f"the station takes {can.most_periods} periods at most, and these are {len(periods)}")
     return ChargingProfile(
@@ -93,6 +96,23 @@ def _converted(period: Period, wish: Wish, unit: LimitUnit) -> Period:
         watts_per_ampere = Decimal(wish.volts * phases)
         limit = limit * watts_per_ampere if unit is LimitUnit.WATT else limit / watts_per_ampere
     return Period(period.start_s, limit.quantize(_TENTH, ROUND_DOWN), period.phases)
+
+
+def _obeyed(period: Period, wish: Wish, unit: LimitUnit, can: Capabilities) -> Period:
+    """The same where the station obeys it; else what it has instead."""
+    if can.least_limit_a is None:
+        return period
+    watts_per_ampere = wish.volts * (period.phases or wish.phases)
+    least = can.least_limit_a if unit is LimitUnit.AMPERE else can.least_limit_a * watts_per_ampere
+    if period.limit >= least:
+        return period
+    match can.below_least:
+        case BelowLeast.ZERO:
+            return replace(period, limit=Decimal(0))
+        case BelowLeast.LEAST:
+            return replace(period, limit=least.quantize(_TENTH, ROUND_UP))
+        case BelowLeast.REFUSED:
+            raise CannotBuild(f"the station obeys no limit below {can.least_limit_a} A, and no pause by a limit")
 
 
 def _merged(periods: list[Period]) -> tuple[Period, ...]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csms.capabilities import QUIRKS, Capabilities, Quirk, SettingsRead, capabilities_of
+from csms.capabilities import QUIRKS, BelowLeast, Capabilities, Quirk, SettingsRead, capabilities_of
 from csms.charging import LimitUnit, Period, ProfileKind, ProfilePurpose
 from csms.profiles import CannotBuild, Wish, build
 
@@ -76,6 +76,41 @@ def test_what_a_model_does_not_do_is_said(wish: Wish, can: Capabilities) -> None
         build(wish, can, profile_id=1, now=NOW)
 
 
+@pytest.mark.parametrize(
+    ("unit", "only", "wished", "below", "said"),
+    [
+        (LimitUnit.AMPERE, None, 6, BelowLeast.LEAST, 6),
+        (LimitUnit.AMPERE, None, 5, BelowLeast.ZERO, 0),
+        (LimitUnit.AMPERE, None, 0, BelowLeast.ZERO, 0),
+        (LimitUnit.AMPERE, None, 0, BelowLeast.LEAST, 6),
+        (LimitUnit.WATT, None, 4139, BelowLeast.ZERO, 0),
+        (LimitUnit.WATT, None, 0, BelowLeast.LEAST, 4140),
+        (LimitUnit.AMPERE, LimitUnit.WATT, 0, BelowLeast.LEAST, 4140),
+        (LimitUnit.WATT, LimitUnit.AMPERE, 4000, BelowLeast.ZERO, 0),
+        (LimitUnit.WATT, LimitUnit.AMPERE, 4140, BelowLeast.ZERO, 6),
+    ],
+)
+def test_a_limit_that_the_model_does_not_obey_becomes_what_its_record_says(
+    unit: LimitUnit, only: LimitUnit | None, wished: int, below: BelowLeast, said: int
+) -> None:
+    wish = Wish(ProfilePurpose.DEFAULT, unit, (Period(0, Decimal(wished)),))
+    can = Capabilities(limit_unit=only, least_limit_a=Decimal(6), below_least=below)
+    assert build(wish, can, profile_id=1, now=NOW).periods == (Period(0, Decimal(said)),)
+
+
+def test_a_pause_that_no_limit_brings_about_is_refused() -> None:
+    ignores = Quirk(
+        "Ignores limits below 6 A",
+        {"least_limit_a": Decimal(6), "below_least": BelowLeast.REFUSED},
+        ("a test",),
+        vendor="deaf.*",
+    )
+    can = capabilities_of("Deaf Chargers", "One", None, quirks=(ignores,))
+    pause = Wish(ProfilePurpose.DEFAULT, LimitUnit.AMPERE, (Period(0, Decimal(0)),))
+    with pytest.raises(CannotBuild, match="no limit below 6 A"):
+        build(pause, can, profile_id=1, now=NOW)
+
+
 limits = st.decimals(0, 100_000, places=3)
 
 
@@ -84,14 +119,19 @@ limits = st.decimals(0, 100_000, places=3)
     st.sampled_from(LimitUnit),
     st.sampled_from([None, *LimitUnit]),
     st.sampled_from([1, 3]),
+    st.sampled_from([None, Decimal(6)]),
 )
 def test_a_profile_never_allows_more_than_was_wished(
-    drawn: list[tuple[int, Decimal, int | None]], unit: LimitUnit, only: LimitUnit | None, phases: int
+    drawn: list[tuple[int, Decimal, int | None]],
+    unit: LimitUnit,
+    only: LimitUnit | None,
+    phases: int,
+    least: Decimal | None,
 ) -> None:
     starts = [sum(gap for gap, _, _ in drawn[:index]) for index in range(len(drawn))]
     wished = tuple(Period(start, limit, on) for start, (_, limit, on) in zip(starts, drawn, strict=True))
     wish = Wish(ProfilePurpose.DEFAULT, unit, wished, phases=phases)
-    made = build(wish, Capabilities(limit_unit=only), profile_id=1, now=NOW)
+    made = build(wish, Capabilities(limit_unit=only, least_limit_a=least), profile_id=1, now=NOW)
     assert made.periods[0].start_s == 0
     assert len(made.periods) <= len(wished)
     for period in wished:
