@@ -21,6 +21,7 @@ from csms.store import (
     transaction_by_origin,
 )
 from csms.tables import Station, Transaction
+from csms.timeline import believable
 from csms.writer import Conflict, Op, Unstorable, Writer
 from kit.bulk import Row
 from kit.clock import Clock
@@ -209,17 +210,20 @@ class Recorder:
     async def _plan(
         self, state: StationState, fact: TransactionFact, verdict: Authorization | None
     ) -> tuple[_Plan, Recorded]:
-        probe = TransactionEvent(state.station_id, 0, self._clock.now(), fact)
-        match = locate((state.transactions or {}).values(), fact, probe.at, timely=probe.timely)
+        now = self._clock.now()
+        timely = believable(fact.at, now)
+        at = fact.at if fact.at is not None and timely else now
+        match = locate((state.transactions or {}).values(), fact, at, timely=timely)
         plan = _Plan([], [], [])
         if match is not None:
             held = match.held
-            await self._continue(held, _belonging(probe, held.id, guessed=match.guessed), verdict, plan)
+            event = _belonging(state.station_id, now, fact, held.id, timely=timely, guessed=match.guessed)
+            await self._continue(held, event, verdict, plan)
             known = verdict or (held.authorization if same_token(held.token, fact.token) else None)
             return plan, Recorded(held.id, known)
         if fact.opens:
-            return plan, Recorded(await self._open(state, probe, verdict, plan), verdict)
-        plan.rows.append((Op.MESSAGE, message_row(probe, None)))
+            return plan, Recorded(await self._open(state, fact, now, verdict, plan, timely=timely), verdict)
+        plan.rows.append((Op.MESSAGE, message_row(TransactionEvent(state.station_id, 0, now, fact), None)))
         return plan, Recorded(None)
 
     @staticmethod
@@ -244,16 +248,22 @@ class Recorder:
             state.note_stranger(fact.reference)
 
     async def _open(
-        self, state: StationState, probe: TransactionEvent, verdict: Authorization | None, plan: _Plan
+        self,
+        state: StationState,
+        fact: TransactionFact,
+        now: datetime,
+        verdict: Authorization | None,
+        plan: _Plan,
+        *,
+        timely: bool,
     ) -> int:
         number = await self._writer.next_number()
-        fact = probe.fact
         if fact.reference is None and (suspended := state.states.get(fact.evse_id or 0)) in _SUSPENDED:
             fact = replace(fact, state=suspended)
-        event = _belonging(replace(probe, fact=fact), number, guessed=False)
+        event = _belonging(state.station_id, now, fact, number, timely=timely, guessed=False)
         await self._abandon_others(state, event, plan)
         record = reduce([event])
-        origin = _origin(fact) if probe.timely or fact.reference is not None else f"{_origin(fact)}:{number}"
+        origin = _origin(fact) if timely or fact.reference is not None else f"{_origin(fact)}:{number}"
         held = Held(
             id=number,
             reference=fact.reference or str(number),
@@ -358,17 +368,17 @@ class Recorder:
 
     def _when(self, at: datetime | None) -> datetime:
         now = self._clock.now()
-        probe = TransactionEvent("", 0, now, TransactionFact(FactKind.STATE, "", at))
-        return probe.at
+        return at if at is not None and believable(at, now) else now
 
 
-def _belonging(probe: TransactionEvent, transaction_id: int, *, guessed: bool) -> TransactionEvent:
+def _belonging(
+    station_id: str, now: datetime, fact: TransactionFact, transaction_id: int, *, timely: bool, guessed: bool
+) -> TransactionEvent:
     """The event of this transaction. Without a clock equal messages of two transactions differ by it alone."""
-    fact = probe.fact
-    key = fact.key if probe.timely else f"{fact.key}:{transaction_id}"
+    key = fact.key if timely else f"{fact.key}:{transaction_id}"
     if key != fact.key or guessed:
         fact = replace(fact, key=key, guessed=guessed)
-    return TransactionEvent(probe.station_id, transaction_id, probe.received_at, fact)
+    return TransactionEvent(station_id, transaction_id, now, fact)
 
 
 def _origin(fact: TransactionFact) -> str:

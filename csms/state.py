@@ -151,4 +151,4 @@ def _had_started(held: Held, at: datetime) -> bool:
 
 def same_token(one: str | None, other: str | None) -> bool:
     """Whether these are the same token: stations change the case of the letters."""
-    return one is not None and other is not None and one.casefold() == other.casefold()
+    return one is not None and other is not None and (one == other or one.casefold() == other.casefold())
