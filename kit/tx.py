@@ -185,6 +185,8 @@ class Database:
         self.url = url
         self.clock = clock
         self.reactions = reactions or Reactions()
+        self._pool_size = pool_size
+        self._apart: list[Database] = []
         self._engines = open_engines(url, pool_size=pool_size)
         self._writing = asyncio.Lock() if self._engines.dialect == "sqlite" else nullcontext()
         self._inserts: dict[tuple[str, tuple[str, ...], bool], Insert] = {}
@@ -212,8 +214,22 @@ class Database:
             known = self._statements[statement] = Bulk(statement, list(parameters), self._engines.writer.dialect)
         return known
 
+    def apart(self) -> "Database":
+        """The same for work that all others must not keep waiting: on PostgreSQL it has connections of its own.
+
+        On SQLite everybody writes in turn, and it is this one. It is closed together with this one.
+        """
+        if self.dialect == "sqlite":
+            return self
+        other = Database(self.url, clock=self.clock, reactions=self.reactions, pool_size=self._pool_size)
+        other.doorbells = self.doorbells
+        self._apart.append(other)
+        return other
+
     async def close(self) -> None:
         """Close every connection."""
+        for other in self._apart:
+            await other.close()
         await self.reader.close()
         await self._bulk_writer.close()
         await self._engines.dispose()

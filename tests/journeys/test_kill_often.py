@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 SEED = 20261
 STATIONS, KILLS = 200, 50
 LONGEST_LIFE_S = 2.0
+CHARGING_S = (4, 30)
 CARD = "04AABBCCDD"
 RECOVERY_S = 120.0
 """Leases of dead processes run out, and what piled up meanwhile is done."""
@@ -74,7 +75,7 @@ async def charge_on(station: SimulatedStation, random: Random, over: asyncio.Eve
     """One driver after the other, whether the central system is there or not, until it is over."""
     await asyncio.sleep(random.uniform(0, 3))
     while not over.is_set():
-        await station.charge(CARD, seconds=random.uniform(2, 25))
+        await station.charge(CARD, seconds=random.uniform(*CHARGING_S))
         await asyncio.sleep(random.uniform(1, 4))
 
 

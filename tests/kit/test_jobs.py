@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -42,6 +43,38 @@ class Tapped(Event):
 async def enqueue(db: Database, kind: str, **payload: Any) -> None:
     async with db.tx() as tx:
         tx.enqueue(kind, payload)
+
+
+async def test_jobs_are_done_while_everybody_else_waits_for_a_connection(db: Database, reactions: Reactions) -> None:
+    if db.dialect == "sqlite":
+        assert db.apart() is db
+        return
+    seen: list[Mapping[str, Any]] = []
+
+    async def flow(db: Database, payload: Mapping[str, Any]) -> None:
+        async with db.tx() as tx:
+            await tx.execute(select(1))
+        seen.append(payload)
+
+    reactions.job("greet", flow)
+    await enqueue(db, "greet", name="Ada")
+    async with AsyncExitStack() as stack:
+
+        async def occupy() -> None:
+            async with db.tx() as tx:
+                await tx.execute(select(1))
+                occupied.release()
+                await over.wait()
+
+        occupied, over = asyncio.Semaphore(0), asyncio.Event()
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        for _ in range(30):
+            group.create_task(occupy())
+        for _ in range(20):
+            await occupied.acquire()
+        assert await Worker(db.apart()).drain() == 1
+        over.set()
+    assert seen == [{"name": "Ada"}]
 
 
 async def test_a_flow_gets_its_payload_and_its_job_is_gone_after(db: Database, reactions: Reactions) -> None:
