@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from csms.charging import ChargingProfile, LimitUnit, ProfileKind, ProfilePurpose
+from csms.charging import ChargingProfile, ProfilePurpose
 from csms.commands import CommandOutcome, CommandStatus, Operation
 from csms.operations import (
     CertificateUse,
@@ -27,8 +27,16 @@ from csms.operations import (
     UpdateFirmware,
     WriteSetting,
 )
+from csms.operations_words import (
+    KIND_WORD,
+    certificate_found,
+    recurrence,
+    schedule_periods,
+    schedule_result,
+    settings_outcome,
+)
 from csms.setting_names import key_of
-from csms.words import VERDICT_16, certificate_hash, tenths, utc_text, without_none
+from csms.words import VERDICT_16, certificate_hash, utc_text, without_none
 
 Request = tuple[str, dict[str, Any]]
 
@@ -41,12 +49,6 @@ _PURPOSE = {
     ProfilePurpose.STATION: "ChargePointMaxProfile",
     ProfilePurpose.DEFAULT: "TxDefaultProfile",
     ProfilePurpose.TRANSACTION: "TxProfile",
-}
-_KIND = {
-    ProfileKind.ABSOLUTE: "Absolute",
-    ProfileKind.RELATIVE: "Relative",
-    ProfileKind.DAILY: "Recurring",
-    ProfileKind.WEEKLY: "Recurring",
 }
 _CERTIFICATE = {
     CertificateUse.CENTRAL_SYSTEM: "CentralSystemRootCertificate",
@@ -158,49 +160,19 @@ def profile16(profile: ChargingProfile, transaction_id: int | None) -> dict[str,
         duration=profile.duration_s,
         startSchedule=utc_text(profile.start_at) if profile.start_at else None,
         chargingRateUnit=profile.unit.value,
-        chargingSchedulePeriod=[
-            without_none(startPeriod=period.start_s, limit=tenths(period.limit), numberPhases=period.phases)
-            for period in profile.periods
-        ],
+        chargingSchedulePeriod=schedule_periods(profile),
     )
     return without_none(
         chargingProfileId=profile.id,
         transactionId=transaction_id,
         stackLevel=profile.stack_level,
         chargingProfilePurpose=_PURPOSE[profile.purpose],
-        chargingProfileKind=_KIND[profile.kind],
+        chargingProfileKind=KIND_WORD[profile.kind],
         recurrencyKind=recurrence(profile.kind),
         validFrom=utc_text(profile.valid_from) if profile.valid_from else None,
         validTo=utc_text(profile.valid_to) if profile.valid_to else None,
         chargingSchedule=schedule,
     )
-
-
-def recurrence(kind: ProfileKind) -> str | None:
-    """How often a schedule comes back, in the word of every version."""
-    return {ProfileKind.DAILY: "Daily", ProfileKind.WEEKLY: "Weekly"}.get(kind)
-
-
-def schedule_result(schedule: Mapping[str, Any], start: object) -> dict[str, Any]:
-    """A composite schedule in the words that no version owns; limits as texts."""
-    periods = schedule.get("chargingSchedulePeriod") or ()
-    return {
-        "unit": schedule.get("chargingRateUnit", LimitUnit.AMPERE.value),
-        "start_at": start,
-        "periods": [
-            {"start_s": period.get("startPeriod"), "limit": str(period["limit"]) if "limit" in period else None}
-            for period in periods
-        ],
-    }
-
-
-def settings_outcome(values: list[dict[str, Any]], payload: dict[str, Any]) -> CommandOutcome:
-    """What came of reading settings: accepted when any of them has been read."""
-    unread = [value for value in values if value["status"] != "accepted"]
-    if values and len(unread) == len(values):
-        reason = ", ".join(f"{value['status']}: {value['name']}" for value in unread[:5])
-        return CommandOutcome(CommandStatus.REJECTED, reason, payload, {"values": values})
-    return CommandOutcome(CommandStatus.ACCEPTED, "", payload, {"values": values})
 
 
 def _settings_read(operation: ReadSettings, payload: dict[str, Any]) -> CommandOutcome:
@@ -231,16 +203,7 @@ def _list_version(payload: dict[str, Any]) -> CommandOutcome:
 def _certificates_read(operation: ReadCertificates, word: str, payload: dict[str, Any]) -> CommandOutcome:
     if word not in ("Accepted", "NotFound"):
         return CommandOutcome(_WORDS.get(word, CommandStatus.REJECTED), word, payload)
-    found = [
-        {
-            "use": operation.use.value,
-            "algorithm": each.get("hashAlgorithm"),
-            "issuer_name_hash": each.get("issuerNameHash"),
-            "issuer_key_hash": each.get("issuerKeyHash"),
-            "serial_number": each.get("serialNumber"),
-        }
-        for each in payload.get("certificateHashData") or ()
-    ]
+    found = [certificate_found(operation.use.value, each) for each in payload.get("certificateHashData") or ()]
     return CommandOutcome(CommandStatus.ACCEPTED, word, payload, {"certificates": found})
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from csms.charging import ChargingProfile, ProfileKind, ProfilePurpose
+from csms.charging import ChargingProfile, ProfilePurpose
 from csms.commands import CommandOutcome, CommandStatus, Operation
 from csms.monitors201 import monitor_outcome, monitor_request
 from csms.operations import (
@@ -31,14 +31,20 @@ from csms.operations import (
     UpdateFirmware,
     WriteSetting,
 )
-from csms.operations16 import recurrence, schedule_result, settings_outcome
+from csms.operations_words import (
+    KIND_WORD,
+    certificate_found,
+    recurrence,
+    schedule_periods,
+    schedule_result,
+    settings_outcome,
+)
 from csms.setting_names import name_of, variable_of
 from csms.words import (
     CERTIFICATE_WORD,
     TOKEN_WORD,
     VERDICT_201,
     certificate_hash,
-    tenths,
     utc_text,
     without_none,
 )
@@ -49,12 +55,6 @@ _PURPOSE = {
     ProfilePurpose.STATION: "ChargingStationMaxProfile",
     ProfilePurpose.DEFAULT: "TxDefaultProfile",
     ProfilePurpose.TRANSACTION: "TxProfile",
-}
-_KIND = {
-    ProfileKind.ABSOLUTE: "Absolute",
-    ProfileKind.RELATIVE: "Relative",
-    ProfileKind.DAILY: "Recurring",
-    ProfileKind.WEEKLY: "Recurring",
 }
 _PRIORITY = {"normal": "NormalCycle", "in_front": "InFront", "always_front": "AlwaysFront"}
 _LOG = {LogKind.DIAGNOSTICS: "DiagnosticsLog", LogKind.SECURITY: "SecurityLog"}
@@ -196,16 +196,13 @@ def profile201(profile: ChargingProfile, reference: str | None) -> dict[str, Any
         startSchedule=utc_text(profile.start_at) if profile.start_at else None,
         duration=profile.duration_s,
         chargingRateUnit=profile.unit.value,
-        chargingSchedulePeriod=[
-            without_none(startPeriod=period.start_s, limit=tenths(period.limit), numberPhases=period.phases)
-            for period in profile.periods
-        ],
+        chargingSchedulePeriod=schedule_periods(profile),
     )
     return without_none(
         id=profile.id,
         stackLevel=profile.stack_level,
         chargingProfilePurpose=_PURPOSE[profile.purpose],
-        chargingProfileKind=_KIND[profile.kind],
+        chargingProfileKind=KIND_WORD[profile.kind],
         recurrencyKind=recurrence(profile.kind),
         validFrom=utc_text(profile.valid_from) if profile.valid_from else None,
         validTo=utc_text(profile.valid_to) if profile.valid_to else None,
@@ -245,15 +242,7 @@ def _certificates(payload: Mapping[str, Any]) -> dict[str, Any]:
     for chain in payload.get("certificateHashDataChain") or ():
         named: Mapping[str, Any] = chain.get("certificateHashData") or {}
         word = str(chain.get("certificateType", ""))
-        found.append(
-            {
-                "use": uses[word].value if word in uses else word,
-                "algorithm": named.get("hashAlgorithm"),
-                "issuer_name_hash": named.get("issuerNameHash"),
-                "issuer_key_hash": named.get("issuerKeyHash"),
-                "serial_number": named.get("serialNumber"),
-            }
-        )
+        found.append(certificate_found(uses[word].value if word in uses else word, named))
     return {"certificates": found}
 
 
