@@ -19,8 +19,11 @@ from kit.redact import redact_mapping
 correlation_id: ContextVar[str | None] = ContextVar("correlation_id", default=None)
 """What ties together all that happens because of one request, tap or job. Bound to each line."""
 
-# They write whole URLs, queries included, or a line for each statement.
-_QUIET = ("httpx", "httpcore", "uvicorn.access", "aiosqlite", "sqlalchemy", "websockets", "asyncio", "nats")
+# They write whole URLs, queries included, or a line for each statement or font.
+_QUIET = (
+    *("httpx", "httpcore", "uvicorn.access", "aiosqlite", "sqlalchemy", "websockets", "asyncio", "nats"),
+    *("fontTools", "fpdf"),
+)
 
 
 class bind_correlation:

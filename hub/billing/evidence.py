@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from csms.signed import Checked, Nature, SignedValue, Verdict, check
 from payments.documents.model import Attachment, Detail, Evidence
 from payments.documents.speech import Speech
+from payments.documents.xmltext import xml_text
 
 Json = Mapping[str, Any]
 Words = Mapping[str, str]
@@ -77,14 +78,11 @@ def _file(values: Sequence[SignedValue]) -> Attachment:
     for value in values:
         attributes = {"context": _CONTEXTS[value.nature]} if value.nature in _CONTEXTS else {}
         entry = SubElement(root, "value", attributes)
-        SubElement(entry, "signedData", format=value.encoding or "unknown", encoding="plain").text = _plain(value.text)
+        SubElement(entry, "signedData", format=xml_text(value.encoding) or "unknown", encoding="plain").text = xml_text(
+            value.text
+        )
         if value.public_key:
-            SubElement(entry, "publicKey", encoding="plain").text = _plain(value.public_key)
+            SubElement(entry, "publicKey", encoding="plain").text = xml_text(value.public_key)
     indent(root)
     text = tostring(root, encoding="unicode")
     return Attachment(FILE, "application/xml", f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n')
-
-
-def _plain(text: str) -> str:
-    """A text that XML can carry: characters that it cannot are in no signed value that anybody could verify."""
-    return "".join(each for each in text if each in "\t\n\r" or " " <= each < "\ud800" or "\ue000" <= each < "\ufffe")

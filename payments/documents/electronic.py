@@ -4,6 +4,7 @@ It is made of the document alone, so that both say the same. What a line cannot 
 is an allowance or a charge on the document. BT and BG are the terms of EN 16931-1.
 """
 
+import logging
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,13 +15,20 @@ from facturx import generate_cii_xml
 
 from kit.money import Money
 from payments.documents.model import ROUNDING, Document, DocumentKind, Line, Party, VatTotal
+from payments.documents.xmltext import xml_text
 
 Json = dict[str, Any]
+
+logging.getLogger("factur-x").setLevel(logging.CRITICAL)  # its errors quote what the document says
 
 _TYPES = {DocumentKind.INVOICE: "380", DocumentKind.CREDIT_NOTE: "381"}
 _UNITS = {"kWh": "KWH", "h": "HUR", "": "C62"}
 _CARD, _TRANSFER, _UNSAID = "48", "58", "1"
 _NO_VAT, _AT_ONCE = "No VAT is charged", "At once"
+
+
+class NotConformant(ValueError):
+    """A document that should have this form cannot have it: a mistake in the program."""
 
 
 def applies(document: Document) -> bool:
@@ -63,8 +71,20 @@ def electronic_of(document: Document) -> bytes | None:
         before = {"BT-25": document.corrects.number, "BT-26": _day(document.corrects.issued_at, document)}
         fields |= {"BG-3": [before], "BG-1": [{"BT-22": document.corrects.reason}]}
     known = {name: value for name, value in fields.items() if value not in (None, "", [])}
-    made: bytes = generate_cii_xml(known, level="en16931", check_xsd=True, check_schematron=None)
+    try:
+        made: bytes = generate_cii_xml(_said(known), level="en16931", check_xsd=True, check_schematron=None)
+    except Exception as error:  # the library raises nothing narrower, and quotes what the document says
+        raise NotConformant(f"{document.number} is not valid by the schema: {type(error).__name__}") from None
     return made
+
+
+def _said(value: Any) -> Any:
+    """The same without characters that XML cannot say, wherever a text is."""
+    if isinstance(value, dict):
+        return {name: _said(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_said(each) for each in value]
+    return (xml_text(value).strip() or "-") if isinstance(value, str) else value
 
 
 def _is_adjustment(line: Line) -> bool:

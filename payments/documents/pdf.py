@@ -14,6 +14,7 @@ from fpdf.fonts import FontFace, TTFFont
 
 from payments.documents.layout import Row, Section, Sheet, laid_out
 from payments.documents.model import Attachment, Document, to_json
+from payments.documents.xmltext import xml_text
 
 FACTUR_X = "factur-x.xml"
 _FONT, _GREY = "Roboto", 90
@@ -76,14 +77,16 @@ def pdf_of(document: Document, *, electronic: bytes | None = None) -> bytes:
     pdf = _Pdf(document, f"{document.number} · {sheet.page}")
     title = f"{sheet.title} {document.number}"
     pdf.set_title(title)
-    pdf.set_author(document.seller.name)
+    pdf.set_author(xml_text(document.seller.name))
     pdf.set_producer("Plugbridge")
     pdf.set_lang(sheet.language)
     pdf.set_creation_date(document.issued_at)
     made_at = document.issued_at.isoformat(timespec="seconds")
     more = _factur_x() if electronic is not None else ""
     pdf.set_xmp_metadata(
-        _XMP.format(title=escape(title), author=escape(document.seller.name), made_at=made_at, more=more)
+        _XMP.format(
+            title=escape(xml_text(title)), author=escape(xml_text(document.seller.name)), made_at=made_at, more=more
+        )
     )
     pdf.add_page()
     _write(pdf, sheet)

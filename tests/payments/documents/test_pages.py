@@ -9,16 +9,17 @@ from hashlib import sha256
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lxml import etree
 from pypdf import PdfReader
 
 from payments.documents.crediting import credit_note
 from payments.documents.electronic import electronic_of
 from payments.documents.html import content_security_policy, page_of
 from payments.documents.layout import laid_out
-from payments.documents.model import Detail, Document, DocumentKind, of_json, to_json
+from payments.documents.model import Detail, Document, of_json, to_json
 from payments.documents.pdf import pdf_of
 from payments.documents.speech import TEXTS
-from tests.payments.documents.papers import NOON, PLAIN, invoice, item, receipt
+from tests.payments.documents.papers import BUYER, NOON, PLAIN, SELLER, invoice, item, receipt
 
 HOSTILE = '<script>alert("1")</script>'
 
@@ -107,7 +108,16 @@ def test_a_long_document_goes_over_several_pages() -> None:
 @given(st.text(max_size=120))
 def test_any_text_can_be_shown(text: str) -> None:
     document = replace(
-        receipt(PLAIN), kind=DocumentKind.RECORD, details=(Detail("location", "Location", text),), notes=(text,)
+        invoice(PLAIN),
+        seller=replace(SELLER, name=f"Seller {text}", street=text),
+        buyer=replace(BUYER, name=f"Buyer {text}", reference=text),
+        details=(Detail("location", "Location", text),),
+        notes=(text,),
     )
+    document = replace(document, lines=tuple(replace(line, text=text) for line in document.lines))
+    xml = electronic_of(document)
+    assert xml is not None
     assert page_of(document)
-    assert pdf_of(document).startswith(b"%PDF")
+    content = pdf_of(document, electronic=xml)
+    etree.fromstring(read_pdf(content).trailer["/Root"]["/Metadata"].get_data())
+    assert read_pdf(content).attachments["factur-x.xml"] == [xml]
