@@ -22,6 +22,7 @@ from csms.masking import Masker
 from csms.registry import Registry
 from csms.server import CentralSystem
 from hub import backoffice, reactions, schedule
+from hub.billing.rate_feed import RateFeed
 from hub.billing.reconciliation import Reconciler
 from hub.figures import Figures
 from hub.locations.ocpi import LocationHandlers
@@ -276,6 +277,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         directory=directory,
         certificates=certificates,
         campaigns=campaigns,
+        rate_feed=RateFeed(http, settings.exchange_rates_url),
         reconciler=Reconciler(settings.emsp_parties, payments.psp if payments else None),
     )
     ocsp_http = ocsp_client(settings)

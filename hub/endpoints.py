@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hub.app import API, DRIVER_API, OCPI, VERSION, Hub
 from hub.billing import api as documents_api
 from hub.billing import driver_api as documents_driver_api
-from hub.billing import reconciliation_api, webhook
+from hub.billing import rates_api, reconciliation_api, webhook
 from hub.billing.links import Links
 from hub.billing.rendering import Renderer
 from hub.drivers import api as drivers_api
@@ -149,6 +149,7 @@ def driver_app(hub: Hub) -> FastAPI:
         settings.cpo_parties,
         (country_code, party_id),
         settings.debt_limit,
+        settings.exchange_spread_percent,
     )
     rates = Rates(hub.clock.monotonic, settings.driver_requests_per_s)
     for routes in (
@@ -222,6 +223,7 @@ def add_operator_api(app: FastAPI, hub: Hub) -> None:
         sessions_api.router(db),
         reconciliation_api.router(db),
         documents_api.router(db, _links(hub), Renderer()),
+        rates_api.router(db),
     ):
         app.include_router(router, prefix=API)
 

@@ -14,6 +14,7 @@ every 24 h   whom partner hubs reach is read from their lists
 every 5 min  frames past their time are deleted from the frame log
 every hour   certificates of stations whose end is near are told of, once
 every hour   what stations told long ago is forgotten
+every 24 h   rates of exchange are read, where a URL for them is set
 every 24 h   provider, ledger, bills and CDRs are compared, and what does not match is noted
 every hour   reservations and charging profiles between partners that are long over are forgotten
 """
@@ -24,7 +25,9 @@ from typing import Any
 
 from csms.frame_log import forget_frames
 from csms.noticer import forgetter as notices_forgetter
+from hub.billing import rate_feed as rates
 from hub.billing.monthly import Monthly
+from hub.billing.rate_feed import RateFeed
 from hub.billing.receipts import Receipts
 from hub.billing.reconciliation import EVERY, RECONCILE, Reconciler
 from hub.parties import hub_reading, profile_setters, reservations
@@ -56,6 +59,7 @@ def wire(
     directory: Directory,
     certificates: Certificates,
     reconciler: Reconciler,
+    rate_feed: RateFeed,
 ) -> None:
     """Register every schedule."""
     reactions.every("parties.probe", timedelta(seconds=30), presence.probe)
@@ -75,6 +79,7 @@ def wire(
     reactions.every("stations.watch_certificates", timedelta(hours=1), certificates.watch)
     notices_kept = timedelta(days=settings.station_notice_days)
     reactions.every("notices.forget", timedelta(hours=1), notices_forgetter(notices_kept))
+    reactions.every(rates.FETCH, rates.EVERY, rate_feed.daily)
     reactions.every(RECONCILE, EVERY, reconciler.daily)
     reactions.every("parties.forget", timedelta(hours=1), _forget_relayed)
 

@@ -131,6 +131,12 @@ class Settings(BaseSettings):
     debt_limit: Decimal = Field(
         Decimal(0), ge=0, description="How much a driver may owe for earlier sessions and begin another all the same."
     )
+    exchange_rates_url: str | None = Field(
+        None, description="Where rates of exchange are read once a day, in the ECB's format; nowhere when absent."
+    )
+    exchange_spread_percent: Decimal = Field(
+        Decimal(0), ge=0, lt=100, description="What a driver pays beyond the rate who pays in another currency."
+    )
     http_head_timeout_s: float = Field(10.0, gt=0, description="Longest wait for the head of an HTTP request.")
     http_body_timeout_s: float = Field(30.0, gt=0, description="Longest wait for the body of an HTTP request.")
     http_head_bytes: int = Field(64 * 2**10, ge=1024, description="Largest head of an HTTP request.")

@@ -37,6 +37,7 @@ import payments.documents.tables
 import payments.finding_tables
 import payments.ledger.tables
 import payments.line_tables
+import payments.rate_tables
 import payments.tables
 import payments.wallet_tables
 import payments.webhook_tables

@@ -69,11 +69,6 @@ def raised(policy: HoldPolicy, held: Money, cost_so_far: Money) -> Money | None:
     return min(_whole(wanted, held.currency), cap)
 
 
-def spendable(held: Money, *, off_session_limit: Money | None = None) -> Money:
-    """What a session may cost before it is to be stopped: what is held, and what may be charged later unasked."""
-    return held if off_session_limit is None else held + off_session_limit
-
-
 def _whole(amount: Decimal, currency: str) -> Money:
     units = int(amount)
     if units < amount:

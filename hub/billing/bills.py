@@ -1,6 +1,7 @@
 """What drivers owe for sessions, and how it is taken and given back, inside one transaction; the start is locked."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from hub.drivers.tables import PaymentMethod
 from hub.sessions.tables import Cdr
 from hub.starts.covers import references_of
 from hub.starts.quote_tables import QuoteRow
+from hub.starts.quotes import Quote, exchange_document
 from hub.starts.tables import Start
 from hub.tariffs.cdr import price_cdr
 from hub.tariffs.pricing import Line, Priced
@@ -25,6 +27,7 @@ from kit.tx import Tx
 from payments import debts, holds, wallet
 from payments.ledger import postings
 from payments.ledger.accounts import Document, Entry
+from payments.ledger.conversion import convert
 from payments.ledger.service import post
 from payments.tables import Hold, locked_hold
 
@@ -61,9 +64,10 @@ async def _make(tx: Tx, start: Start, quote: QuoteRow, cdr: Cdr) -> None:
         party_id=cdr.party_id,
         cdr_id=body["id"],
         place=two_letters(body["cdr_location"]["country"]),
-        currency=quote.currency,
+        currency=owed.gross.currency,
         net_minor=owed.net.amount_minor,
         vat_minor=owed.vat.amount_minor,
+        **_priced_in(owed),
         lines=orjson.dumps([_exact(line) for line in owed.priced.lines] if owed.priced else []),
         made_at=tx.now,
     )
@@ -126,33 +130,64 @@ def _exact(line: Line) -> Json:
 
 
 class _Owed:
-    """What a driver owes: the total rounded once, and the VAT as what remains of it beside the net."""
+    """What a driver owes: the total rounded once, and the VAT as what remains of it beside the net.
 
-    def __init__(self, priced: Priced | None, currency: str) -> None:
-        self.priced = priced
-        gross = priced.payable() if priced else Money.zero(currency)
-        self.net = round_to_minor(priced.total.excl_vat, currency) if priced else Money.zero(currency)
-        self.vat = gross - self.net
+    `price` and `priced_net` are in the tariff's currency; paid in another one, each is converted by the quote's rate.
+    """
+
+    def __init__(self, priced: Priced | None, quote: Quote) -> None:
+        self.priced, self.rate = priced, quote.exchange
+        self.price = priced.payable() if priced else Money.zero(quote.currency)
+        self.priced_net = round_to_minor(priced.total.excl_vat if priced else Decimal(0), quote.currency)
+        self.gross = quote.to_pay(self.price)
+        self.net = quote.to_pay(self.priced_net)
+        self.vat = self.gross - self.net
 
 
-def _price_of(quote: QuoteRow, cdr: Json) -> _Owed:
+def _price_of(row: QuoteRow, cdr: Json) -> _Owed:
     """A CDR that the quoted tariff cannot price costs the driver nothing: the promise was ours to keep."""
+    quote = row.quote()
+    periods = {**cdr, "currency": quote.currency}  # the CDR's own currency is that of the wholesale price
     try:
-        tariff = quote.quote().tariff
-        periods = {**cdr, "currency": tariff["currency"]}  # the CDR's own currency is that of the wholesale price
-        return _Owed(price_cdr([tariff], periods, time_zone=quote.time_zone).priced, quote.currency)
+        return _Owed(price_cdr([quote.tariff], periods, time_zone=quote.time_zone).priced, quote)
     except InvalidInput as error:
         log.error("cdr_not_priced", cdr_id=cdr["id"], code=error.code, detail=error.detail)
-        return _Owed(None, quote.currency)
+        return _Owed(None, quote)
 
 
 def entry_of(made: Bill) -> Entry | None:
     """What the driver owes; nothing for a session that is free or costs nothing."""
     if not made.gross or made.payment == PaymentMethod.FREE:
         return None
+    if made.priced_currency is not None:
+        return _entry_across(made)
     retail = postings.Price(Money(made.net_minor, made.currency), Money(made.vat_minor, made.currency), made.place)
     facts = {"start": made.start_id, "cdr": f"{made.country_code}*{made.party_id}*{made.cdr_id}"}
     return Entry(Document("bill", made.id), postings.sold_to_driver(made.payer, retail), facts)
+
+
+def _entry_across(made: Bill) -> Entry:
+    """Margin and VAT in the tariff's currency, what the driver owes in his own; both meet in exchange."""
+    net = Money(made.priced_net_minor or 0, made.priced_currency or "")
+    vat = Money(made.priced_vat_minor or 0, net.currency)
+    moved = postings.sold_across(made.payer, postings.Price(net, vat, made.place), made.gross)
+    told = {name: str(value) for name, value in orjson.loads(made.exchange or b"{}").items()}
+    facts = {"start": made.start_id, "cdr": f"{made.country_code}*{made.party_id}*{made.cdr_id}", **told}
+    return Entry(Document("bill", made.id), moved, facts)
+
+
+def _priced_in(owed: "_Owed") -> Json:
+    """What a bill says of its price in the tariff's currency, where it is paid in another one."""
+    if owed.rate is None:
+        return {}
+    conversion = convert(owed.price, owed.rate)
+    facts = {**exchange_document(owed.rate), "spread": str(conversion.spread)}
+    return {
+        "priced_currency": owed.price.currency,
+        "priced_net_minor": owed.priced_net.amount_minor,
+        "priced_vat_minor": (owed.price - owed.priced_net).amount_minor,
+        "exchange": orjson.dumps(facts),
+    }
 
 
 def reversal_of(made: Bill) -> Entry | None:

@@ -7,6 +7,7 @@ dispute changes no document; nor does a refund that the bank sends back, since w
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from sqlalchemy import select
@@ -110,8 +111,9 @@ async def of_refund(tx: Tx, event: RefundChanged) -> None:
         return
     credited = sum(each.net_minor + each.vat_minor for each in await credits_of(tx, row.id))
     why = await tx.get(RefundReason, refund.id)
-    amount = min(refund.amount_minor, await _given_back(tx, bill) - credited)
-    await _credit(tx, row, amount, f"refund:{refund.id}", why.reason if why is not None else "")
+    back = Money(refund.amount_minor, refund.currency)
+    amount = min(_in_document(bill, back.amount_minor), _in_document(bill, await _given_back(tx, bill)) - credited)
+    await _credit(tx, row, amount, f"refund:{refund.id}", why.reason if why is not None else "", paid=back)
 
 
 async def of_credited_bill(tx: Tx, event: BillCredited) -> None:
@@ -128,7 +130,8 @@ async def of_credited_bill(tx: Tx, event: BillCredited) -> None:
         await _undo_parts(tx, row)
     left = remains(read(fiscal), [read(each) for each in await credits_of(tx, fiscal.id)])
     reason = words_of(read(row).language)["credit_cdr"]
-    await _note(tx, fiscal, min(left, bill.gross.amount_minor), f"undo:{bill.id}", reason)
+    net, vat = bill.priced
+    await _note(tx, fiscal, min(left, (net + vat).amount_minor), f"undo:{bill.id}", reason)
 
 
 async def credit_gathered(db: Database, payload: Mapping[str, Any]) -> None:
@@ -158,13 +161,29 @@ async def _undo_parts(tx: Tx, row: DocumentRow) -> None:
             await ledger.reverse(tx, part, by=undone)
 
 
-async def _credit(tx: Tx, row: DocumentRow, amount_minor: int, reference: str, reason: str) -> DocumentRow | None:
-    """The credit note of a locked document, and its entry in the ledger; None for nothing, or more than remains."""
+def _in_document(bill: Bill, minor: int) -> int:
+    """A part of what was paid, as a part of what the document says: in the tariff's currency."""
+    net, vat = bill.priced
+    if net.currency == bill.currency:
+        return minor
+    share = Decimal((net + vat).amount_minor) * minor / bill.gross.amount_minor
+    return int(share.quantize(Decimal(1), ROUND_HALF_UP))
+
+
+async def _credit(
+    tx: Tx, row: DocumentRow, amount_minor: int, reference: str, reason: str, *, paid: Money | None = None
+) -> DocumentRow | None:
+    """The credit note of a locked document, and its entry in the ledger; None for nothing, or more than remains.
+
+    `paid` is what goes back in the driver's currency, where that is another one than the document's.
+    """
     made = await _note(tx, row, amount_minor, reference, reason)
     if made is not None:
         note = read(made)
         price = postings.Price(Money(note.net_minor, note.currency), Money(note.vat_minor, note.currency), note.country)
-        back = postings.credited(postings.sold_to_driver(row.payer, price))
+        is_across = paid is not None and paid.currency != note.currency
+        sale = postings.sold_across(row.payer, price, paid) if paid is not None and is_across else None
+        back = postings.credited(sale or postings.sold_to_driver(row.payer, price))
         await ledger.post(tx, Entry(Booked("credit", made.id), back, {"number": made.number}))
     return made
 

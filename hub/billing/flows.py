@@ -51,9 +51,9 @@ class Minder:
         if aside is None or not _stands(aside):
             await self._end(db, start.id)
             return
-        if seen.costs is None or seen.course is None:
+        if seen.to_pay is None or seen.course is None:
             return
-        spent = Spent(Decimal(str(seen.costs.total["incl_vat"])), _seconds(seen.course.started_at, now))
+        spent = Spent(seen.to_pay.to_decimal(), _seconds(seen.course.started_at, now))
         limit = await self._limit(db, aside, spent.cost)
         if must_stop(spent, limit, look_every_s=self.look_every_s):
             await self._end(db, start.id)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from hub.billing.events import BillMade
-from hub.billing.session_document import Billed, draft
+from hub.billing.session_document import Billed, Exchanged, draft
 from hub.billing.tables import Bill
 from hub.drivers.tables import Driver, PaymentMethod
 from hub.parties.objects import ObjectKey, find
@@ -95,11 +95,12 @@ async def _billed(tx: Tx, bill: Bill, later: Payment, *, is_gathered: bool) -> B
         raise LookupError(f"bill {bill.id} has no start, quote or CDR")
     body, driver = cdr.body(), await tx.get(Driver, start.driver_id) if start.driver_id else None
     language = driver.language if driver is not None else start.guest_language
+    net, vat = bill.priced
     return Billed(
         lines=orjson.loads(bill.lines),
-        currency=bill.currency,
-        net_minor=bill.net_minor,
-        vat_minor=bill.vat_minor,
+        currency=net.currency,
+        net_minor=net.amount_minor,
+        vat_minor=vat.amount_minor,
         country=bill.place,
         time_zone=_zone(quote.time_zone, body["cdr_location"]["country"]),
         started_at=parse_datetime(body["start_date_time"]),
@@ -110,6 +111,7 @@ async def _billed(tx: Tx, bill: Bill, later: Payment, *, is_gathered: bool) -> B
         payment=later if bill.payment == PaymentMethod.INVOICE else await _payment(tx, bill, start),
         is_gathered=is_gathered,
         buyer=await _buyer(tx, bill.payer, driver),
+        exchanged=Exchanged(bill.gross, orjson.loads(bill.exchange)) if bill.exchange is not None else None,
     )
 
 
@@ -118,6 +120,8 @@ async def _payment(tx: Tx, bill: Bill, start: Start) -> Payment:
     hold = await tx.get(Hold, start.hold_id) if start.hold_id else None
     if bill.payment != PaymentMethod.CARD or hold is None:
         return Payment(bill.payment)
+    if bill.exchange is not None:  # a document states amounts of one currency; what was paid stands in its details
+        return Payment(bill.payment, brand=hold.card_brand or "", last4=hold.card_last4 or "")
     taken = min(bill.gross, hold.amount).amount_minor
     return Payment(
         method=bill.payment,

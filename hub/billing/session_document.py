@@ -33,6 +33,14 @@ _LIMITS = ("MIN_PRICE", "MAX_PRICE")
 
 
 @dataclass(frozen=True, slots=True)
+class Exchanged:
+    """What a driver pays in another currency than the tariff's, and the rate that the quote has frozen, as JSON."""
+
+    to_pay: Money
+    rate: Json
+
+
+@dataclass(frozen=True, slots=True)
 class Billed:
     """A session that was billed. `lines` are those of the price, exact; `country` is that of the charger, two letters.
 
@@ -54,6 +62,7 @@ class Billed:
     buyer: Party | None
     is_gathered: bool = False
     """Whether it is invoiced later, together with others."""
+    exchanged: Exchanged | None = None
 
 
 def draft(billed: Billed, profile: SellerProfile, *, issued_at: datetime) -> Document:
@@ -173,10 +182,17 @@ def _details(billed: Billed, words: Mapping[str, str], speech: Speech) -> Iterat
         "operator": f"{billed.cdr['country_code']}*{billed.cdr['party_id']}",
         "tariff": _tariff_text(billed.tariff, billed.language),
         "session": billed.cdr.get("session_id") or billed.cdr["id"],
+        "exchanged": _exchange_text(billed.exchanged) if billed.exchanged is not None else "",
     }
     for code, value in facts.items():
         if value:
             yield Detail(code, words[code], value)
+
+
+def _exchange_text(exchanged: Exchanged) -> str:
+    rate = exchanged.rate
+    amount = f"{exchanged.to_pay.to_decimal()} {exchanged.to_pay.currency}"
+    return f"{amount} ({rate['rate']}, {rate['rate_source']}, {rate['rate_date']}, +{rate['spread_percent']} %)"
 
 
 def _tariff_text(tariff: Json, language: str) -> str:

@@ -42,6 +42,12 @@ class Bill(SQLModel, table=True):
     currency: str = Field(max_length=3)
     net_minor: int = Field(sa_type=BigInt)
     vat_minor: int = Field(sa_type=BigInt)
+    priced_currency: str | None = Field(default=None, max_length=3)
+    """The tariff's, where the driver pays in another one; the next three say what it came to there, and the rate."""
+    priced_net_minor: int | None = Field(default=None, sa_type=BigInt)
+    priced_vat_minor: int | None = Field(default=None, sa_type=BigInt)
+    exchange: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """The rate of the quote, its date, source and spread, as JSON."""
     lines: bytes = Field(sa_type=LargeBinary)
     """How it was reckoned, as JSON: the lines of the price, numbers as strings."""
     made_at: datetime
@@ -53,6 +59,14 @@ class Bill(SQLModel, table=True):
     def gross(self) -> Money:
         """What is owed."""
         return Money(self.net_minor + self.vat_minor, self.currency)
+
+    @property
+    def priced(self) -> tuple[Money, Money]:
+        """Net and VAT in the tariff's currency: documents are in it."""
+        if self.priced_currency is None:
+            return Money(self.net_minor, self.currency), Money(self.vat_minor, self.currency)
+        currency = self.priced_currency
+        return Money(self.priced_net_minor or 0, currency), Money(self.priced_vat_minor or 0, currency)
 
 
 async def bill_of_start(tx: Tx, start_id: str) -> Bill | None:

@@ -19,6 +19,9 @@ class DriverIn(BaseModel):
     )
     language: str = Field("en", pattern="^[a-z]{2}$", description="ISO 639-1, of what the driver is told.")
     payment: PaymentMethod = Field(PaymentMethod.INVOICE, description="How this driver's sessions are paid.")
+    currency: str | None = Field(
+        None, pattern="^[A-Z]{3}$", description="In which the driver pays, where a rate is known; else the tariff's."
+    )
     emsp: str | None = Field(None, pattern=r"^[A-Za-z]{2}\*[A-Za-z0-9]{3}$", description="Our eMSP party as CC*PID.")
 
 
@@ -29,6 +32,7 @@ class DriverChange(BaseModel):
 
     language: str | None = Field(None, pattern="^[a-z]{2}$")
     payment: PaymentMethod | None = None
+    currency: str | None = Field(None, pattern="^[A-Z]{3}$", description="Of prices that are told from now on.")
     blocked: bool | None = Field(None, description="A blocked driver starts nothing; what runs goes on.")
 
 
@@ -39,6 +43,7 @@ class DriverOut(BaseModel):
     reference: str | None
     language: str
     payment: str
+    currency: str | None
     contract_id: str
     blocked: bool
     created_at: datetime
@@ -51,6 +56,7 @@ class DriverOut(BaseModel):
             reference=driver.reference,
             language=driver.language,
             payment=driver.payment,
+            currency=driver.currency,
             contract_id=driver.contract_id,
             blocked=driver.blocked_at is not None,
             created_at=driver.created_at,

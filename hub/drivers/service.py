@@ -7,6 +7,7 @@ from hub.drivers.tables import Driver, by_reference
 from kit.crypto import KeyRing
 from kit.errors import Conflict, NotFound
 from kit.ids import uuid7
+from kit.money import exponent
 from kit.tx import Tx
 
 
@@ -24,6 +25,7 @@ async def create(tx: Tx, wanted: DriverIn, emsp: tuple[str, str]) -> Driver:
         reference=wanted.reference,
         language=wanted.language,
         payment=wanted.payment,
+        currency=_known(wanted.currency),
         contract_id=f"{emsp[0]}-{emsp[1]}-C{uuid7()[-12:].upper()}",
         created_at=tx.now,
     )
@@ -44,9 +46,17 @@ async def change(tx: Tx, driver_id: str, wanted: DriverChange) -> Driver:
     driver = await get(tx, driver_id)
     driver.language = wanted.language or driver.language
     driver.payment = wanted.payment or driver.payment
+    driver.currency = _known(wanted.currency) or driver.currency
     if wanted.blocked is not None:
         driver.blocked_at = (driver.blocked_at or tx.now) if wanted.blocked else None
     return driver
+
+
+def _known(currency: str | None) -> str | None:
+    """A currency that we can count in. Raises `UnknownCurrency`."""
+    if currency is not None:
+        exponent(currency)
+    return currency
 
 
 async def issue_key(tx: Tx, ring: KeyRing, driver_id: str, name: str) -> tuple[DriverKey, str]:

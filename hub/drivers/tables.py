@@ -35,6 +35,8 @@ class Driver(SQLModel, table=True):
     language: str = Field(max_length=2)
     """ISO 639-1, of the words that this driver is told."""
     payment: str = Field(max_length=8)
+    currency: str | None = Field(default=None, max_length=3)
+    """In which this driver pays, where a rate is known; else in that of the tariff."""
     token_uid: str = Field(default_factory=short_token, max_length=36)
     """The uid of the token that stands for this driver's app towards chargers; one of OCPP 1.6 takes 20 characters."""
     contract_id: str = Field(max_length=36)

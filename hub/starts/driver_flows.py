@@ -65,6 +65,7 @@ class Driving:
     emsp: tuple[str, str]
     debt_limit: Decimal = Decimal(0)
     """How much a driver may owe, in major units, and begin all the same."""
+    spread_percent: Decimal = Decimal(0)
 
     async def quote(self, who: Who, asked: QuoteIn) -> tuple[Promised, str]:
         """A price at a connector, and its signature. Raises `NotFound`, `InvalidInput`, `NoPrice`."""
@@ -78,7 +79,15 @@ class Driving:
                 cpo=asked.cpo,
                 own=self.own_cpos,
             )
-            promised = await quoting.promise(tx, payer=_payer(who), where=where, wanted=wanted, policy=self.policy)
+            promised = await quoting.promise(
+                tx,
+                payer=_payer(who),
+                where=where,
+                wanted=wanted,
+                policy=self.policy,
+                pay_currency=None if isinstance(who, Guest) else (await drivers.get(tx, who.driver_id)).currency,
+                spread_percent=self.spread_percent,
+            )
         return promised, quoting.signature(self.starter.keys, promised.row)
 
     async def start(self, who: Who, asked: DriverStartIn, key: str) -> tuple[str, str | None]:

@@ -1,7 +1,7 @@
 """JSON of the driver API about quotes and starts. Amounts, energy and power are decimal strings, exact."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from hub.drivers.tables import PaymentMethod
 from hub.starts.lifecycle import StartState
 from hub.starts.quote_tables import QuoteRow
+from hub.starts.quotes import exchange_document
 from hub.starts.quoting import Promised
 from hub.starts.running import SoFar
 from hub.starts.words import NextStep, told
 from hub.tariffs.pricing import Line
-from kit.money import Money, round_to_minor
+from kit.money import Money
 from payments.hold_lifecycle import HoldState
 from payments.wallet_rules import EarmarkState
 
@@ -69,6 +70,7 @@ class EstimateOut(BaseModel):
     charging_minutes: Decimal = Field(description="At the connector's full power.")
     parking_minutes: int
     total: Cents
+    to_pay: Cents = Field(description="The total in `pay_currency`, spread included.")
     lines: Sequence[LineOut]
 
     @classmethod
@@ -79,8 +81,20 @@ class EstimateOut(BaseModel):
             charging_minutes=(promised.charging_s / 60).quantize(Decimal("0.1")),
             parking_minutes=asked.parking_minutes,
             total=promised.estimate.payable().to_decimal(),
+            to_pay=promised.row.quote().to_pay(promised.estimate.payable()).to_decimal(),
             lines=[LineOut.of(line) for line in promised.estimate.lines],
         )
+
+
+class ExchangeOut(BaseModel):
+    """A rate by which a price becomes what is paid: it stays as it is told here, whatever rates do meanwhile."""
+
+    base: str
+    quote: str
+    rate: Decimal = Field(description="What one `base` costs in `quote`.")
+    rate_date: date
+    rate_source: str
+    spread_percent: Decimal = Field(description="What comes on top of the rate.")
 
 
 class QuoteOut(BaseModel):
@@ -92,7 +106,9 @@ class QuoteOut(BaseModel):
     location_id: str
     evse_uid: str
     connector_id: str
-    currency: str
+    currency: str = Field(description="Of the tariff and the estimate.")
+    pay_currency: str = Field(description="In which it is held and paid.")
+    exchange: ExchangeOut | None = Field(description="Where that is another currency.")
     tariff: Json = Field(description="The OCPI Tariff that the session will be priced by, whatever it is by then.")
     estimate: EstimateOut
     hold: Cents = Field(description="What is put aside when it is paid by card; the rest is given back.")
@@ -111,6 +127,8 @@ class QuoteOut(BaseModel):
             evse_uid=row.evse_uid,
             connector_id=row.connector_id,
             currency=row.currency,
+            pay_currency=quote.pay_currency,
+            exchange=ExchangeOut(**exchange_document(quote.exchange)) if quote.exchange else None,
             tariff=quote.tariff,
             estimate=estimate,
             hold=row.hold.to_decimal(),
@@ -177,8 +195,7 @@ class DriverStartOut(BaseModel):
         """From a start and its session."""
         start, course = found.start, found.course
         words = told(StartState(start.state), start.reason, language)
-        currency = found.quote.currency if found.quote else None
-        incl_vat = Decimal(str(found.costs.total["incl_vat"])) if found.costs else None
+        cost = found.to_pay
         return cls(
             id=start.id,
             state=start.state,
@@ -193,8 +210,8 @@ class DriverStartOut(BaseModel):
             ended_at=found.ended_at,
             energy_kwh=course.energy_wh.scaleb(-3) if course else None,
             power_kw=found.power_w.scaleb(-3) if found.power_w is not None else None,
-            currency=currency,
-            cost=round_to_minor(incl_vat, currency).to_decimal() if incl_vat is not None and currency else None,
+            currency=found.quote.quote().pay_currency if found.quote else None,
+            cost=cost.to_decimal() if cost is not None else None,
             payment=_payment(found, client_secret),
             created_at=start.created_at,
             expires_at=start.expires_at,

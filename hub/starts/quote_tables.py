@@ -6,7 +6,7 @@ import orjson
 from sqlalchemy import LargeBinary, delete, select
 from sqlmodel import Field, SQLModel, col
 
-from hub.starts.quotes import Quote
+from hub.starts.quotes import Quote, exchange_of
 from hub.stations.service import Place
 from kit.db import BigInt
 from kit.ids import uuid7
@@ -34,6 +34,8 @@ class QuoteRow(SQLModel, table=True):
     currency: str = Field(max_length=3)
     time_zone: str | None = Field(default=None, max_length=255)
     tariff: bytes = Field(sa_type=LargeBinary)
+    exchange: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """The rate by which it is paid in another currency, as JSON; null where it is not."""
     hold_minor: int = Field(sa_type=BigInt)
     """What is put aside when it is paid by card."""
     made_at: datetime
@@ -43,7 +45,7 @@ class QuoteRow(SQLModel, table=True):
     @property
     def hold(self) -> Money:
         """What is put aside when it is paid by card."""
-        return Money(self.hold_minor, self.currency)
+        return Money(self.hold_minor, self.quote().pay_currency)
 
     def place(self) -> Place:
         """Where it holds."""
@@ -65,6 +67,7 @@ class QuoteRow(SQLModel, table=True):
             time_zone=self.time_zone,
             made_at=self.made_at,
             expires_at=self.expires_at,
+            exchange=exchange_of(orjson.loads(self.exchange)) if self.exchange else None,
         )
 
 

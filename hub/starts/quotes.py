@@ -7,7 +7,7 @@ operator's is by then.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
@@ -17,6 +17,8 @@ import orjson
 from hub.tariffs.cuts import cut
 from hub.tariffs.pricing import Period, Priced, parse_tariff, price
 from kit.errors import Conflict, Gone, InvalidInput
+from kit.money import Money
+from payments.ledger.conversion import Rate, convert
 
 Json = dict[str, Any]
 
@@ -62,10 +64,21 @@ class Quote:
     time_zone: str | None
     made_at: datetime
     expires_at: datetime
+    exchange: Rate | None = None
+    """By which the price becomes what is paid, where that is another currency."""
+
+    @property
+    def pay_currency(self) -> str:
+        """In which it is paid."""
+        return self.exchange.quote if self.exchange else self.currency
+
+    def to_pay(self, amount: Money) -> Money:
+        """What an amount of the price comes to for the payer."""
+        return convert(amount, self.exchange).taken if self.exchange else amount
 
     def statement(self) -> str:
         """What is signed: all of it, in one spelling."""
-        said = {
+        said: Json = {
             "id": self.id,
             "payer": self.payer,
             "place": dict(self.place),
@@ -75,6 +88,8 @@ class Quote:
             "made_at": self.made_at.isoformat(),
             "expires_at": self.expires_at.isoformat(),
         }
+        if self.exchange is not None:
+            said["exchange"] = exchange_document(self.exchange)
         return orjson.dumps(said, option=orjson.OPT_SORT_KEYS).decode()
 
     def check(self, *, now: datetime, payer: str) -> None:
@@ -95,6 +110,30 @@ class Quote:
             charging_s=charging_s,
             parking_s=parking_s,
         )
+
+
+def exchange_document(rate: Rate) -> Json:
+    """A rate as JSON, to be told, signed and kept."""
+    return {
+        "base": rate.base,
+        "quote": rate.quote,
+        "rate": format(rate.value, "f"),
+        "rate_date": rate.day.isoformat(),
+        "rate_source": rate.source,
+        "spread_percent": format(rate.spread_percent, "f"),
+    }
+
+
+def exchange_of(document: Json) -> Rate:
+    """The rate of such a document."""
+    return Rate(
+        document["base"],
+        document["quote"],
+        Decimal(document["rate"]),
+        date.fromisoformat(document["rate_date"]),
+        document["rate_source"],
+        Decimal(document["spread_percent"]),
+    )
 
 
 def estimate(

@@ -1,6 +1,6 @@
 """Promising a price, and keeping it, inside one transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +10,7 @@ from hub.locations import service as locations
 from hub.locations import tree
 from hub.starts.places import Where
 from hub.starts.quote_tables import QuoteRow, locked_quote
-from hub.starts.quotes import VALIDITY, NoPrice, QuoteUsed, WrongSignature, charging_s, estimate
+from hub.starts.quotes import VALIDITY, NoPrice, QuoteUsed, WrongSignature, charging_s, estimate, exchange_document
 from hub.starts.service import tariffs_at
 from hub.tariffs.choosing import choose, wanted_type
 from hub.tariffs.pricing import Priced
@@ -18,6 +18,8 @@ from kit.crypto import KeyRing
 from kit.errors import NotFound
 from kit.tx import Tx
 from payments.hold_policy import Expectation, HoldPolicy, hold_amount
+from payments.ledger.conversion import Rate, convert
+from payments.rate_tables import rate_between
 
 Json = dict[str, Any]
 
@@ -43,8 +45,20 @@ class Promised:
     charging_s: Decimal
 
 
-async def promise(tx: Tx, *, payer: str, where: Where, wanted: Wanted, policy: HoldPolicy) -> Promised:
-    """The price at a connector for a payer. Raises `NotFound`, `NoPrice`: what cannot be priced is not promised."""
+async def promise(
+    tx: Tx,
+    *,
+    payer: str,
+    where: Where,
+    wanted: Wanted,
+    policy: HoldPolicy,
+    pay_currency: str | None = None,
+    spread_percent: Decimal = Decimal(0),
+) -> Promised:
+    """The price at a connector for a payer. Raises `NotFound`, `NoPrice`: what cannot be priced is not promised.
+
+    It is paid in `pay_currency` where a rate is known, which the quote freezes with the spread; else in the tariff's.
+    """
     place = where.place
     location = await locations.get(tx, place.country_code, place.party_id, place.location_id)
     evse = tree.evse(location, place.evse_uid) if location else None
@@ -65,6 +79,9 @@ async def promise(tx: Tx, *, payer: str, where: Where, wanted: Wanted, policy: H
         charging_s=lasts_s,
         parking_s=wanted.parking_s,
     )
+    rate = await _rate(tx, currency, pay_currency, spread_percent)
+    to_pay = convert(expected.payable(), rate).taken if rate else expected.payable()
+    held = hold_amount(policy, Expectation(flat=to_pay.to_decimal()), to_pay.currency)
     row = QuoteRow(
         payer=payer,
         station_id=where.station_id,
@@ -77,12 +94,21 @@ async def promise(tx: Tx, *, payer: str, where: Where, wanted: Wanted, policy: H
         currency=currency,
         time_zone=time_zone,
         tariff=orjson.dumps(tariff),
-        hold_minor=hold_amount(policy, Expectation(flat=expected.total.incl_vat), currency).amount_minor,
+        exchange=orjson.dumps(exchange_document(rate)) if rate else None,
+        hold_minor=held.amount_minor,
         made_at=tx.now,
         expires_at=tx.now + VALIDITY,
     )
     tx.add(row)
     return Promised(row, expected, lasts_s)
+
+
+async def _rate(tx: Tx, currency: str, wanted: str | None, spread_percent: Decimal) -> Rate | None:
+    """The rate of the day with our spread; None where nothing is converted, or nothing can be."""
+    if wanted is None or wanted == currency:
+        return None
+    rate = await rate_between(tx, currency, wanted)
+    return replace(rate, spread_percent=spread_percent) if rate else None
 
 
 def signature(ring: KeyRing, row: QuoteRow) -> str:

@@ -15,6 +15,7 @@ from hub.sessions.service import course_of_partner
 from hub.starts.quote_tables import QuoteRow, of_start
 from hub.starts.service import session_of
 from hub.starts.tables import Start
+from kit.money import Money, round_to_minor
 from kit.tx import Tx
 from payments.tables import Hold
 from payments.wallet_tables import Earmark
@@ -32,6 +33,14 @@ class SoFar:
     hold: Hold | None = None
     earmark: Earmark | None = None
     """What is put aside in a wallet."""
+
+    @property
+    def to_pay(self) -> Money | None:
+        """What it costs by now for the payer, VAT included."""
+        if self.quote is None or self.costs is None:
+            return None
+        quote = self.quote.quote()
+        return quote.to_pay(round_to_minor(Decimal(str(self.costs.total["incl_vat"])), quote.currency))
 
     @property
     def started_at(self) -> datetime | None:

@@ -3,6 +3,7 @@
 | fact | what moves |
 |---|---|
 | a session is sold to a driver | margin and VAT → driver receivable |
+| the same in another currency | margin and VAT → exchange, exchange → driver receivable |
 | a session is sold to a party | margin and VAT → party receivable |
 | a session is bought from a party | party payable → margin and input VAT |
 | a card is held, the hold ends | holds offset → holds, and back |
@@ -78,6 +79,12 @@ def receivable_from_party(party: str) -> Account:
 def sold_to_driver(payer: str, price: Price) -> Transfers:
     """A driver owes the price of a session."""
     return _sold(receivable(payer), _MARGIN, price)
+
+
+def sold_across(payer: str, price: Price, owed: Money) -> Transfers:
+    """A driver owes the price of a session in another currency; both meet in exchange."""
+    vat = Account(AccountKind.VAT, price.country)
+    return transfers((_MARGIN, _EXCHANGE, price.net), (vat, _EXCHANGE, price.vat), (_EXCHANGE, receivable(payer), owed))
 
 
 def sold_to_party(party: str, price: Price) -> Transfers:

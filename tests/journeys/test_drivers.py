@@ -1,6 +1,7 @@
 """Our driver with an app: a promised price, a start with it, and what it costs while it runs."""
 
 import asyncio
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -56,6 +57,31 @@ async def test_a_driver_sees_a_price_starts_watches_and_pays_no_more(network: Ne
     expected = (0.5 + 0.4 * float(cdr["kwh"])) * 1.21
     assert float(ended["cost"]) == pytest.approx(expected, abs=0.006), "by the price that was promised"
     assert cdr["cdr"]["cdr_token"]["type"] == "APP_USER"
+
+
+async def test_a_driver_is_told_the_rate_and_pays_in_his_own_currency(network: Network) -> None:
+    await network.publish()
+    await network.station()
+    driver = await driver_app(network, currency="SEK")
+    plain = await driver.quote(energy_kwh=10)
+    assert (plain["pay_currency"], plain["exchange"]) == ("EUR", None), "nobody knows a rate yet"
+    day = datetime.now(UTC).date().isoformat()
+    rate = {"base": "EUR", "quote": "SEK", "value": "11.5", "day": day, "source": "ECB"}
+    await network.send("POST", "/exchange-rates", [rate], expect=201)
+    quote = await driver.quote(energy_kwh=10)
+    assert (quote["currency"], quote["estimate"]["total"]) == ("EUR", "5.45")
+    assert (quote["pay_currency"], quote["estimate"]["to_pay"]) == ("SEK", "62.68")
+    assert (quote["exchange"]["rate"], quote["exchange"]["rate_date"]) == ("11.5", day)
+    await network.send("POST", "/exchange-rates", [{**rate, "value": "99"}], expect=201)
+    start = await driver.start(quote)
+    await driver.until(start, "CHARGING")
+    await driver.stop(start)
+    ended = await driver.until(start, "ENDED")
+    cdr = await the_cdr(network)
+    expected = float(round((0.5 + 0.4 * float(cdr["kwh"])) * 1.21, 2)) * 11.5
+    assert ended["currency"] == "SEK"
+    assert float(ended["cost"]) == pytest.approx(expected, abs=0.12), "by the rate that was told"
+    assert [each["value"] for each in (await network.get("/exchange-rates"))["items"]] == ["99"]
 
 
 async def test_a_driver_starts_at_a_partners_charger(network: Network) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.money import Money, exponent
-from payments.hold_policy import BadPolicy, Expectation, HoldPolicy, hold_amount, raised, spendable
+from payments.hold_policy import BadPolicy, Expectation, HoldPolicy, hold_amount, raised
 
 PRICES = st.decimals(min_value=0, max_value=20, places=4)
 EXPECTED = st.builds(
@@ -75,8 +75,3 @@ def test_a_raise_is_upwards_up_to_the_cap_and_ends(
 def test_a_policy_without_sense_is_refused(values: dict[str, Decimal]) -> None:
     with pytest.raises(BadPolicy):
         HoldPolicy(**values)
-
-
-def test_a_session_may_cost_what_is_held_and_what_may_be_charged_later() -> None:
-    assert spendable(Money(5000, "EUR")) == Money(5000, "EUR")
-    assert spendable(Money(5000, "EUR"), off_session_limit=Money(1000, "EUR")) == Money(6000, "EUR")

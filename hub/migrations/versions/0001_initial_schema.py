@@ -304,6 +304,7 @@ def upgrade() -> None:
         sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=True),
         sa.Column("language", sqlmodel.sql.sqltypes.AutoString(length=2), nullable=False),
         sa.Column("payment", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=False),
+        sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=True),
         sa.Column("token_uid", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
         sa.Column("contract_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
         sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
@@ -324,6 +325,20 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("driver_key", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_driver_key_driver_id"), ["driver_id"], unique=False)
+
+    op.create_table(
+        "exchange_rate",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("base", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("quote", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("source", sqlmodel.sql.sqltypes.AutoString(length=60), nullable=False),
+        sa.Column("value", kit.db.DecimalText(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_exchange_rate")),
+        sa.UniqueConstraint("base", "quote", "day", "source", name=op.f("uq_exchange_rate_base_quote_day_source")),
+    )
+    with op.batch_alter_table("exchange_rate", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_exchange_rate_day"), ["day"], unique=False)
 
     op.create_table(
         "firmware_campaign",
@@ -647,6 +662,7 @@ def upgrade() -> None:
         sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
         sa.Column("time_zone", sqlmodel.sql.sqltypes.AutoString(length=255), nullable=True),
         sa.Column("tariff", sa.LargeBinary(), nullable=False),
+        sa.Column("exchange", sa.LargeBinary(), nullable=True),
         sa.Column("hold_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("made_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("expires_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
@@ -935,6 +951,10 @@ def upgrade() -> None:
         sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
         sa.Column("net_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("vat_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("priced_currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=True),
+        sa.Column("priced_net_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("priced_vat_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("exchange", sa.LargeBinary(), nullable=True),
         sa.Column("lines", sa.LargeBinary(), nullable=False),
         sa.Column("made_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("credited_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
@@ -1717,6 +1737,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_firmware_campaign_state"))
 
     op.drop_table("firmware_campaign")
+    with op.batch_alter_table("exchange_rate", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_exchange_rate_day"))
+
+    op.drop_table("exchange_rate")
     with op.batch_alter_table("driver_key", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_driver_key_driver_id"))
 

@@ -18,6 +18,7 @@ from hub.starts.quotes import (
     charging_s,
     most_power_w,
 )
+from payments.ledger.conversion import Rate
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TARIFF: dict[str, Any] = {
@@ -64,6 +65,7 @@ def test_a_quote_is_good_for_its_payer_until_it_expires() -> None:
         {"tariff": {**TARIFF, "elements": [{"price_components": [{"type": "FLAT", "price": 1, "step_size": 1}]}]}},
         {"currency": "SEK"},
         {"time_zone": None},
+        {"exchange": Rate("EUR", "SEK", Decimal("11.5"), NOW.date(), "ECB", Decimal(2))},
         {"made_at": NOW - timedelta(seconds=1)},
         {"expires_at": QUOTE.expires_at + timedelta(seconds=1)},
     ],
