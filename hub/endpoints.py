@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hub.app import API, DRIVER_API, OCPI, VERSION, Hub
 from hub.billing import api as documents_api
 from hub.billing import driver_api as documents_driver_api
-from hub.billing import rates_api, reconciliation_api, webhook
+from hub.billing import payouts_api, rates_api, reconciliation_api, webhook
 from hub.billing.links import Links
 from hub.billing.rendering import Renderer
 from hub.drivers import api as drivers_api
@@ -224,6 +224,7 @@ def add_operator_api(app: FastAPI, hub: Hub) -> None:
         reconciliation_api.router(db),
         documents_api.router(db, _links(hub), Renderer()),
         rates_api.router(db),
+        payouts_api.router(db, hub.payments.psp if hub.payments else None),
     ):
         app.include_router(router, prefix=API)
 

@@ -39,5 +39,6 @@ import payments.ledger.tables
 import payments.line_tables
 import payments.rate_tables
 import payments.tables
+import payments.transfer_tables
 import payments.wallet_tables
 import payments.webhook_tables

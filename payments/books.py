@@ -69,6 +69,45 @@ class BalanceLine:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferOrder:
+    """An amount that goes from our balance to the account of another at the provider."""
+
+    operation_id: str
+    account_id: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A transfer as it is now; `taken_back` is what was reversed of it."""
+
+    id: str
+    account_id: str | None
+    amount: Money
+    taken_back: Money
+    operation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReversalOrder:
+    """An amount that is taken back of a transfer."""
+
+    operation_id: str
+    transfer_id: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Reversal:
+    """What was taken back of a transfer."""
+
+    id: str
+    transfer_id: str
+    amount: Money
+    operation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """The moments that a list is read for: from `since` on, before `until`."""
 

@@ -22,6 +22,7 @@ from payments.psp import Dispute as ProviderDispute
 from payments.psp import Payment, PaymentState, Psp
 from payments.psp import Refund as ProviderRefund
 from payments.tables import Dispute, Hold, Received, Refund, RefundState
+from payments.transfer_tables import Reversal, Transfer, TransferState
 
 LATE = timedelta(days=1)
 """So long a line may be missing before it is missed."""
@@ -83,6 +84,8 @@ async def _judge_lines(tx: Tx, told: Sequence[BalanceLine]) -> Found:
     payments = await _by(tx, Received, Received.payment_id, (each.payment_id for each in told))
     refunds = await _by(tx, Refund, Refund.provider_id, (each.source_id for each in told))
     disputes = await _by(tx, Dispute, Dispute.provider_id, (each.source_id for each in told))
+    transfers = await _by(tx, Transfer, Transfer.provider_id, (each.source_id for each in told))
+    reversals = await _by(tx, Reversal, Reversal.provider_id, (each.source_id for each in told))
     for each in told:
         subject, moved = f"line {each.id}", each.source_amount or each.amount
         match each.kind:
@@ -95,6 +98,10 @@ async def _judge_lines(tx: Tx, told: Sequence[BalanceLine]) -> Found:
                 found += _cause(Code.REFUND_UNKNOWN, Code.REFUND_AMOUNT, subject, each.created, size, back)
                 if back is not None and each.kind is LineKind.REFUND_FAILED and back.state != RefundState.FAILED:
                     found.append(Finding(Code.REFUND_STATE, f"refund {back.id}", back.created_at, "it came back"))
+            case LineKind.TRANSFER | LineKind.TRANSFER_REVERSED:
+                row = transfers.get(each.source_id or "") or reversals.get(each.source_id or "")
+                size = -moved if each.kind is LineKind.TRANSFER else moved
+                found += _cause(Code.TRANSFER_UNKNOWN, Code.TRANSFER_AMOUNT, subject, each.created, size, row)
             case LineKind.DISPUTE if each.source_id not in disputes:
                 found.append(Finding(Code.DISPUTE_UNKNOWN, f"dispute {each.source_id}", each.created, str(moved)))
             case LineKind.OTHER:
@@ -169,6 +176,8 @@ async def _missing(db: Database, window: Window, began: datetime) -> AsyncIterat
     payment = select(col(Line.id)).where(col(Line.payment_id) == col(Received.payment_id), _kind(LineKind.PAYMENT))
     refund = select(col(Line.id)).where(col(Line.source_id) == col(Refund.provider_id), _kind(LineKind.REFUND))
     dispute = select(col(Line.id)).where(col(Line.source_id) == col(Dispute.provider_id), _kind(LineKind.DISPUTE))
+    transfer = select(col(Line.id)).where(col(Line.source_id) == col(Transfer.provider_id))
+    reversal = select(col(Line.id)).where(col(Line.source_id) == col(Reversal.provider_id))
     checks: list[tuple[Any, Any, Any, Code, str]] = [
         (Received, Received.created_at, ~payment.exists(), Code.PAYMENT_NOT_AT_PROVIDER, "payment"),
         (
@@ -184,6 +193,16 @@ async def _missing(db: Database, window: Window, began: datetime) -> AsyncIterat
             ~dispute.exists() & (col(Dispute.withdrawn_minor) > 0),
             Code.DISPUTE_NOT_AT_PROVIDER,
             "dispute",
+        ),
+        *(
+            (
+                model,
+                model.created_at,
+                ~lines_of.exists() & (col(model.state) == TransferState.DONE),
+                Code.TRANSFER_NOT_AT_PROVIDER,
+                name,
+            )
+            for model, lines_of, name in ((Transfer, transfer, "transfer"), (Reversal, reversal, "transfer_reversal"))
         ),
         (Line, Line.made_at, col(Line.listed_at).is_(None) | (col(Line.listed_at) < began), Code.LINE_GONE, "line"),
     ]

@@ -9,6 +9,7 @@ import orjson
 
 from kit.ids import uuid7
 from kit.tx import Tx
+from payments.books import Reversal, Transfer
 from payments.errors import Declined, NeedsAction, PspUnavailable, Refused
 from payments.events import OperationStuck
 from payments.psp import Payment
@@ -30,7 +31,8 @@ class RefusedAt:
     payment: Payment
 
 
-Answer = Payment | ProviderRefund | Declined | NeedsAction | Refused | RefusedAt | PspUnavailable | None
+Done = Payment | ProviderRefund | Transfer | Reversal
+Answer = Done | Declined | NeedsAction | Refused | RefusedAt | PspUnavailable | None
 """What an order came to; None when it is certain that it never reached the provider."""
 
 
@@ -42,6 +44,8 @@ async def order(
     hold_id: str | None = None,
     debt_id: str | None = None,
     refund_id: str | None = None,
+    transfer_id: str | None = None,
+    reversal_id: str | None = None,
     at_once: bool = False,
 ) -> Operation:
     """Write an order; a worker sends it, or, `at_once`, whoever wrote it. Its owner is locked and has no other open."""
@@ -53,6 +57,8 @@ async def order(
         hold_id=hold_id,
         debt_id=debt_id,
         refund_id=refund_id,
+        transfer_id=transfer_id,
+        reversal_id=reversal_id,
         ask_at=tx.now + ASK_AFTER,
         created_at=tx.now,
         updated_at=tx.now,
@@ -91,7 +97,7 @@ def close(tx: Tx, operation: Operation, answer: Answer) -> None:
     """Note what it came to."""
     operation.updated_at = tx.now
     match answer:
-        case Payment() | ProviderRefund() | NeedsAction():
+        case Payment() | ProviderRefund() | Transfer() | Reversal() | NeedsAction():
             operation.state = OperationState.DONE
         case Declined():
             operation.state, operation.outcome = OperationState.DECLINED, answer.reason.value

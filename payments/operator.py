@@ -13,7 +13,8 @@ import orjson
 from kit import log
 from kit.money import Money
 from kit.tx import Database, Tx
-from payments import debts, holds, operations, refunds
+from payments import debts, holds, operations, refunds, transfers
+from payments.books import ReversalOrder, TransferOrder
 from payments.errors import Declined, NeedsAction, PspUnavailable, Refused, Unknown
 from payments.hold_lifecycle import Wish
 from payments.operations import Answer, RefusedAt
@@ -30,6 +31,7 @@ from payments.tables import (
     locked_operation,
     locked_refund,
 )
+from payments.transfer_tables import Reversal, Transfer, locked_reversal, locked_transfer
 
 logger = log.get(__name__)
 
@@ -39,7 +41,7 @@ SEEN_WITHIN = timedelta(hours=1)
 """How long what was carried out may stay invisible to a search."""
 KEY_USED_OTHERWISE = "idempotency_error"
 
-Owner = Hold | Debt | Refund
+Owner = Hold | Debt | Refund | Transfer | Reversal
 
 
 class Operator:
@@ -129,6 +131,10 @@ class Operator:
             case OperationKind.CHARGE if amount:
                 charge = ChargeOrder(operation.id, told["reference"], amount, told["customer_id"], told["card_id"])
                 return await self._psp.charge(charge, key=key)
+            case OperationKind.TRANSFER if amount:
+                return await self._psp.transfer(TransferOrder(operation.id, told["account_id"], amount), key=key)
+            case OperationKind.REVERSE if amount:
+                return await self._psp.reverse(ReversalOrder(operation.id, told["transfer_id"], amount), key=key)
             case OperationKind.REFUND if amount:
                 return await self._psp.refund(RefundOrder(operation.id, payment_id, amount), key=key)
             case _:
@@ -136,8 +142,13 @@ class Operator:
 
     async def _look(self, operation: Operation) -> Answer:
         """What became of an order; None when the provider knows nothing of it."""
-        payment_id = orjson.loads(operation.request).get("payment_id", "")
+        told = orjson.loads(operation.request)
+        payment_id = told.get("payment_id", "")
         match OperationKind(operation.kind):
+            case OperationKind.TRANSFER:
+                return await self._psp.find_transfer(operation.id)
+            case OperationKind.REVERSE:
+                return await self._psp.find_reversal(told["transfer_id"], operation.id)
             case OperationKind.HOLD | OperationKind.CHARGE:
                 return await self._psp.find_payment(operation.id)
             case OperationKind.REFUND:
@@ -174,6 +185,8 @@ async def _conclude(tx: Tx, operation_id: str, answer: Answer) -> None:
             await debts.conclude(tx, owner, operation, answer)
         case Refund():
             await refunds.conclude(tx, owner, operation, answer)
+        case Transfer() | Reversal():
+            await transfers.conclude(tx, owner, operation, answer)
 
 
 async def _lost(tx: Tx, operation_id: str) -> None:
@@ -187,6 +200,8 @@ async def _lost(tx: Tx, operation_id: str) -> None:
             await holds.lost(tx, owner)
         case Refund():
             await refunds.lost(tx, owner)
+        case Transfer() | Reversal():
+            transfers.lost(tx, owner)
 
 
 async def _unsent(tx: Tx, operation_id: str) -> None:
@@ -206,4 +221,8 @@ async def _locked(tx: Tx, operation_id: str) -> tuple[Owner | None, Operation | 
             owner = await locked_debt(tx, plain.debt_id)
         elif plain.refund_id is not None:
             owner = await locked_refund(tx, plain.refund_id)
+        elif plain.transfer_id is not None:
+            owner = await locked_transfer(tx, plain.transfer_id)
+        elif plain.reversal_id is not None:
+            owner = await locked_reversal(tx, plain.reversal_id)
     return owner, await locked_operation(tx, operation_id)

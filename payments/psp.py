@@ -12,7 +12,16 @@ from enum import StrEnum
 from typing import Protocol
 
 from kit.money import Money
-from payments.books import BalanceLine, Movement, Page, Window
+from payments.books import (
+    BalanceLine,
+    Movement,
+    Page,
+    Reversal,
+    ReversalOrder,
+    Transfer,
+    TransferOrder,
+    Window,
+)
 from payments.errors import DeclineReason
 
 KEY_LIFETIME = timedelta(hours=23)
@@ -241,6 +250,26 @@ class Psp(Protocol):
 
     async def remove_card(self, card_id: str) -> None:
         """Forget a card. Fine when it is forgotten already."""
+        ...
+
+    async def transfer(self, order: TransferOrder, *, key: str) -> Transfer:
+        """Move an amount to another's account with the provider. Raises `Refused` when there is not as much."""
+        ...
+
+    async def find_transfer(self, operation_id: str) -> Transfer | None:
+        """The transfer that an operation made."""
+        ...
+
+    async def reverse(self, order: ReversalOrder, *, key: str) -> Reversal:
+        """Take a part of a transfer back, or all of it. Raises `Refused` for more than that."""
+        ...
+
+    async def find_reversal(self, transfer_id: str, operation_id: str) -> Reversal | None:
+        """The reversal that an operation made."""
+        ...
+
+    async def takes_transfers(self, account_id: str) -> bool:
+        """Whether another's account may get transfers by now. Raises `Refused` for one that there is not."""
         ...
 
     async def lines_of(self, movement: Movement, object_id: str) -> Sequence[BalanceLine]:

@@ -19,7 +19,16 @@ from kit import log
 from kit.guard import forbid_in_tx
 from kit.money import Money
 from payments import stripe_reading as reading
-from payments.books import BalanceLine, Movement, Page, Window
+from payments.books import (
+    BalanceLine,
+    Movement,
+    Page,
+    Reversal,
+    ReversalOrder,
+    Transfer,
+    TransferOrder,
+    Window,
+)
 from payments.errors import (
     Declined,
     DeclineReason,
@@ -176,6 +185,41 @@ class StripePsp:
         method = await _asked(self._client.v1.payment_methods.retrieve_async(card_id))
         if method.get("customer") is not None:
             await _asked(self._client.v1.payment_methods.detach_async(card_id))
+
+    async def transfer(self, order: TransferOrder, *, key: str) -> Transfer:
+        """A Transfer, in a group of its own: by that it is found in a list, which does not lag."""
+        params: Any = {
+            "amount": to_stripe(order.amount),
+            "currency": order.amount.currency.lower(),
+            "destination": order.account_id,
+            "transfer_group": order.operation_id,
+            "metadata": {OPERATION: order.operation_id},
+        }
+        return reading.transfer(await _asked(self._client.v1.transfers.create_async(params, _with(key))))
+
+    async def find_transfer(self, operation_id: str) -> Transfer | None:
+        """By its group."""
+        params: Any = {"transfer_group": operation_id, "limit": 1}
+        found = await _asked(self._client.v1.transfers.list_async(params))
+        return reading.transfer(found["data"][0]) if found["data"] else None
+
+    async def reverse(self, order: ReversalOrder, *, key: str) -> Reversal:
+        """A reversal of a Transfer."""
+        params: Any = {"amount": to_stripe(order.amount), "metadata": {OPERATION: order.operation_id}}
+        made = self._client.v1.transfers.reversals.create_async(order.transfer_id, params, _with(key))
+        return reading.reversal(await _asked(made))
+
+    async def find_reversal(self, transfer_id: str, operation_id: str) -> Reversal | None:
+        """Among the reversals of a Transfer."""
+        params: Any = {"limit": 100}
+        found = await _asked(self._client.v1.transfers.reversals.list_async(transfer_id, params))
+        reversals = [reading.reversal(each) for each in found["data"]]
+        return next((each for each in reversals if each.operation_id == operation_id), None)
+
+    async def takes_transfers(self, account_id: str) -> bool:
+        """The capability `transfers` of a connected Account."""
+        account = await _asked(self._client.v1.accounts.retrieve_async(account_id))
+        return bool((account.get("capabilities") or {}).get("transfers") == "active")
 
     async def lines_of(self, movement: Movement, object_id: str) -> Sequence[BalanceLine]:
         """The BalanceTransactions of an object; a Charge may get its own a while after it was captured."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from kit.money import Money
-from payments.books import BalanceLine, LineKind
+from payments.books import BalanceLine, LineKind, Reversal, Transfer
 from payments.errors import DeclineReason
 from payments.psp import (
     Card,
@@ -183,6 +183,27 @@ def line(txn: Json) -> BalanceLine:
         payment_id=_id(whole.get("payment_intent")),
         source_amount=_source_amount(whole, amount),
         exchange_rate=None if rate is None else Decimal(str(rate)),
+    )
+
+
+def transfer(value: Json) -> Transfer:
+    """A Transfer."""
+    return Transfer(
+        id=value["id"],
+        account_id=_id(value.get("destination")),
+        amount=from_stripe(value["amount"], value["currency"]),
+        taken_back=from_stripe(value["amount_reversed"], value["currency"]),
+        operation_id=(value.get("metadata") or {}).get(OPERATION),
+    )
+
+
+def reversal(value: Json) -> Reversal:
+    """A TransferReversal."""
+    return Reversal(
+        id=value["id"],
+        transfer_id=_id(value["transfer"]) or "",
+        amount=from_stripe(value["amount"], value["currency"]),
+        operation_id=(value.get("metadata") or {}).get(OPERATION),
     )
 
 

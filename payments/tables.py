@@ -72,6 +72,8 @@ class OperationKind(StrEnum):
     VOID = "VOID"
     CHARGE = "CHARGE"
     REFUND = "REFUND"
+    TRANSFER = "TRANSFER"
+    REVERSE = "REVERSE"
 
 
 class OperationState(StrEnum):
@@ -91,13 +93,13 @@ class OperationState(StrEnum):
 
 
 class Operation(SQLModel, table=True):
-    """One order to the provider, written before it is sent. Of a hold, a debt or a refund at most one is open."""
+    """One order to the provider, written before it is sent. Of a hold, a debt, a refund, … at most one is open."""
 
     __tablename__ = "payment_operation"
     __table_args__ = (
         *(
             Index(f"uq_payment_operation_open_{name}", name, unique=True, sqlite_where=where, postgresql_where=where)
-            for name in ("hold_id", "debt_id", "refund_id")
+            for name in ("hold_id", "debt_id", "refund_id", "transfer_id", "reversal_id")
             for where in [text(f"{name} IS NOT NULL AND {_OPEN}")]
         ),
         Index("ix_payment_operation_ask", "ask_at", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
@@ -115,6 +117,8 @@ class Operation(SQLModel, table=True):
     hold_id: str | None = Field(default=None, max_length=36, foreign_key="payment_hold.id", index=True)
     debt_id: str | None = Field(default=None, max_length=36, foreign_key="payment_debt.id", index=True)
     refund_id: str | None = Field(default=None, max_length=36, foreign_key="payment_refund.id", index=True)
+    transfer_id: str | None = Field(default=None, max_length=36, foreign_key="payment_transfer.id", index=True)
+    reversal_id: str | None = Field(default=None, max_length=36, foreign_key="payment_reversal.id", index=True)
     attempts: int = 0
     maybe_heard: bool = False
     """Whether the provider may have heard it before it was last sent."""

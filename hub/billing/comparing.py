@@ -29,6 +29,8 @@ from payments.ledger.service import digests
 from payments.line_tables import Line
 from payments.psp import DisputeState
 from payments.tables import Debt, DebtState, Dispute, Hold, Received, Refund, RefundState
+from payments.transfer_tables import Reversal, Transfer, TransferState
+from payments.transfers import entry_of
 
 Judge = Callable[[Tx, Sequence[Any]], Awaitable[Found]]
 
@@ -47,6 +49,8 @@ async def compare(db: Database, window: Window, own_emsps: Collection[str]) -> A
         (Dispute, Dispute.created_at, judge_disputes),
         (Debt, Debt.created_at, judge_debts),
         (Hold, Hold.created_at, judge_holds),
+        (Transfer, Transfer.created_at, judge_transfers),
+        (Reversal, Reversal.created_at, judge_transfers),
         (Line, Line.made_at, judge_lines),
         (Bill, Bill.made_at, bill_checks.judge),
         (Cdr, Cdr.last_updated, judge_cdrs),
@@ -139,6 +143,11 @@ async def judge_holds(tx: Tx, rows: Sequence[Hold]) -> Found:
         detail = f"the start is {start.state}, the hold {hold.state}"
         found.append(Finding(Code.HOLD_NOT_CLOSED, f"hold {hold.id}", hold.created_at, detail))
     return found
+
+
+async def judge_transfers(tx: Tx, rows: Sequence[Transfer | Reversal]) -> Found:
+    """What parties were paid, and gave back, is posted."""
+    return await missing(tx, [(row.created_at, entry_of(row)) for row in rows if row.state == TransferState.DONE])
 
 
 async def judge_lines(tx: Tx, rows: Sequence[Line]) -> Found:

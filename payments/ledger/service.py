@@ -106,6 +106,15 @@ async def balance(tx: Tx, account: Account, currency: str) -> Money:
     return Money(int((await tx.execute(select(net))).scalar_one()), currency)
 
 
+async def currencies_of(tx: Tx, account: Account) -> set[str]:
+    """The currencies that have come to an account, or went from it."""
+    found: set[str] = set()
+    for side in (LedgerTransfer.target, LedgerTransfer.source):
+        rows = await tx.execute(select(col(LedgerTransfer.currency)).where(col(side) == str(account)).distinct())
+        found.update(rows.scalars())
+    return found
+
+
 async def balances(tx: Tx) -> Mapping[tuple[Account, str], Money]:
     """Every account's balance in each of its currencies, those of zero too."""
     found: dict[tuple[Account, str], int] = {}

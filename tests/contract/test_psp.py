@@ -14,7 +14,7 @@ import pytest
 
 from kit.guard import NetworkInsideTx, tx_active
 from kit.money import Money
-from payments.books import BalanceLine, LineKind, Movement, Window
+from payments.books import BalanceLine, LineKind, Movement, ReversalOrder, TransferOrder, Window
 from payments.errors import Declined, DeclineReason, NeedsAction, NotPayable, PspUnavailable, Refused
 from payments.fake_stripe import serving
 from payments.psp import ChargeOrder, HoldOrder, Payment, PaymentState, Psp, RefundOrder, RefundState
@@ -253,6 +253,40 @@ async def test_what_was_taken_and_given_back_has_lines_with_fees(psp: Psp) -> No
     listed = await everything(psp.lines, Window(since, since + timedelta(hours=1)))
     assert {taken.id, back.id} <= {line.id for line in listed}
     assert [line for line in listed if line.id == back.id] == [back]
+
+
+async def test_what_is_transferred_to_another_can_be_taken_back_and_no_more(psp: Psp) -> None:
+    account = os.environ.get("PLUGBRIDGE_STRIPE_TEST_ACCOUNT", "")
+    if not account:
+        assert isinstance(psp, StripePsp)
+        made = await psp._client.v1.accounts.create_async({"type": "express", "country": "DE"})
+        account = made.id
+    assert await psp.takes_transfers(account)
+    with pytest.raises(Refused):
+        await psp.takes_transfers("acct_000000000000000")
+    payment, _ = await held(psp, 100_000)
+    await psp.capture(payment.id, eur(100_000), key=unique())
+    operation, key = unique(), unique()
+    order = TransferOrder(operation, account, eur(500))
+    transfer = await psp.transfer(order, key=key)
+    assert (await psp.transfer(order, key=key)).id == transfer.id
+    assert (transfer.amount, transfer.account_id, transfer.operation_id) == (eur(500), account, operation)
+    found = await psp.find_transfer(operation)
+    assert found is not None
+    assert found.id == transfer.id
+    assert await psp.find_transfer(unique()) is None
+    undoing = unique()
+    reversal = await psp.reverse(ReversalOrder(undoing, transfer.id, eur(200)), key=unique())
+    assert (reversal.amount, reversal.transfer_id) == (eur(200), transfer.id)
+    assert await psp.find_reversal(transfer.id, undoing) == reversal
+    assert await psp.find_reversal(transfer.id, unique()) is None
+    with pytest.raises(Refused):
+        await psp.reverse(ReversalOrder(unique(), transfer.id, eur(301)), key=unique())
+    lines = await lines_of(psp, Movement.TRANSFER, transfer.id)
+    assert {(line.kind, line.amount) for line in lines} == {
+        (LineKind.TRANSFER, eur(-500)),
+        (LineKind.TRANSFER_REVERSED, eur(200)),
+    }
 
 
 async def test_lists_have_pages_in_which_everything_stands_once(psp: Psp) -> None:

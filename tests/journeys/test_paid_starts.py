@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from kit.money import Money
+from payments.ledger import postings
+from payments.ledger.accounts import Document, Entry
 from payments.ledger.check import check
-from tests.journeys.apps import Bank, driver_app, guest_app, hub_with_cards
+from payments.ledger.service import post
+from tests.journeys.apps import KEY, Bank, driver_app, guest_app, hub_with_cards
 from tests.journeys.network import Network, eventually
 
 pytestmark = pytest.mark.anyio
@@ -79,6 +83,42 @@ async def test_a_driver_pays_by_a_card_that_wants_3d_secure(shop: tuple[Network,
     [intent] = await bank.intents()
     assert (intent["status"], intent["amount_received"]) == ("succeeded", minor(ended["cost"]))
     assert intent["amount_capturable"] == 0, "the rest was given back"
+
+
+async def test_an_operator_pays_a_party_out(shop: tuple[Network, Bank]) -> None:
+    network, bank = shop
+    party = "/party-balances/NL*PLB"
+    assert (await network.get(party)) == {"party": "NL*PLB", "account_id": None, "balances": []}
+    await network.send("PUT", f"{party}/account", {"account_id": "acct_nobody"}, expect=422)
+    auth = {"Authorization": f"Bearer {KEY}"}
+    account = (await bank.http.post(f"{bank.url}/v1/accounts", data={"type": "express"}, headers=auth)).json()
+    known = await network.send("PUT", f"{party}/account", {"account_id": account["id"]})
+    assert known["account_id"] == account["id"]
+    payout = {"party": "NL*PLB", "amount": "5.00", "currency": "EUR", "reference": "march"}
+    refused = await network.send("POST", "/payouts", payout, expect=409)
+    assert refused["code"] == "over_payout"
+    price = postings.Price(Money(700, "EUR"), Money(0, "EUR"), "NLD")
+    async with network.up.hub.db.tx() as tx:
+        await post(tx, Entry(Document("cdr", "NL*PLB*by-hand"), postings.bought_from_party("NL*PLB", price)))
+    charge = {"amount": "2000", "currency": "eur", "payment_method": "pm_card_visa", "confirm": "true"}
+    await bank.http.post(f"{bank.url}/v1/payment_intents", data=charge, headers=auth)
+    made = await network.send("POST", "/payouts", payout, expect=202)
+    assert (await network.send("POST", "/payouts", payout, expect=202))["id"] == made["id"]
+
+    async def done() -> bool:
+        return [each["state"] for each in (await network.get("/payouts"))["items"]] == ["DONE"]
+
+    await eventually(done)
+    [left] = (await network.get(party))["balances"]
+    assert (left["owed"], left["available"], left["under_way"]) == ("2.00", "2.00", "0.00")
+    undo = {"amount": "1.50", "reference": "too much"}
+    await network.send("POST", f"/payouts/{made['id']}/reverse", {**undo, "amount": "1.505"}, expect=422)
+    await network.send("POST", f"/payouts/{made['id']}/reverse", undo, expect=202)
+
+    async def back() -> bool:
+        return (await network.get(party))["balances"][0]["owed"] == "3.50"
+
+    await eventually(back)
 
 
 async def test_an_operator_compares_the_books_and_sees_that_they_match(shop: tuple[Network, Bank]) -> None:

@@ -594,11 +594,42 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_payment_line_source_id"), ["source_id"], unique=False)
 
     op.create_table(
+        "payment_party_account",
+        sa.Column("party", sqlmodel.sql.sqltypes.AutoString(length=6), nullable=False),
+        sa.Column("account_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("updated_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("party", name=op.f("pk_payment_party_account")),
+    )
+    op.create_table(
         "payment_swept_until",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("moment", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_swept_until")),
     )
+    op.create_table(
+        "payment_transfer",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("party", sqlmodel.sql.sqltypes.AutoString(length=6), nullable=False),
+        sa.Column("account_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("state", sqlmodel.sql.sqltypes.AutoString(length=10), nullable=False),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=True),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("reversed_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("provider_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("updated_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_payment_transfer_amount")),
+        sa.CheckConstraint("reversed_minor BETWEEN 0 AND amount_minor", name=op.f("ck_payment_transfer_reversed")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_transfer")),
+        sa.UniqueConstraint("provider_id", name=op.f("uq_payment_transfer_provider_id")),
+        sa.UniqueConstraint("reference", name=op.f("uq_payment_transfer_reference")),
+    )
+    with op.batch_alter_table("payment_transfer", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_payment_transfer_party"), ["party"], unique=False)
+
     op.create_table(
         "payment_webhook",
         sa.Column("event_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
@@ -1131,6 +1162,28 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_payment_debt_state"), ["state"], unique=False)
 
     op.create_table(
+        "payment_reversal",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("transfer_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("party", sqlmodel.sql.sqltypes.AutoString(length=6), nullable=False),
+        sa.Column("state", sqlmodel.sql.sqltypes.AutoString(length=10), nullable=False),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=True),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("provider_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("updated_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_payment_reversal_amount")),
+        sa.ForeignKeyConstraint(["transfer_id"], ["payment_transfer.id"], name=op.f("fk_payment_reversal_transfer_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_reversal")),
+        sa.UniqueConstraint("provider_id", name=op.f("uq_payment_reversal_provider_id")),
+        sa.UniqueConstraint("reference", name=op.f("uq_payment_reversal_reference")),
+    )
+    with op.batch_alter_table("payment_reversal", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_payment_reversal_transfer_id"), ["transfer_id"], unique=False)
+
+    op.create_table(
         "platform_token",
         sa.Column("digest", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
         sa.Column("platform_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
@@ -1441,6 +1494,8 @@ def upgrade() -> None:
         sa.Column("hold_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
         sa.Column("debt_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
         sa.Column("refund_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("transfer_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("reversal_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("maybe_heard", sa.Boolean(), nullable=False),
         sa.Column("first_sent_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
@@ -1450,6 +1505,12 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["debt_id"], ["payment_debt.id"], name=op.f("fk_payment_operation_debt_id")),
         sa.ForeignKeyConstraint(["hold_id"], ["payment_hold.id"], name=op.f("fk_payment_operation_hold_id")),
         sa.ForeignKeyConstraint(["refund_id"], ["payment_refund.id"], name=op.f("fk_payment_operation_refund_id")),
+        sa.ForeignKeyConstraint(
+            ["reversal_id"], ["payment_reversal.id"], name=op.f("fk_payment_operation_reversal_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["transfer_id"], ["payment_transfer.id"], name=op.f("fk_payment_operation_transfer_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_operation")),
         sa.UniqueConstraint("key", name=op.f("uq_payment_operation_key")),
     )
@@ -1464,6 +1525,8 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_payment_operation_debt_id"), ["debt_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_payment_operation_hold_id"), ["hold_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_payment_operation_refund_id"), ["refund_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_payment_operation_reversal_id"), ["reversal_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_payment_operation_transfer_id"), ["transfer_id"], unique=False)
         batch_op.create_index(
             "uq_payment_operation_open_debt_id",
             ["debt_id"],
@@ -1485,11 +1548,35 @@ def upgrade() -> None:
             sqlite_where=sa.text("refund_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
             postgresql_where=sa.text("refund_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
         )
+        batch_op.create_index(
+            "uq_payment_operation_open_reversal_id",
+            ["reversal_id"],
+            unique=True,
+            sqlite_where=sa.text("reversal_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
+            postgresql_where=sa.text("reversal_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
+        )
+        batch_op.create_index(
+            "uq_payment_operation_open_transfer_id",
+            ["transfer_id"],
+            unique=True,
+            sqlite_where=sa.text("transfer_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
+            postgresql_where=sa.text("transfer_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
+        )
 
 
 def downgrade() -> None:
     """Take it back."""
     with op.batch_alter_table("payment_operation", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_payment_operation_open_transfer_id",
+            sqlite_where=sa.text("transfer_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
+            postgresql_where=sa.text("transfer_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
+        )
+        batch_op.drop_index(
+            "uq_payment_operation_open_reversal_id",
+            sqlite_where=sa.text("reversal_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
+            postgresql_where=sa.text("reversal_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
+        )
         batch_op.drop_index(
             "uq_payment_operation_open_refund_id",
             sqlite_where=sa.text("refund_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
@@ -1505,6 +1592,8 @@ def downgrade() -> None:
             sqlite_where=sa.text("debt_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
             postgresql_where=sa.text("debt_id IS NOT NULL AND state IN ('READY', 'SENT', 'UNKNOWN')"),
         )
+        batch_op.drop_index(batch_op.f("ix_payment_operation_transfer_id"))
+        batch_op.drop_index(batch_op.f("ix_payment_operation_reversal_id"))
         batch_op.drop_index(batch_op.f("ix_payment_operation_refund_id"))
         batch_op.drop_index(batch_op.f("ix_payment_operation_hold_id"))
         batch_op.drop_index(batch_op.f("ix_payment_operation_debt_id"))
@@ -1574,6 +1663,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_platform_token_platform_id"))
 
     op.drop_table("platform_token")
+    with op.batch_alter_table("payment_reversal", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_payment_reversal_transfer_id"))
+
+    op.drop_table("payment_reversal")
     with op.batch_alter_table("payment_debt", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_payment_debt_state"))
 
@@ -1680,7 +1773,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_payment_webhook_handled_at"))
 
     op.drop_table("payment_webhook")
+    with op.batch_alter_table("payment_transfer", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_payment_transfer_party"))
+
+    op.drop_table("payment_transfer")
     op.drop_table("payment_swept_until")
+    op.drop_table("payment_party_account")
     with op.batch_alter_table("payment_line", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_payment_line_source_id"))
         batch_op.drop_index(batch_op.f("ix_payment_line_payment_id"))
