@@ -53,6 +53,7 @@ from hub.parts import (
     open_payments,
     own_roles,
     pull_pace,
+    tap_rules,
 )
 from hub.sessions.live import LiveSessions
 from hub.sessions.ocpi import CdrHandlers, SessionHandlers
@@ -64,6 +65,7 @@ from hub.starts.flows import Starter
 from hub.starts.ocpi import CommandHandlers
 from hub.starts.open_routing import OpenRouting
 from hub.starts.service import match_partner_session
+from hub.starts.taps import Taps
 from hub.stations.authority import OwnAuthority
 from hub.stations.campaigns import Campaigns
 from hub.stations.certificates import Certificates
@@ -250,6 +252,15 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
     figures.watch_certificates(certificates.expiring)
     campaigns = Campaigns(db, operations)
     payments, running = open_payments(settings), RunningSessions()
+    taps = Taps(
+        db,
+        keys,
+        authorizer,
+        payments.operator if payments is not None else None,
+        tap_rules(settings, cards=payments is not None),
+        settings.authorize_deadline_s,
+        settings.cpo_parties,
+    )
     sources = ocpi_sources(settings)
     reactions.wire(
         facts,
@@ -266,7 +277,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         send=temper.deliver,
         sources=sources,
     )
-    reactions.wire_money(facts, settings=settings, starter=starter, running=running, payments=payments)
+    reactions.wire_money(facts, settings=settings, keys=keys, starter=starter, running=running, payments=payments)
     schedule.wire(
         facts,
         settings=settings,
@@ -286,7 +297,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
     live_sessions = LiveSessions(db, clock, interval_s=settings.session_update_interval_s)
     csms = CentralSystem(
         db,
-        backoffice.HubBackoffice(db, keys, starter, admission_policy(settings), certificates, provisioner, responders),
+        backoffice.HubBackoffice(db, keys, taps, admission_policy(settings), certificates, provisioner, responders),
         bus,
         clock=clock,
         host=settings.ocpp_host,
@@ -315,7 +326,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         **PartyHandlers(db, registrar, directory, page_limit=limit).table(),
         **LocationHandlers(db, page_limit=limit).table(),
         **TariffHandlers(db, page_limit=limit).table(),
-        **TokenHandlers(db, keys, authorizer, page_limit=limit).table(),
+        **TokenHandlers(db, keys, taps.decide, page_limit=limit).table(),
         **SessionHandlers(db, on_session, page_limit=limit).table(),
         **CdrHandlers(db, page_limit=limit, base_url=cdr_url).table(),
         **ChargingProfileHandlers(db).table(),

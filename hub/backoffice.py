@@ -11,8 +11,8 @@ from csms.backoffice import (
     Knock,
     Refusal,
 )
-from csms.station import Booted, CertificateStatus, SigningAsked, StatusWanted, TokenType
-from hub.starts.flows import Starter
+from csms.station import Booted, CertificateStatus, SigningAsked, StatusWanted
+from hub.starts.taps import Tap, Taps
 from hub.stations import admission
 from hub.stations.admission import Policy
 from hub.stations.certificates import Certificates
@@ -38,7 +38,7 @@ class HubBackoffice:
 
     db: Database
     keys: KeyRing
-    starter: Starter
+    taps: Taps
     policy: Policy
     certificates: Certificates
     provisioner: Provisioner
@@ -76,8 +76,8 @@ class HubBackoffice:
 
     async def authorize(self, request: AuthorizeRequest) -> Authorization:
         """May this token charge here? Whoever vouches for it is asked, within the deadline."""
-        token_type = "OTHER" if request.token_type == TokenType.CONTRACT else "RFID"
-        decision, start_id = await self.starter.tap(request.station_id, request.evse_id, request.id_token, token_type)
+        tap = Tap(request.station_id, request.evse_id, request.id_token, request.token_type)
+        decision, start_id = await self.taps.tap(tap)
         group = (decision.token or {}).get("group_id")
         return Authorization(_STATUS[decision.verdict], reference=start_id, group=group)
 

@@ -47,6 +47,7 @@ from hub.stations import api as stations_api
 from hub.stations.operation_tables import UNKNOWN_AFTER
 from hub.tariffs import api as tariffs_api
 from hub.tokens import api as tokens_api
+from hub.tokens import linked_api
 from hub.web import routes as web
 from kit import health
 from kit.idempotency import Idempotency
@@ -154,6 +155,7 @@ def driver_app(hub: Hub) -> FastAPI:
     rates = Rates(hub.clock.monotonic, settings.driver_requests_per_s)
     for routes in (
         driver_api.router(driving, rates),
+        linked_api.driver_router(hub.db, hub.keys, rates),
         paying_driver_api.router(paying(hub), rates),
         documents_driver_api.router(driving, _links(hub), rates, Renderer()),
     ):
@@ -213,6 +215,7 @@ def add_operator_api(app: FastAPI, hub: Hub) -> None:
         tariffs_api.router(db, cpo_parties=settings.cpo_parties),
         drivers_api.router(db, hub.keys, emsp_parties=settings.emsp_parties),
         paying_api.router(paying(hub)),
+        linked_api.operator_router(db, hub.keys, issuer=settings.operator_name),
         tokens_api.router(db, hub.keys, emsp_parties=settings.emsp_parties, issuer=settings.operator_name),
         parties_api.router(db, hub.registrar, hub.renewer, hub.directory),
         messages_router(

@@ -18,6 +18,7 @@ from hub.sessions import service as sessions
 from hub.sessions.ocpi import cdr_source
 from hub.sessions.tables import Session
 from hub.settings import Settings
+from hub.starts.tapping import TapRules
 from hub.stations.admission import Policy
 from hub.tariffs import service as tariffs
 from hub.tariffs.tables import Tariff
@@ -128,6 +129,11 @@ def open_payments(settings: Settings) -> Payments | None:
 def wallet_policy(settings: Settings) -> WalletPolicy:
     """The bounds of wallets."""
     return WalletPolicy(settings.wallet_top_up_least, settings.wallet_top_up_most, settings.wallet_cap)
+
+
+def tap_rules(settings: Settings, *, cards: bool) -> TapRules:
+    """How drivers' cards are paid for at chargers."""
+    return TapRules(hold_policy(settings), settings.debt_limit, settings.currency, cards)
 
 
 def hold_policy(settings: Settings) -> HoldPolicy:

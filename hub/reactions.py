@@ -20,6 +20,7 @@ RefundChanged            → the credit note of a refund that has succeeded
 BillCredited             → the credit note of what is left of its document
 billing.credit_gathered  → the same, when its month was not invoiced yet
 BillMade                 → its receipt or invoice is issued
+DriverChanged            → the driver's cards and vehicles may charge as the driver may
 HoldChanged              → the start that waits for the money goes on or is refused; the ledger follows
 MoneyReceived, RefundChanged, DisputeChanged, DebtChanged, LineRead → the ledger follows
 MoneyReceived, DebtChanged, DisputeChanged → what comes in for a bill that was credited goes back
@@ -38,6 +39,7 @@ from hub.billing import service as billing
 from hub.billing.events import BillCredited, BillMade
 from hub.billing.flows import Minder
 from hub.billing.receipts import Receipts
+from hub.drivers.events import DriverChanged
 from hub.locations import service as locations
 from hub.parties import hub_reading
 from hub.parties.clients import Clients
@@ -59,6 +61,7 @@ from hub.stations.events import CertificateExpires
 from hub.stations.operations import OPERATE, Operations
 from hub.stations.provisioning import PROVISION, Provisioner
 from hub.stations.upgrading import EXPIRE, UPGRADE, Upgrader
+from hub.tokens.linked import follower
 from kit.crypto import KeyRing
 from kit.reactions import Reactions
 from kit.tx import Tx
@@ -129,16 +132,18 @@ def wire_money(
     reactions: Reactions,
     *,
     settings: Settings,
+    keys: KeyRing,
     starter: Starter,
     running: RunningSessions,
     payments: Payments | None,
 ) -> None:
     """Register what has to do with money."""
-    wire_bills(reactions, frozenset(settings.emsp_parties))
+    wire_bills(reactions, keys, frozenset(settings.emsp_parties))
     receipts = Receipts(settings.operator_name, settings.invoice_every == "month")
     reactions.on(BillMade, receipts.of_bill)
     reactions.on(BillCredited, credits.of_credited_bill)
     reactions.job(credits.CREDIT_GATHERED, credits.credit_gathered)
+    reactions.on(DriverChanged, follower(keys))
     if payments is None:
         return
     payments_wiring.wire(
@@ -163,14 +168,14 @@ def ledger_reactions() -> Reactions:
     return reactions
 
 
-def wire_bills(reactions: Reactions, own_emsps: Collection[str]) -> None:
+def wire_bills(reactions: Reactions, keys: KeyRing, own_emsps: Collection[str]) -> None:
     """Register what CDRs cost whom. `own_emsps` are our eMSP parties, `CC*PID`."""
 
     async def bill(tx: Tx, event: CdrStored) -> None:
-        await billing.bill(tx, event, own_emsps=own_emsps)
+        await billing.bill(tx, keys, event, own_emsps=own_emsps)
 
     async def bill_matched(tx: Tx, event: SessionMatched) -> None:
-        await billing.bill_matched(tx, event, own_emsps=own_emsps)
+        await billing.bill_matched(tx, keys, event, own_emsps=own_emsps)
 
     reactions.on(CdrStored, bill)
     reactions.on(SessionMatched, bill_matched)

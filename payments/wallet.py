@@ -111,21 +111,24 @@ async def settle(tx: Tx, reference: str, owed: Money, *, payer: str | None = Non
     return paid
 
 
-async def pay(tx: Tx, owner: str, reference: str, owed: Money, *, payer: str | None = None) -> Split:
-    """Pay what is owed where nothing was put aside for it: from what is free; the rest is a debt under the reference.
+async def spend(tx: Tx, owner: str, reference: str, owed: Money, *, payer: str | None = None) -> Split:
+    """`settle`, whether or not something was put aside: a session that nobody was asked about is owed, too.
 
-    Once, like `settle`, and with its errors.
+    What is owed in another currency, or by somebody without a wallet, is a debt as a whole. Raises `AlreadySettled`.
     """
-    wallet = await _locked(tx, owner)
-    free = min(owed, (await standing(tx, wallet)).available)
-    if free and await tx.get(Earmark, reference) is None:
-        _write(tx, wallet, reference, free)
+    wallet, earmark = await locked_wallet(tx, owner), await tx.get(Earmark, reference)
+    nothing = Money.zero(owed.currency)
+    if wallet is None or wallet.currency != owed.currency:
+        await release(tx, reference)
+        if owed:
+            await debts.owe(tx, reference, owed, customer_id=await cards.customer_id_of(tx, owner))
+        return Split(nothing, owed)
+    if earmark is None:
+        if not owed:
+            return Split(nothing, nothing)
+        _move(tx, _write(tx, wallet, reference, owed), EarmarkState.RELEASED)
         await tx.flush()
-    if await tx.get(Earmark, reference) is not None:
-        return await settle(tx, reference, owed, payer=payer)
-    if owed:
-        await debts.owe(tx, reference, owed, customer_id=await cards.customer_id_of(tx, owner))
-    return Split(Money.zero(owed.currency), owed)
+    return await settle(tx, reference, owed, payer=payer)
 
 
 async def credit(tx: Tx, owner: str, amount: Money, *, reference: str, why: str = "") -> bool:

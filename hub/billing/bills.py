@@ -1,6 +1,7 @@
 """What drivers owe for sessions, and how it is taken and given back, inside one transaction; the start is locked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from hub.billing.events import BillCredited, BillMade
 from hub.billing.payers import payer_of
 from hub.billing.paying_back import pay_back
 from hub.billing.tables import Bill, bill_of_start, bills_of_start
+from hub.billing.wholesale import price_of
 from hub.drivers.tables import PaymentMethod
 from hub.sessions.tables import Cdr
 from hub.starts.covers import references_of
@@ -24,10 +26,10 @@ from kit.errors import InvalidInput
 from kit.log import get
 from kit.money import Money, round_to_minor
 from kit.tx import Tx
-from payments import debts, holds, wallet
+from payments import cards, debts, holds, wallet
 from payments.ledger import postings
 from payments.ledger.accounts import Document, Entry
-from payments.ledger.conversion import convert
+from payments.ledger.conversion import Rate, convert
 from payments.ledger.service import post
 from payments.tables import Hold, locked_hold
 
@@ -35,8 +37,10 @@ Json = dict[str, Any]
 
 log = get(__name__)
 
+_TENTH = Decimal("0.1")
 
-async def follow(tx: Tx, start: Start, quote: QuoteRow, cdrs: CdrSet, by_id: Mapping[str, Cdr]) -> None:
+
+async def follow(tx: Tx, start: Start, quote: QuoteRow | None, cdrs: CdrSet, by_id: Mapping[str, Cdr]) -> None:
     """Bring the bills of a start to where its CDRs are: credit the one whose CDR was credited, make one if none stands.
 
     Of several CDRs that stand the first is billed, and a person has to look at the others.
@@ -51,9 +55,9 @@ async def follow(tx: Tx, start: Start, quote: QuoteRow, cdrs: CdrSet, by_id: Map
         await _free(tx, start)
 
 
-async def _make(tx: Tx, start: Start, quote: QuoteRow, cdr: Cdr) -> None:
+async def _make(tx: Tx, start: Start, quote: QuoteRow | None, cdr: Cdr) -> None:
     body = cdr.body()
-    owed = _price_of(quote, body)
+    owed = _price_of(quote, body) if quote is not None else _price_in(body)
     hold = await locked_hold(tx, start.hold_id) if start.hold_id is not None else None
     made = Bill(
         start_id=start.id,
@@ -66,9 +70,9 @@ async def _make(tx: Tx, start: Start, quote: QuoteRow, cdr: Cdr) -> None:
         place=two_letters(body["cdr_location"]["country"]),
         currency=owed.gross.currency,
         net_minor=owed.net.amount_minor,
-        vat_minor=owed.vat.amount_minor,
+        vat_minor=(owed.gross - owed.net).amount_minor,
         **_priced_in(owed),
-        lines=orjson.dumps([_exact(line) for line in owed.priced.lines] if owed.priced else []),
+        lines=orjson.dumps(owed.lines),
         made_at=tx.now,
     )
     made.reference = made.id if await bills_of_start(tx, start.id) else start.id
@@ -81,7 +85,9 @@ async def _make(tx: Tx, start: Start, quote: QuoteRow, cdr: Cdr) -> None:
     if hold is not None:
         await _take(tx, made, hold)
     elif made.payment == PaymentMethod.WALLET:
-        await wallet.pay(tx, made.payer, made.reference, made.gross)
+        await wallet.spend(tx, made.payer, made.reference, made.gross)
+    elif made.payment == PaymentMethod.CARD and made.gross:  # nobody was asked beforehand: a charger was offline
+        await debts.owe(tx, made.reference, made.gross, customer_id=await cards.customer_id_of(tx, made.payer))
 
 
 async def _free(tx: Tx, start: Start) -> None:
@@ -94,10 +100,13 @@ async def _free(tx: Tx, start: Start) -> None:
 
 
 async def _take(tx: Tx, made: Bill, hold: Hold) -> None:
-    """From what is held, or, where that was settled before, as a debt from the same card."""
-    if not hold.is_settled:
+    """From what is held, or, where that was settled before or is another currency, as a debt from the same card."""
+    if not hold.is_settled and hold.currency == made.currency:
         await holds.settle(tx, hold.id, made.gross)
-    elif made.gross:
+        return
+    if not hold.is_settled:
+        await holds.release(tx, hold.id)
+    if made.gross:
         await debts.owe(tx, made.reference, made.gross, customer_id=hold.customer_id, card_id=hold.card_id)
 
 
@@ -129,19 +138,27 @@ def _exact(line: Line) -> Json:
     }
 
 
+@dataclass(frozen=True, slots=True)
 class _Owed:
     """What a driver owes: the total rounded once, and the VAT as what remains of it beside the net.
 
-    `price` and `priced_net` are in the tariff's currency; paid in another one, each is converted by the quote's rate.
+    `price` and `priced_net` are in the tariff's currency; paid in another one, each is converted by `rate`.
     """
 
-    def __init__(self, priced: Priced | None, quote: Quote) -> None:
-        self.priced, self.rate = priced, quote.exchange
-        self.price = priced.payable() if priced else Money.zero(quote.currency)
-        self.priced_net = round_to_minor(priced.total.excl_vat if priced else Decimal(0), quote.currency)
-        self.gross = quote.to_pay(self.price)
-        self.net = quote.to_pay(self.priced_net)
-        self.vat = self.gross - self.net
+    gross: Money
+    net: Money
+    price: Money
+    priced_net: Money
+    lines: Sequence[Json]
+    rate: Rate | None = None
+
+    @classmethod
+    def by(cls, quote: Quote, priced: Priced | None) -> "_Owed":
+        """By the promised tariff; nothing where that cannot price the session."""
+        price = priced.payable() if priced else Money.zero(quote.currency)
+        net = round_to_minor(priced.total.excl_vat if priced else Decimal(0), quote.currency)
+        lines = [_exact(line) for line in priced.lines] if priced else []
+        return cls(quote.to_pay(price), quote.to_pay(net), price, net, lines, quote.exchange)
 
 
 def _price_of(row: QuoteRow, cdr: Json) -> _Owed:
@@ -149,10 +166,27 @@ def _price_of(row: QuoteRow, cdr: Json) -> _Owed:
     quote = row.quote()
     periods = {**cdr, "currency": quote.currency}  # the CDR's own currency is that of the wholesale price
     try:
-        return _Owed(price_cdr([quote.tariff], periods, time_zone=quote.time_zone).priced, quote)
+        return _Owed.by(quote, price_cdr([quote.tariff], periods, time_zone=quote.time_zone).priced)
     except InvalidInput as error:
         log.error("cdr_not_priced", cdr_id=cdr["id"], code=error.code, detail=error.detail)
-        return _Owed(None, quote)
+        return _Owed.by(quote, None)
+
+
+def _price_in(cdr: Json) -> _Owed:
+    """What the CDR says, where no price was promised: the card was not asked about, or nobody knew the price."""
+    said = price_of(cdr)
+    net, gross = said.net.to_decimal(), said.gross.to_decimal()
+    rate = ((gross - net) * 100 / net).quantize(_TENTH) if net else None
+    line = {
+        "dimension": "FLAT",
+        "volume": "1",
+        "unit": "session",
+        "unit_price": f"{net:f}",
+        "vat": f"{rate:f}" if rate else None,
+        "excl_vat": f"{net:f}",
+        "incl_vat": f"{gross:f}",
+    }
+    return _Owed(said.gross, said.net, said.gross, said.net, [line] if said.gross else [])
 
 
 def entry_of(made: Bill) -> Entry | None:

@@ -91,8 +91,9 @@ def due(profile: SellerProfile, now: datetime) -> Payment:
 async def _billed(tx: Tx, bill: Bill, later: Payment, *, is_gathered: bool) -> Billed:
     start, quote = await tx.get(Start, bill.start_id), await of_start(tx, bill.start_id)
     cdr = await find(tx, Cdr, ObjectKey.of(bill.country_code, bill.party_id, bill.cdr_id))
-    if start is None or quote is None or cdr is None:
-        raise LookupError(f"bill {bill.id} has no start, quote or CDR")
+    if start is None or cdr is None:
+        raise LookupError(f"bill {bill.id} has no start or CDR")
+    said = quote.quote() if quote is not None else None
     body, driver = cdr.body(), await tx.get(Driver, start.driver_id) if start.driver_id else None
     language = driver.language if driver is not None else start.guest_language
     net, vat = bill.priced
@@ -102,11 +103,11 @@ async def _billed(tx: Tx, bill: Bill, later: Payment, *, is_gathered: bool) -> B
         net_minor=net.amount_minor,
         vat_minor=vat.amount_minor,
         country=bill.place,
-        time_zone=_zone(quote.time_zone, body["cdr_location"]["country"]),
+        time_zone=_zone(said.time_zone if said is not None else None, body["cdr_location"]["country"]),
         started_at=parse_datetime(body["start_date_time"]),
         ended_at=parse_datetime(body["end_date_time"]),
         cdr=body,
-        tariff=quote.quote().tariff,
+        tariff=said.tariff if said is not None else None,
         language=language or "",
         payment=later if bill.payment == PaymentMethod.INVOICE else await _payment(tx, bill, start),
         is_gathered=is_gathered,

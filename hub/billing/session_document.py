@@ -44,7 +44,7 @@ class Exchanged:
 class Billed:
     """A session that was billed. `lines` are those of the price, exact; `country` is that of the charger, two letters.
 
-    `cdr` is an OCPI CDR and `tariff` the OCPI Tariff that was promised.
+    `cdr` is an OCPI CDR and `tariff` the OCPI Tariff that was promised, if one was.
     """
 
     lines: Sequence[Json]
@@ -56,7 +56,7 @@ class Billed:
     started_at: datetime
     ended_at: datetime
     cdr: Json
-    tariff: Json
+    tariff: Json | None
     language: str
     payment: Payment
     buyer: Party | None
@@ -77,7 +77,7 @@ def draft(billed: Billed, profile: SellerProfile, *, issued_at: datetime) -> Doc
         net_minor=billed.net_minor if is_sold else 0,
         vat_minor=billed.vat_minor if is_sold else 0,
         rounding=words["ROUNDING"],
-        usual_vat=usual_vat(billed.tariff),
+        usual_vat=usual_vat(billed.tariff or {}),
     )
     gross = Money(sum(each.net_minor + each.vat_minor for each in sums.vat), billed.currency)
     evidence, file = evidence_of(billed.cdr, words, speech)
@@ -180,7 +180,7 @@ def _details(billed: Billed, words: Mapping[str, str], speech: Speech) -> Iterat
         "evse": evse,
         "connector": connector,
         "operator": f"{billed.cdr['country_code']}*{billed.cdr['party_id']}",
-        "tariff": _tariff_text(billed.tariff, billed.language),
+        "tariff": _tariff_text(billed.tariff, billed.language) if billed.tariff is not None else "",
         "session": billed.cdr.get("session_id") or billed.cdr["id"],
         "exchanged": _exchange_text(billed.exchanged) if billed.exchanged is not None else "",
     }

@@ -2,6 +2,7 @@
 
 from auth.keys import create_driver_key
 from auth.tables import DriverKey, keys_of_driver
+from hub.drivers.events import DriverChanged
 from hub.drivers.schemas import DriverChange, DriverIn
 from hub.drivers.tables import Driver, by_reference
 from kit.crypto import KeyRing
@@ -49,6 +50,7 @@ async def change(tx: Tx, driver_id: str, wanted: DriverChange) -> Driver:
     driver.currency = _known(wanted.currency) or driver.currency
     if wanted.blocked is not None:
         driver.blocked_at = (driver.blocked_at or tx.now) if wanted.blocked else None
+    tx.emit(DriverChanged(driver.id))
     return driver
 
 

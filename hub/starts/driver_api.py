@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from auth.guards import DriverOrGuestDep
+from auth.guards import DriverDep, DriverOrGuestDep
 from auth.subjects import Guest
 from hub.starts.driver_flows import Driving, Who
 from hub.starts.driver_schemas import DriverStartIn, DriverStartOut, EstimateOut, GuestStartOut, QuoteIn, QuoteOut
@@ -15,6 +15,7 @@ from hub.starts.schemas import StopOut
 from kit.clock import Clock
 from kit.errors import RateLimited, Unauthenticated
 from kit.idempotency import IdempotencyKey
+from kit.paging import Page, Paging
 from kit.rates import Rates
 from kit.sse import ALIVE, EventStream, event
 
@@ -59,6 +60,13 @@ def router(driving: Driving, rates: Rates) -> APIRouter:
             return await driving.show(who, start_id)
         shown = await driving.show(Guest(_name(who), secret), start_id)
         return GuestStartOut(**shown.model_dump(), token=secret)
+
+    @routes.get("/starts", operation_id="list_starts")
+    async def list_starts(who: DriverDep, paging: Paging) -> Page[DriverStartOut]:
+        """One's own starts, newest first: those of the app, and those by a card or a vehicle, refused ones too."""
+        rates.check(who.driver_id)
+        found, total = await driving.listed(who.driver_id, offset=paging.offset, limit=paging.limit)
+        return Page.of(found, total, paging)
 
     @routes.get("/starts/{start_id}", operation_id="get_start")
     async def get_start(start_id: str, who: DriverOrGuestDep) -> DriverStartOut:

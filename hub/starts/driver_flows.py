@@ -19,7 +19,7 @@ from hub.starts.flows import Starter
 from hub.starts.owing import check_debts
 from hub.starts.quoting import GUEST, Promised, Wanted
 from hub.starts.running import so_far
-from hub.starts.tables import Start
+from hub.starts.tables import Start, of_driver
 from hub.starts.words import FALLBACK
 from hub.tokens import service as tokens
 from kit.errors import Conflict, NotFound, PaymentRequired
@@ -141,6 +141,13 @@ class Driving:
                 language = (await drivers.get(tx, who.driver_id)).language
         secret = await self._client_secret(start) if with_secret else None
         return DriverStartOut.of(found, language, secret)
+
+    async def listed(self, driver_id: str, *, offset: int, limit: int) -> tuple[list[DriverStartOut], int]:
+        """A page of a driver's starts, newest first, taps that were refused too; and how many there are."""
+        async with self.db.read() as tx:
+            rows, total = await of_driver(tx, driver_id, offset=offset, limit=limit)
+            language = (await drivers.get(tx, driver_id)).language
+            return [DriverStartOut.of(await so_far(tx, row, self.running), language) for row in rows], total
 
     async def refresh(self, who: Who, start_id: str) -> DriverStartOut:
         """The same after the driver has acted on the payment: the provider is asked, whatever it has told by now."""

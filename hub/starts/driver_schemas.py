@@ -172,6 +172,7 @@ class DriverStartOut(BaseModel):
     """An attempt to charge, and the session that came of it."""
 
     id: str
+    method: str = Field(description="APP, GUEST, RFID for a card, VEHICLE for a vehicle that announced itself.")
     state: str
     code: str = Field(description="What happened, for programs.")
     message: str = Field(description="The same in the driver's language.")
@@ -198,6 +199,7 @@ class DriverStartOut(BaseModel):
         cost = found.to_pay
         return cls(
             id=start.id,
+            method=start.method,
             state=start.state,
             code=words.code,
             message=words.message,

@@ -94,7 +94,8 @@ async def paid(tx: Tx, event: HoldChanged) -> None:
     match HoldState(event.state):
         case HoldState.HELD if start.state == StartState.PAYING:
             service.move(tx, start, Happening.ALLOWED)
-            service.request(tx, start)
+            if not StartMethod(start.method).is_tap:
+                service.request(tx, start)
         case HoldState.HELD if start.state in (StartState.REFUSED, StartState.FAILED, StartState.EXPIRED):
             await holds.release(tx, event.hold_id)
         case HoldState.FAILED if start.state == StartState.PAYING:

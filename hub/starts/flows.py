@@ -24,24 +24,21 @@ from hub.parties.directory import Directory
 from hub.parties.outbox import Refused, Unreachable
 from hub.starts import service
 from hub.starts.events import StartRequested
-from hub.starts.lifecycle import Happening, StartMethod, StartState
+from hub.starts.lifecycle import Happening, StartState
 from hub.starts.service import Asked
 from hub.starts.tables import Start, locked, overdue
+from hub.starts.taps import references
 from hub.stations import reservations
-from hub.stations import service as stations
 from hub.stations.intents_charging import LimitIn
 from hub.stations.live import model_of
 from hub.stations.reservations import ReservationState, StationReservation
-from hub.stations.service import Place
-from hub.tokens.flows import Authorization, Authorizer, Question
-from hub.tokens.whitelist import Verdict
+from hub.tokens.flows import Authorizer, Question
 from kit.crypto import KeyRing
 from kit.errors import Conflict, NotFound
 from kit.jobs import GiveUp, Retry, first_time
 from kit.log import get
 from kit.tx import Database, Tx
 from ocpi.datetimes import format_datetime
-from ocpi.v221.tokens import LocationReferences
 
 Json = dict[str, Any]
 
@@ -93,31 +90,12 @@ class Starter:
     command_timeout_s: float
     issuer: str
 
-    async def tap(self, station_id: str, evse_id: int | None, uid: str, token_type: str) -> tuple[Authorization, str]:
-        """A driver presents a token at one of our stations: the verdict, and the id of the attempt.
-
-        Chargers ask again about a token that they were just told to start with: that attempt stands for it.
-        """
-        async with self.db.read() as tx:
-            place = await stations.place(tx, station_id, evse_id or 1)
-            cpo = await stations.cpo_of(tx, station_id)
-            commanded = await service.commanded_at(tx, self.keys, station_id, evse_id, uid)
-        if commanded is not None:
-            return Authorization(Verdict.ALLOWED), commanded.id
-        question = Question(uid, token_type, _references(place), cpos=(cpo or ANY,))
-        authorization = await self.authorizer.decide(question)
-        async with self.db.tx() as tx:
-            asked = Asked(StartMethod.RFID, uid, place, station_id=station_id, evse_id=evse_id)
-            start = service.note(tx, self.keys, asked)
-            service.decide(tx, start, authorization)
-        return authorization, start.id
-
     async def request(self, asked: Asked, token_type: str) -> Start:
         """Somebody asks from afar: note it, authorize the driver's token, and have it carried out."""
         async with self.db.tx() as tx:
             start = service.note(tx, self.keys, asked)
         cpo = f"{asked.place.country_code}*{asked.place.party_id}" if asked.place else ANY
-        question = Question(asked.uid, token_type, _references(asked.place), cpos=(cpo.upper(),))
+        question = Question(asked.uid, token_type, references(asked.place), cpos=(cpo.upper(),))
         authorization = await self.authorizer.decide(question)
         async with self.db.tx() as tx:
             start = await _reread(tx, start.id)
@@ -319,9 +297,3 @@ def _profile(limit: bytes, evse_id: int, can: Capabilities, now: datetime) -> Ch
         phases=asked.phases,
     )
     return build(wish, can, profile_id=number_of(purpose, evse_id, level), now=now)
-
-
-def _references(place: Place | None) -> LocationReferences | None:
-    if place is None:
-        return None
-    return LocationReferences(location_id=place.location_id, evse_uids=[place.evse_uid] if place.evse_uid else None)

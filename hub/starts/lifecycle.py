@@ -39,6 +39,13 @@ class StartMethod(StrEnum):
     APP = "APP"
     GUEST = "GUEST"
     PARTNER = "PARTNER"
+    VEHICLE = "VEHICLE"
+    """The vehicle itself, by its address (Autocharge)."""
+
+    @property
+    def is_tap(self) -> bool:
+        """Asked at the charger, which begins by itself once it is allowed to: nobody has to tell it."""
+        return self in (StartMethod.RFID, StartMethod.VEHICLE)
 
 
 class Happening(StrEnum):

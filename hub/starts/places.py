@@ -1,12 +1,17 @@
 """From what somebody names to a connector: an EVSE of a location, ours or a partner's."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from hub.locations import service as locations
+from hub.locations import tree
 from hub.stations.service import Place
 from hub.stations.tables import by_evse_uid
+from hub.tariffs import service as tariffs
 from kit.errors import InvalidInput, NotFound
 from kit.tx import Tx
+
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +21,13 @@ class Where:
     place: Place
     station_id: str | None = None
     evse_id: int | None = None
+
+
+async def tariffs_at(tx: Tx, place: Place, location: Json) -> list[Json]:
+    """The tariffs that a connector names and that we have."""
+    named = tree.tariff_ids(location, place.evse_uid, place.connector_id)
+    known = [await tariffs.get(tx, place.country_code, place.party_id, tariff_id) for tariff_id in named]
+    return [tariff for tariff in known if tariff is not None]
 
 
 async def at_location(

@@ -1,6 +1,7 @@
 """Rows of quotes: what was promised to whom, and which start it was used for."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import orjson
 from sqlalchemy import LargeBinary, delete, select
@@ -12,6 +13,8 @@ from kit.db import BigInt
 from kit.ids import uuid7
 from kit.money import Money
 from kit.tx import Tx
+
+Json = dict[str, Any]
 
 KEPT_UNUSED = timedelta(days=7)
 """So long a price that nobody used can still be shown to somebody who asks about it."""
@@ -74,6 +77,15 @@ class QuoteRow(SQLModel, table=True):
 async def locked_quote(tx: Tx, quote_id: str) -> QuoteRow | None:
     """A quote that nobody else uses until this transaction ends."""
     return await tx.first(select(QuoteRow).where(col(QuoteRow.id) == quote_id).with_for_update())
+
+
+async def move_to(tx: Tx, start_id: str, evse_uid: str, connector_id: str, tariff: Json | None) -> None:
+    """A tap at a charger with several connectors holds for the one that is plugged in, with the tariff there."""
+    row = await of_start(tx, start_id)
+    if row is None or tariff is None or (row.evse_uid, row.connector_id) == (evse_uid, connector_id):
+        return
+    if tariff["currency"].upper() == row.currency:
+        row.evse_uid, row.connector_id, row.tariff = evse_uid, connector_id, orjson.dumps(tariff)
 
 
 async def of_start(tx: Tx, start_id: str) -> QuoteRow | None:

@@ -8,10 +8,9 @@ import orjson
 
 from hub.locations import service as locations
 from hub.locations import tree
-from hub.starts.places import Where
+from hub.starts.places import Where, tariffs_at
 from hub.starts.quote_tables import QuoteRow, locked_quote
 from hub.starts.quotes import VALIDITY, NoPrice, QuoteUsed, WrongSignature, charging_s, estimate, exchange_document
-from hub.starts.service import tariffs_at
 from hub.tariffs.choosing import choose, wanted_type
 from hub.tariffs.pricing import Priced
 from kit.crypto import KeyRing

@@ -11,7 +11,6 @@ from csms.events import TransactionChanged
 from csms.record import TransactionRecord
 from csms.tables import Transaction
 from hub.locations import service as locations
-from hub.locations import tree
 from hub.parties.objects import ObjectKey, find
 from hub.sessions import service as sessions
 from hub.sessions.documents import Facts
@@ -19,6 +18,8 @@ from hub.sessions.running import RunningSessions
 from hub.sessions.tables import Session, by_transaction
 from hub.starts.events import SessionMatched, SessionProgressed, StartGivenUp, StartRequested
 from hub.starts.lifecycle import Happening, StartMethod, StartState, advance
+from hub.starts.places import tariffs_at
+from hub.starts.quote_tables import move_to
 from hub.starts.tables import (
     Start,
     asked_before,
@@ -32,7 +33,6 @@ from hub.stations import reservations
 from hub.stations import service as stations
 from hub.stations.live import model_of
 from hub.stations.service import Place
-from hub.tariffs import service as tariffs
 from hub.tariffs.choosing import choose, wanted_type
 from hub.tokens import service as tokens
 from hub.tokens.flows import Authorization
@@ -89,7 +89,7 @@ def note(tx: Tx, ring: KeyRing, asked: Asked) -> Start:
         evse_uid=place.evse_uid if place else None,
         connector_id=place.connector_id if place else None,
         uid_digest=uid_digests(ring, asked.uid)[0],
-        remote_start_id=None if asked.method is StartMethod.RFID else secrets.randbelow(2**31 - 2) + 1,
+        remote_start_id=None if asked.method.is_tap else secrets.randbelow(2**31 - 2) + 1,
         asked_by=asked.asked_by,
         response_url=asked.response_url,
         driver_id=asked.driver_id,
@@ -171,7 +171,7 @@ def request(tx: Tx, start: Start) -> None:
 async def commanded_at(tx: Tx, ring: KeyRing, station_id: str, evse_id: int | None, uid: str) -> Start | None:
     """The attempt from afar with this token that the station has been told of and that has no session yet."""
     start = await waiting_at(tx, station_id, evse_id, uid_digests(ring, uid))
-    if start is None or start.method == StartMethod.RFID or start.state != StartState.COMMANDED:
+    if start is None or StartMethod(start.method).is_tap or start.state != StartState.COMMANDED:
         return None
     return start
 
@@ -195,6 +195,8 @@ async def follow_transaction(
         if record.ended_at is None and not _is_claimed(record, transaction):
             return  # whose it is comes with another event
         facts, start = await _begin(tx, ring, record, transaction, currency=currency, emsp=emsp)
+        if facts is not None and start is not None and StartMethod(start.method).is_tap:
+            await move_to(tx, start.id, facts.evse_uid, facts.connector_id, facts.tariff)
         if transaction.reservation_id is not None:
             await reservations.use(tx, transaction.station_id, transaction.reservation_id)
         if facts is not None:
@@ -355,13 +357,6 @@ def _doubt(token: Json, start: Start | None) -> str | None:
     if without_asking(token["whitelist"], valid=bool(token["valid"])) is not Verdict.ALLOWED:
         return "the token may not charge without its eMSP being asked"
     return None
-
-
-async def tariffs_at(tx: Tx, place: Place, location: Json) -> list[Json]:
-    """The tariffs that a connector names and that we have."""
-    named = tree.tariff_ids(location, place.evse_uid, place.connector_id)
-    known = [await tariffs.get(tx, place.country_code, place.party_id, tariff_id) for tariff_id in named]
-    return [tariff for tariff in known if tariff is not None]
 
 
 async def _priced_by(tx: Tx, facts: Facts, place: Place, at: datetime) -> Facts:

@@ -171,6 +171,13 @@ async def of_reference(tx: Tx, country_code: str, party_id: str, reference: str)
     return await tx.first(select(Start).where(*where).order_by(col(Start.id)).limit(1).with_for_update())
 
 
+async def of_driver(tx: Tx, driver_id: str, *, offset: int, limit: int) -> tuple[list[Start], int]:
+    """A page of a driver's attempts, newest first, and how many there are."""
+    theirs = col(Start.driver_id) == driver_id
+    rows = await tx.all(select(Start).where(theirs).order_by(col(Start.id).desc()).offset(offset).limit(limit))
+    return list(rows), (await tx.execute(select(func.count()).select_from(Start).where(theirs))).scalar_one()
+
+
 async def overdue(tx: Tx, *, limit: int = 200) -> list[Start]:
     """Attempts that wait for a session past their time; those that somebody is busy with are left for the next look."""
     where = (col(Start.state).in_(OPEN), col(Start.expires_at) <= tx.now)

@@ -10,7 +10,7 @@ from hub.starts.lifecycle import StartState
 
 FALLBACK = "en"
 PAYMENT = "PAYMENT:"
-"""Begins the reason of an attempt that was not paid; what follows is a `payments.errors.DeclineReason`."""
+"""Begins the reason of an attempt that was not paid; what follows is a `payments.errors.DeclineReason` or a code."""
 
 
 class NextStep(StrEnum):
@@ -19,6 +19,10 @@ class NextStep(StrEnum):
     WAIT = "wait"
     CONFIRM_PAYMENT = "confirm_payment"
     USE_ANOTHER_CARD = "use_another_card"
+    ADD_CARD = "add_card"
+    TOP_UP = "top_up"
+    PAY_DEBT = "pay_debt"
+    START_IN_APP = "start_in_app"
     PLUG_IN = "plug_in"
     NONE = "none"
     TRY_ANOTHER_CHARGER = "try_another_charger"
@@ -63,6 +67,13 @@ _REASONS: dict[str, tuple[str, NextStep]] = {
     f"{PAYMENT}card_expired": ("card_expired", NextStep.USE_ANOTHER_CARD),
     f"{PAYMENT}authentication_failed": ("payment_not_confirmed", NextStep.TRY_AGAIN),
     f"{PAYMENT}abandoned": ("payment_not_confirmed", NextStep.TRY_AGAIN),
+    f"{PAYMENT}authentication_required": ("payment_needs_driver", NextStep.START_IN_APP),
+    f"{PAYMENT}card_gone": ("no_card", NextStep.ADD_CARD),
+    f"{PAYMENT}too_slow": ("payment_slow", NextStep.TRY_AGAIN),
+    f"{PAYMENT}wallet_too_low": ("wallet_too_low", NextStep.TOP_UP),
+    f"{PAYMENT}wallet_other_currency": ("wallet_other_currency", NextStep.START_IN_APP),
+    f"{PAYMENT}debt_open": ("debt_open", NextStep.PAY_DEBT),
+    f"{PAYMENT}price_unknown": ("price_unknown", NextStep.TRY_ANOTHER_CHARGER),
 }
 """By the reason that an attempt was refused or failed with: OCPI's CommandResultType or AllowedType."""
 
@@ -104,6 +115,48 @@ _WORDS: dict[str, dict[str, str]] = {
         "de": "Die Zahlung wurde nicht bestätigt. Es entstehen keine Kosten.",
         "fr": "Le paiement n’a pas été confirmé. Rien ne vous est facturé.",
         "nl": "De betaling is niet bevestigd. Er zijn geen kosten.",
+    },
+    "wallet_too_low": {
+        "en": "There is not enough in your wallet. Top it up, then try again.",
+        "de": "Das Guthaben reicht nicht. Bitte aufladen und erneut versuchen.",
+        "fr": "Votre porte-monnaie est insuffisant. Rechargez-le, puis réessayez.",
+        "nl": "Er staat niet genoeg in je portemonnee. Waardeer op en probeer het opnieuw.",
+    },
+    "wallet_other_currency": {
+        "en": "Your wallet is in another currency than this charger. Pay by card.",
+        "de": "Das Guthaben hat eine andere Währung als diese Ladestation. Bitte mit Karte zahlen.",
+        "fr": "Votre porte-monnaie est dans une autre devise que cette borne. Payez par carte.",
+        "nl": "Je portemonnee heeft een andere valuta dan deze laadpaal. Betaal met een kaart.",
+    },
+    "debt_open": {
+        "en": "An earlier session is not paid yet. Pay it in the app, then try again.",
+        "de": "Ein früherer Ladevorgang ist noch nicht bezahlt. Bitte in der App bezahlen und erneut versuchen.",
+        "fr": "Une session précédente n’est pas encore payée. Payez-la dans l’appli, puis réessayez.",
+        "nl": "Een eerdere laadsessie is nog niet betaald. Betaal die in de app en probeer het opnieuw.",
+    },
+    "no_card": {
+        "en": "There is no saved card to pay with. Add one in the app.",
+        "de": "Es ist keine Karte hinterlegt. Bitte eine in der App hinzufügen.",
+        "fr": "Aucune carte n’est enregistrée. Ajoutez-en une dans l’appli.",
+        "nl": "Er is geen kaart opgeslagen. Voeg er een toe in de app.",
+    },
+    "payment_needs_driver": {
+        "en": "Your bank wants you to confirm the payment. Start in the app this time.",
+        "de": "Die Bank verlangt eine Bestätigung der Zahlung. Bitte diesmal in der App starten.",
+        "fr": "Votre banque demande de confirmer le paiement. Démarrez cette fois dans l’appli.",
+        "nl": "Je bank wil dat je de betaling bevestigt. Start deze keer in de app.",
+    },
+    "payment_slow": {
+        "en": "The bank took too long to answer. Nothing was charged to you.",
+        "de": "Die Bank hat zu lange nicht geantwortet. Es entstehen keine Kosten.",
+        "fr": "La banque a mis trop de temps à répondre. Rien ne vous est facturé.",
+        "nl": "De bank antwoordde te laat. Er zijn geen kosten.",
+    },
+    "price_unknown": {
+        "en": "Nobody can say what charging costs here. Please use another charger.",
+        "de": "Der Preis an dieser Ladestation ist nicht bekannt. Bitte eine andere nutzen.",
+        "fr": "Le prix de cette borne n’est pas connu. Utilisez-en une autre.",
+        "nl": "De prijs van deze laadpaal is niet bekend. Gebruik een andere.",
     },
     "authorized": {
         "en": "The charger is being told to start.",

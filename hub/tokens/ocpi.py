@@ -1,5 +1,6 @@
 """Tokens over OCPI: CPOs read and ask (Sender), and eMSPs write theirs (Receiver)."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import orjson
@@ -9,7 +10,7 @@ from hub.parties.objects import ObjectKey, find
 from hub.parties.outbox import Outgoing, Source, speaker
 from hub.parties.pages import ListPages
 from hub.tokens import service
-from hub.tokens.flows import Authorizer, Question
+from hub.tokens.flows import Authorization, Question
 from hub.tokens.tables import Token
 from kit.crypto import KeyRing
 from kit.tx import Database, Tx
@@ -22,15 +23,17 @@ from ocpi.v221.tokens import LocationReferences
 from ocpi.v221.tokens import Token as WireToken
 
 Json = dict[str, Any]
+Decide = Callable[[Question], Awaitable[Authorization]]
+"""Who says whether a driver may charge."""
 
 
 class TokenHandlers:
     """Handlers of the tokens module."""
 
-    def __init__(self, db: Database, keys: KeyRing, authorizer: Authorizer, *, page_limit: int) -> None:
+    def __init__(self, db: Database, keys: KeyRing, decide: Decide, *, page_limit: int) -> None:
         self._db = db
         self._keys = keys
-        self._authorizer = authorizer
+        self._decide = decide
         self._list = ListPages(db, Token, limit=page_limit)
 
     def table(self) -> dict[HandlerKey, Handler]:
@@ -61,7 +64,7 @@ class TokenHandlers:
             _cpos(call),
             emsp=addressed.key if addressed else None,
         )
-        answer = await self._authorizer.decide(question)
+        answer = await self._decide(question)
         if answer.token is None or not (answer.allowed or answer.stored):
             raise TokenNotFound  # the same for a card that somebody knows and refused: a no names nobody
         if answer.info is not None:

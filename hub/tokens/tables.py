@@ -22,6 +22,8 @@ class Token(OcpiObject, table=True):
 
     uid_digest: str = Field(max_length=64, index=True)
     """Keyed digest of the casefolded uid: what a tap is looked up by."""
+    driver_id: str | None = Field(default=None, max_length=36, index=True)
+    """The driver of ours who is charged for it; null for a token that stands alone, and for partners'."""
 
 
 class TokenRoute(SQLModel, table=True):

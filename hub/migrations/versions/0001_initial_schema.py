@@ -894,12 +894,14 @@ def upgrade() -> None:
         sa.Column("seen_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("doc", sa.LargeBinary(), nullable=False),
         sa.Column("uid_digest", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("driver_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_token")),
         sa.UniqueConstraint(
             "object_id", "country_code", "party_id", name=op.f("uq_token_object_id_country_code_party_id")
         ),
     )
     with op.batch_alter_table("token", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_token_driver_id"), ["driver_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_token_last_updated"), ["last_updated"], unique=False)
         batch_op.create_index(batch_op.f("ix_token_platform_id"), ["platform_id"], unique=False)
         batch_op.create_index("ix_token_shelf", ["country_code", "party_id", "audience", "id"], unique=False)
@@ -1724,6 +1726,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_token_shelf")
         batch_op.drop_index(batch_op.f("ix_token_platform_id"))
         batch_op.drop_index(batch_op.f("ix_token_last_updated"))
+        batch_op.drop_index(batch_op.f("ix_token_driver_id"))
 
     op.drop_table("token")
     with op.batch_alter_table("tariff", schema=None) as batch_op:
