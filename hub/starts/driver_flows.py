@@ -96,14 +96,15 @@ class Driving:
         Raises `CardsNotTaken`, `GuestsPayByCard`, `DebtOpen`, and what `quoting.redeem`, `driving.begin_as_driver` and
         `kit.idempotency` raise.
         """
-        async with self.db.read() as tx:  # before the provider is asked for anything in this payer's name
-            await quoting.check_signature(
-                tx, self.starter.keys, quote_id=asked.quote_id, signed=asked.signature, payer=_payer(who)
-            )
-        means = await self._means(who, asked)
+        ring, shown = self.starter.keys, (asked.quote_id, asked.signature, _payer(who))
+        async with self.db.read() as tx:
+            await quoting.check_signature(tx, ring, *shown)
         order: list[str] = []
 
         async def work(claim: Claim) -> StoredAnswer:
+            async with self.db.read() as tx:  # before the provider is asked for anything in this payer's name
+                await quoting.check_unused(tx, ring, *shown)
+            means = await self._means(who, asked)
             async with self.db.tx() as tx:
                 begun = await self._begin(tx, who, asked, means)
                 said = f"{begun.start.id} {begun.guest_token or ''}"

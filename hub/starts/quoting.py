@@ -115,11 +115,23 @@ def signature(ring: KeyRing, row: QuoteRow) -> str:
     return ring.digest(_PURPOSE, row.quote().statement())
 
 
-async def check_signature(tx: Tx, ring: KeyRing, *, quote_id: str, signed: str, payer: str) -> None:
-    """That a quote is ours and this payer's, whatever became of it. Raises `WrongSignature`."""
+async def check_signature(tx: Tx, ring: KeyRing, quote_id: str, signed: str, payer: str) -> QuoteRow:
+    """A quote that is ours and this payer's, whatever became of it. Raises `WrongSignature`."""
     row = await tx.get(QuoteRow, quote_id)
     if row is None or row.payer != payer or not ring.matches(_PURPOSE, row.quote().statement(), signed):
         raise WrongSignature
+    return row
+
+
+async def check_unused(tx: Tx, ring: KeyRing, quote_id: str, signed: str, payer: str) -> None:
+    """That a payer may begin with a quote, as far as can be seen without a lock: `redeem` has the last word.
+
+    Raises `WrongSignature`, `QuoteExpired`, `QuoteUsed`.
+    """
+    row = await check_signature(tx, ring, quote_id, signed, payer)
+    row.quote().check(now=tx.now, payer=payer)
+    if row.used_by is not None:
+        raise QuoteUsed
 
 
 async def redeem(tx: Tx, ring: KeyRing, *, quote_id: str, signed: str, payer: str) -> QuoteRow:

@@ -157,17 +157,6 @@ async def adopt(tx: Tx, ring: KeyRing, cdr: Json, *, session_id: str) -> Start |
     return start
 
 
-async def by_reference(tx: Tx, reference: str | None, cdr: Json) -> Start | None:
-    """The attempt at a partner's charger that a CDR names by our reference; locked."""
-    where = (
-        col(Start.authorization_reference) == reference,
-        col(Start.country_code) == cdr["country_code"].upper(),
-        col(Start.party_id) == cdr["party_id"].upper(),
-        col(Start.session_id).is_(None),
-    )
-    return await tx.first(select(Start).where(*where).with_for_update()) if reference else None
-
-
 async def _quoted(tx: Tx, start: Start, driver: Driver, where: Where | None, rules: TapRules) -> Money | None:
     """What is to be put aside, by the price that is promised now; None where charging costs nothing.
 

@@ -1,11 +1,14 @@
 """Paid by card: an amount is put aside before the start, what is owed is taken at the end, the rest is given back."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from hub.starts.quote_tables import QuoteRow
+from hub.starts.quoting import signature
 from kit.money import Money
 from payments.ledger import postings
 from payments.ledger.accounts import Document, Entry
@@ -188,6 +191,28 @@ async def test_a_quote_that_is_not_ours_makes_nobody_a_customer(shop: tuple[Netw
         refused = await page.start({"id": f"made-up-{number}", "signature": "0" * 64}, expect=422)
         assert refused["code"] == "quote_signature_invalid"
     assert not (await bank.control("state"))["objects"].get("cus")
+
+
+async def test_a_quote_of_ours_that_is_over_makes_nobody_a_customer(shop: tuple[Network, Bank]) -> None:
+    network, bank = shop
+    await network.publish()
+    await network.station()
+    page, hub = await guest_app(network), network.up.hub
+    late = await page.quote()
+    async with hub.db.tx() as tx:
+        row = await tx.get(QuoteRow, late["id"])
+        assert row is not None
+        row.expires_at = tx.now - timedelta(seconds=1)
+        signed = signature(hub.keys, row)
+    refused = await page.start({**late, "signature": signed}, expect=410)
+    assert refused["code"] == "quote_expired"
+    assert not (await bank.control("state"))["objects"].get("cus")
+
+    used = await page.quote()
+    start = await page.start(used, key="the-first-time")
+    again = await page.start(used, key="another-time", expect=409)
+    assert again["code"] == "quote_used"
+    assert (await page.start(used, key="the-first-time"))["id"] == start["id"], "the same request is the same start"
 
 
 async def test_a_declined_card_may_be_replaced_by_another(shop: tuple[Network, Bank]) -> None:
