@@ -151,6 +151,7 @@ def driver_app(hub: Hub) -> FastAPI:
         (country_code, party_id),
         settings.debt_limit,
         settings.exchange_spread_percent,
+        settings.autocharge,
     )
     rates = Rates(hub.clock.monotonic, settings.driver_requests_per_s)
     for routes in (

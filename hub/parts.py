@@ -133,7 +133,7 @@ def wallet_policy(settings: Settings) -> WalletPolicy:
 
 def tap_rules(settings: Settings, *, cards: bool) -> TapRules:
     """How drivers' cards are paid for at chargers."""
-    return TapRules(hold_policy(settings), settings.debt_limit, settings.currency, cards)
+    return TapRules(hold_policy(settings), settings.debt_limit, settings.currency, cards, settings.autocharge)
 
 
 def hold_policy(settings: Settings) -> HoldPolicy:

@@ -1,7 +1,7 @@
 """What happens by the clock, on one page.
 
 every 30 s   starts that waited for a session past their time are closed
-every 1 h    prices that nobody used in time are forgotten
+every 1 h    prices that nobody used in time, and vehicles that nobody confirmed, are forgotten
 every 1 h    eMSPs that allowed a card long ago are forgotten
 every 30 s   partners of whom nothing was heard for too long are asked whether they are there
 every 60 s   registrations with partners that a dying process left unfinished are forgotten
@@ -38,6 +38,7 @@ from hub.parties.registration import Registrar
 from hub.settings import Settings
 from hub.starts.flows import Starter
 from hub.starts.quote_tables import forget_unused
+from hub.starts.vehicle_tables import forget_vehicles
 from hub.stations.campaigns import Campaigns
 from hub.stations.certificates import Certificates
 from hub.stations.operations import Operations
@@ -104,6 +105,7 @@ async def _forget_keys(db: Database, payload: Mapping[str, Any]) -> None:
 async def _forget_quotes(db: Database, payload: Mapping[str, Any]) -> None:
     async with db.tx() as tx:
         await forget_unused(tx)
+        await forget_vehicles(tx)
 
 
 async def _forget_relayed(db: Database, payload: Mapping[str, Any]) -> None:

@@ -128,6 +128,9 @@ class Settings(BaseSettings):
     wallet_top_up_least: Decimal = Field(Decimal(5), gt=0, description="Least that is paid into a wallet at once.")
     wallet_top_up_most: Decimal = Field(Decimal(500), gt=0, description="Most that is paid into a wallet at once.")
     wallet_cap: Decimal = Field(Decimal(1000), gt=0, description="Most that a wallet may hold after a top-up.")
+    autocharge: bool = Field(
+        False, description="Whether drivers may let vehicles charge by the address that these tell chargers."
+    )
     debt_limit: Decimal = Field(
         Decimal(0), ge=0, description="How much a driver may owe for earlier sessions and begin another all the same."
     )

@@ -19,6 +19,7 @@ import hub.parties.tables
 import hub.sessions.tables
 import hub.starts.quote_tables
 import hub.starts.tables
+import hub.starts.vehicle_tables
 import hub.stations.campaign_tables
 import hub.stations.certificate_tables
 import hub.stations.desired_tables

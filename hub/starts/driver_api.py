@@ -9,9 +9,18 @@ from starlette.responses import Response
 from auth.guards import DriverDep, DriverOrGuestDep
 from auth.subjects import Guest
 from hub.starts.driver_flows import Driving, Who
-from hub.starts.driver_schemas import DriverStartIn, DriverStartOut, EstimateOut, GuestStartOut, QuoteIn, QuoteOut
+from hub.starts.driver_schemas import (
+    DriverStartIn,
+    DriverStartOut,
+    EstimateOut,
+    GuestStartOut,
+    QuoteIn,
+    QuoteOut,
+    VehicleOut,
+)
 from hub.starts.lifecycle import StartState
 from hub.starts.schemas import StopOut
+from hub.tokens.linked_schemas import LinkedTokenOut
 from kit.clock import Clock
 from kit.errors import RateLimited, Unauthenticated
 from kit.idempotency import IdempotencyKey
@@ -86,6 +95,19 @@ def router(driving: Driving, rates: Rates) -> APIRouter:
         _known(who, rates)
         outcome = await driving.stop(who, start_id)
         return StopOut(start_id=start_id, accepted=outcome.ok, reason=outcome.reason or outcome.status.value)
+
+    @routes.get("/starts/{start_id}/vehicle", operation_id="get_vehicle")
+    async def get_vehicle(start_id: str, who: DriverDep) -> VehicleOut:
+        """The vehicle that announced itself at this running session and that is nobody's yet."""
+        rates.check(who.driver_id)
+        found = await driving.vehicle(who.driver_id, start_id)
+        return VehicleOut(uid_end=found.uid_end, seen_at=found.seen_at)
+
+    @routes.post("/starts/{start_id}/vehicle", operation_id="enrol_vehicle", status_code=201)
+    async def enrol_vehicle(start_id: str, who: DriverDep) -> LinkedTokenOut:
+        """It is the driver's: from now on it charges by being plugged in. `DELETE /tokens/{id}` ends that."""
+        rates.check(who.driver_id)
+        return LinkedTokenOut.of(await driving.enrol(who.driver_id, start_id))
 
     @routes.get("/starts/{start_id}/live", operation_id="watch_start", response_class=Response)
     async def watch_start(start_id: str, who: DriverOrGuestDep) -> Response:

@@ -12,7 +12,7 @@ from csms.commands import CommandOutcome
 from hub.drivers import service as drivers
 from hub.drivers.tables import PaymentMethod
 from hub.sessions.running import RunningSessions
-from hub.starts import driving, places, quoting
+from hub.starts import driving, places, quoting, vehicles
 from hub.starts.driver_schemas import DriverStartIn, DriverStartOut, QuoteIn
 from hub.starts.driving import Begun, Means, payer_of
 from hub.starts.flows import Starter
@@ -20,8 +20,10 @@ from hub.starts.owing import check_debts
 from hub.starts.quoting import GUEST, Promised, Wanted
 from hub.starts.running import so_far
 from hub.starts.tables import Start, of_driver
+from hub.starts.vehicles import Announced
 from hub.starts.words import FALLBACK
 from hub.tokens import service as tokens
+from hub.tokens.tables import Token
 from kit.errors import Conflict, NotFound, PaymentRequired
 from kit.idempotency import Claim, Idempotency, StoredAnswer
 from kit.tx import Database, Tx
@@ -66,6 +68,8 @@ class Driving:
     debt_limit: Decimal = Decimal(0)
     """How much a driver may owe, in major units, and begin all the same."""
     spread_percent: Decimal = Decimal(0)
+    autocharge: bool = False
+    """Whether vehicles may charge by their address."""
 
     async def quote(self, who: Who, asked: QuoteIn) -> tuple[Promised, str]:
         """A price at a connector, and its signature. Raises `NotFound`, `InvalidInput`, `NoPrice`."""
@@ -157,6 +161,25 @@ class Driving:
         if start.hold_id is not None and self.payments is not None:
             await self.payments.holds.refresh(self.db, start.hold_id)
         return await self.show(who, start_id)
+
+    async def vehicle(self, driver_id: str, start_id: str) -> Announced:
+        """The vehicle that announced itself at one's own session. Raises `NotFound`, and what `vehicles` raises."""
+        async with self.db.read() as tx:
+            return await vehicles.announced(tx, self.starter.keys, await self._charging(tx, driver_id, start_id))
+
+    async def enrol(self, driver_id: str, start_id: str) -> Token:
+        """Let that vehicle charge for the driver from now on. Raises `NotFound`, and what `vehicles` raises."""
+        async with self.db.tx() as tx:
+            start, driver = await self._charging(tx, driver_id, start_id), await drivers.get(tx, driver_id)
+            return await vehicles.enrol(tx, self.starter.keys, driver, start, issuer=self.starter.issuer)
+
+    async def _charging(self, tx: Tx, driver_id: str, start_id: str) -> Start:
+        start = await tx.get(Start, start_id)
+        if start is None or start.driver_id != driver_id:
+            raise NotFound("no such start")
+        if not self.autocharge:
+            raise vehicles.AutochargeOff
+        return start
 
     async def stop(self, who: Who, start_id: str) -> CommandOutcome:
         """Ask the charger to end the session. Raises `NotFound`, `Conflict`."""

@@ -220,6 +220,13 @@ class DriverStartOut(BaseModel):
         )
 
 
+class VehicleOut(BaseModel):
+    """A vehicle that announced itself to the charger of a session."""
+
+    uid_end: str = Field(description="The end of its address.")
+    seen_at: datetime
+
+
 class GuestStartOut(DriverStartOut):
     """A guest's start, with the secret that is the only way back to it."""
 

@@ -57,6 +57,8 @@ class TapRules:
     debt_limit: Decimal
     currency: str
     cards: bool
+    autocharge: bool = False
+    """Whether a vehicle may charge by its address, which is weak evidence."""
 
 
 async def standing_attempt(

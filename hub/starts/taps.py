@@ -5,11 +5,11 @@ and what it puts aside after that is given back.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from csms.station import TokenType
 from hub.parties.agreements import ANY
-from hub.starts import places, service, tapping
+from hub.starts import places, service, tapping, vehicles
 from hub.starts.lifecycle import StartMethod, StartState
 from hub.starts.places import Where
 from hub.starts.service import Asked
@@ -43,6 +43,11 @@ class Tap:
         if self.kind is TokenType.RFID and is_vehicle(self.uid, "OTHER"):
             return "OTHER"
         return "OTHER" if self.kind in (TokenType.CONTRACT, TokenType.MAC_ADDRESS) else "RFID"
+
+    @property
+    def is_announcement(self) -> bool:
+        """Whether it is a vehicle's own address, which anybody can copy."""
+        return vehicles.is_announcement(self.uid, is_mac=self.kind is TokenType.MAC_ADDRESS)
 
     @property
     def method(self) -> StartMethod:
@@ -82,18 +87,23 @@ class Taps:
         asked = Asked(tap.method, tap.uid, place, station_id=tap.station_id, evse_id=tap.evse_id)
         where = Where(place, tap.station_id, tap.evse_id or 1) if place is not None else None
         async with self.db.tx() as tx:
+            if tap.is_announcement:
+                answer = await self._of_vehicle(tx, tap, answer)
             start, order = await self._begin(tx, asked, answer, where)
         return await self._paid(start, order, answer), start.id
 
     async def decide(self, question: Question) -> Authorization:
         """A partner asks about a token; one of a driver of ours is paid as at our own chargers."""
         answer = await self.authorizer.decide(question)
+        is_vehicle_off = is_vehicle(question.uid, question.token_type) and not self.rules.autocharge
         if not answer.allowed or answer.token is None or len(question.cpos) != 1 or question.cpos[0] == ANY:
             return answer
         country_code, _, party_id = question.cpos[0].partition("*")
         async with self.db.tx() as tx:
             if await linked.driver_of(tx, self.keys, answer.token) is None:
                 return answer
+            if is_vehicle_off:
+                return replace(answer, verdict=Verdict.NOT_ALLOWED, reference=None)
             cpo = country_code, party_id
             known = await tapping.standing_attempt(tx, self.keys, question.uid, station_id=None, evse_id=None, cpo=cpo)
             if known is not None and known.location_id == question.location_id:
@@ -107,6 +117,16 @@ class Taps:
             if question.place is None or not question.place.evse_uids:
                 start.evse_uid = start.connector_id = None
         return await self._paid(start, order, answer)
+
+    async def _of_vehicle(self, tx: Tx, tap: Tap, answer: Authorization) -> Authorization:
+        """The answer about a vehicle's address: one that is nobody's can be confirmed during a session."""
+        token = answer.token
+        is_somebodys = token is not None and await linked.driver_of(tx, self.keys, token) is not None
+        if is_somebodys and not self.rules.autocharge:
+            return replace(answer, verdict=Verdict.NOT_ALLOWED)
+        if not is_somebodys and not answer.allowed and self.rules.autocharge:
+            vehicles.remember(tx, self.keys, tap.station_id, tap.evse_id, tap.uid)
+        return answer
 
     async def _begin(
         self, tx: Tx, asked: Asked, answer: Authorization, where: Where | None

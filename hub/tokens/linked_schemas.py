@@ -32,7 +32,7 @@ class LinkedTokenOut(BaseModel):
         body = row.body()
         return cls(
             id=str(row.id),
-            kind="vehicle" if is_vehicle(body["uid"], body["type"]) else "card",
+            kind="vehicle" if body["type"] == "OTHER" else "card",
             visual_number=body.get("visual_number"),
             uid_end=body["uid"][-4:],
             valid=body["valid"],

@@ -939,6 +939,20 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "vehicle_seen",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("station_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
+        sa.Column("evse_id", sa.Integer(), nullable=True),
+        sa.Column("uid_digest", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("sealed_uid", sa.Text(), nullable=False),
+        sa.Column("seen_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vehicle_seen")),
+    )
+    with op.batch_alter_table("vehicle_seen", schema=None) as batch_op:
+        batch_op.create_index("ix_vehicle_seen_at", ["station_id", "seen_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_vehicle_seen_seen_at"), ["seen_at"], unique=False)
+
+    op.create_table(
         "wallet",
         sa.Column("owner", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
         sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
@@ -1713,6 +1727,11 @@ def downgrade() -> None:
 
     op.drop_table("wallet_top_up")
     op.drop_table("wallet")
+    with op.batch_alter_table("vehicle_seen", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_vehicle_seen_seen_at"))
+        batch_op.drop_index("ix_vehicle_seen_at")
+
+    op.drop_table("vehicle_seen")
     with op.batch_alter_table("transaction_recomputation", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_transaction_recomputation_transaction_id"))
 
