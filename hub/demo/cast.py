@@ -7,6 +7,14 @@ Json = dict[str, Any]
 
 OPERATOR = "Plugbridge"
 OWN_CPO = "NL*PLB"
+SELLER: Json = {
+    "name": "Plugbridge Demo B.V.",
+    "street": "Canal Street 1",
+    "postal_code": "3511AB",
+    "city": "Utrecht",
+    "country": "NL",
+    "vat_id": "NL000099998B57",
+}
 
 
 @dataclass(frozen=True, slots=True)

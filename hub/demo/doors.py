@@ -33,6 +33,10 @@ class Door:
         """The JSON at a path."""
         return await self.send("GET", path)
 
+    async def file(self, path: str) -> bytes:
+        """What is at a path, whatever it is."""
+        return (await self._answer("GET", path)).content
+
     async def send(self, method: str, path: str, body: object = None, *, key: str | None = None) -> Any:
         """Send JSON, with an idempotency key if there is one; the JSON of the answer."""
         return await self._send(method, path, json=body, headers={"Idempotency-Key": key} if key else None)
@@ -54,13 +58,16 @@ class Door:
             raise DemoFailed(f"GET {path}: {type(error).__name__}") from error
 
     async def _send(self, method: str, path: str, **options: Any) -> Any:
+        return (await self._answer(method, path, **options)).json()
+
+    async def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             answer = await self._http.request(method, path, **options)
         except httpx.HTTPError as error:
             raise DemoFailed(f"{method} {path}: {type(error).__name__}") from error
         if answer.is_error:
             raise DemoFailed(f"{method} {path} was answered {answer.status_code}: {answer.text[:300]}")
-        return answer.json()
+        return answer
 
 
 @asynccontextmanager

@@ -145,6 +145,7 @@ async def open_business(network: Network, narrator: Narrator) -> None:
     )
     await network.bank.tell(f"{up.http_url}/payments/stripe/events")
     narrator.headline("Opening", f"chargers run {network.pace.speed:.0f} times as fast as real ones")
+    await api.send("PUT", "/seller", cast.SELLER)
     for tariff_id, tariff in cast.TARIFFS.items():
         await api.send("PUT", f"/tariffs/{tariff_id}", tariff)
     for location_id, location in cast.LOCATIONS.items():

@@ -94,6 +94,8 @@ async def _paid(
         raise DemoFailed(f"the bank says that {at_bank['amount_received']} was taken, and we {taken_minor}")
     narrator.tell(charger.place, f"charged {energy(run.kwh)}, {amount(taken, currency)} taken", colour="green")
     narrator.tell(cast.BANK, f"{amount(held - taken, currency)} given back", colour="magenta")
+    receipt = await _receipt(app, start, held=held, taken=taken)
+    narrator.tell(charger.place, f"receipt {receipt['number']}", colour="green", detail=receipt["url"])
     entries = await _balanced(network, payer)
     narrator.tell("Ledger", "nothing is owed", colour="green", detail=f"{entries} entries, every sum proved")
     paid = Payment(
@@ -103,6 +105,7 @@ async def _paid(
         live_costs=costs,
         captured=taken,
         released=held - taken,
+        receipt=receipt["number"],
         ledger_entries=entries,
     )
     return replace(run, payment=paid)
@@ -159,6 +162,20 @@ async def _watch(
                 so_far = f"{energy(Decimal(seen['energy_kwh']))}, {amount(cost, seen['currency'])}"
                 narrator.tell(place, f"{customer.who} sees {so_far} and stops")
                 stopped = (await app.send("POST", f"/starts/{start['id']}/stop"))["accepted"]
+
+
+async def _receipt(app: Door, start: Json, *, held: Decimal, taken: Decimal) -> Json:
+    """The receipt, and proof that it adds up and is there as PDF. Raises `DemoFailed`."""
+    receipt: Json = await app.get(f"/starts/{start['id']}/receipt")
+    lines = sum(Decimal(line["net"]) for line in receipt["lines"])
+    if (lines + Decimal(receipt["vat"]), Decimal(receipt["gross"])) != (taken, taken):
+        raise DemoFailed(f"{taken} was taken, and receipt {receipt['number']} is over {receipt['gross']}")
+    means = [Decimal(receipt["payment"][name]) for name in ("held", "taken", "released")]
+    if means != [held, taken, held - taken]:
+        raise DemoFailed(f"receipt {receipt['number']} tells another payment: {receipt['payment']}")
+    if not (await app.file(f"/starts/{start['id']}/receipt.pdf")).startswith(b"%PDF-"):
+        raise DemoFailed(f"receipt {receipt['number']} is no PDF")
+    return receipt
 
 
 async def _balanced(network: Network, payer: str) -> int:

@@ -27,6 +27,8 @@ class Payment:
     captured: Decimal
     released: Decimal
     """What was held beyond that, given back."""
+    receipt: str
+    """The number of the driver's receipt: its lines and sums were proved, and it is there as PDF."""
     ledger_entries: int
     """How many entries the ledger has by now; all of them were proved, and the driver owes nothing."""
 

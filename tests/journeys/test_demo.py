@@ -75,7 +75,7 @@ def journeys(stdout: str) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.slow
 def test_each_journey_is_played_once_and_proved(demo: Demo) -> None:
-    stdout, stderr = demo.process.communicate(timeout=90)
+    stdout, stderr = demo.process.communicate(timeout=180)
     found = journeys(stdout)
     assert list(found) == JOURNEYS
     assert {name: each["reason"] for name, each in found.items() if not each["ok"]} == {}
@@ -99,7 +99,9 @@ def test_each_journey_is_played_once_and_proved(demo: Demo) -> None:
         assert round(paid["captured"] + paid["released"], 2) == paid["held"]
         assert paid["live_costs"] == sorted(paid["live_costs"])
         assert 0 < paid["live_costs"][0] < paid["live_costs"][-1] <= paid["captured"]
+        assert paid["receipt"]
         assert paid["ledger_entries"] > 0
+    assert app["payment"]["receipt"] != guest["payment"]["receipt"]
     assert demo.processes() == []
     assert list(demo.directory.iterdir()) == []
 
