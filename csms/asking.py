@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from decimal import Decimal
 
 from csms.backoffice import (
     Admission,
@@ -16,9 +17,11 @@ from csms.station import (
     BootStatus,
     CertificateState,
     CertificateStatus,
+    FactKind,
     SigningAsked,
     StatusesAsked,
     StatusWanted,
+    TransactionFact,
 )
 from kit.log import get
 
@@ -62,6 +65,17 @@ class Asker:
         except Exception:
             log.exception("csms certificate not judged", station_id=station_id)
         return False
+
+    async def total_cost(self, fact: TransactionFact, transaction_id: int | None) -> Decimal | None:
+        """What a transaction costs that this fact has ended; None when nobody can tell."""
+        if fact.kind is not FactKind.ENDED or transaction_id is None:
+            return None
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                return await self.backoffice.total_cost(transaction_id)
+        except Exception:
+            log.exception("csms total cost not found out", transaction_id=transaction_id)
+        return None
 
     async def certificate_statuses(self, asked: StatusesAsked) -> list[CertificateStatus]:
         """The states of certificates, in their order."""

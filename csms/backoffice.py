@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
@@ -136,6 +137,10 @@ class Backoffice(Protocol):
         """May this token charge?"""
         ...
 
+    async def total_cost(self, transaction_id: int) -> Decimal | None:
+        """What a transaction that has ended costs its driver, VAT included; None when that is not known."""
+        ...
+
 
 class AcceptAll:
     """Every station may connect with any password, every token may charge."""
@@ -162,3 +167,7 @@ class AcceptAll:
     async def authorize(self, request: AuthorizeRequest) -> Authorization:
         """Yes."""
         return Authorization(AuthorizationStatus.ACCEPTED)
+
+    async def total_cost(self, transaction_id: int) -> Decimal | None:
+        """Nobody knows: there are no prices here."""
+        return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol
 
 from csms.backoffice import Authorization
@@ -55,8 +56,17 @@ class Dialect(Protocol):
         """The answer to Authorize."""
         ...
 
+    @property
+    def tells_total(self) -> bool:
+        """Whether the answer to the end of a transaction says what it cost."""
+        ...
+
     def transaction_answer(
-        self, action: str, transaction_id: int | None, authorization: Authorization | None
+        self,
+        action: str,
+        transaction_id: int | None,
+        authorization: Authorization | None,
+        total_cost: Decimal | None = None,
     ) -> dict[str, Any]:
         """The answer to a message about a transaction. Without a verdict it says nothing of the token."""
         ...

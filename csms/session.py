@@ -346,7 +346,8 @@ class Session:
         if asking is not None and verdict is None:
             await self._aside(self._answer_with_verdict(call, fact, recorded.transaction_id, asking))
             return None
-        return self._dialect.transaction_answer(call.action, recorded.transaction_id, recorded.authorization)
+        total = await self._asker.total_cost(fact, recorded.transaction_id) if self._dialect.tells_total else None
+        return self._dialect.transaction_answer(call.action, recorded.transaction_id, recorded.authorization, total)
 
     async def _ask_about(self, fact: TransactionFact) -> Authorization:
         token, kind = fact.token or "", fact.token_type or TokenType.RFID

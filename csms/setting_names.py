@@ -19,6 +19,7 @@ _SAME: Mapping[str, str] = {
     "ChargingScheduleMaxPeriods": "SmartChargingCtrlr.PeriodsPerSchedule",
     "ClockAlignedDataInterval": "AlignedDataCtrlr.Interval",
     "ConnectionTimeOut": "TxCtrlr.EVConnectionTimeOut",
+    "CustomDisplayCostAndPrice": "TariffCostCtrlr.Enabled[Cost]",
     "CpoName": "SecurityCtrlr.OrganizationName",
     "HeartbeatInterval": "OCPPCommCtrlr.HeartbeatInterval",
     "LocalAuthListEnabled": "LocalAuthListCtrlr.Enabled",
@@ -39,7 +40,7 @@ _SAME: Mapping[str, str] = {
     "TransactionMessageRetryInterval": "OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]",
     "WebSocketPingInterval": "OCPPCommCtrlr.WebSocketPingInterval",
 }
-"""Keys of 1.6 and the variables that took their place (OCPP 2.0.1 part 2, appendix; 1.6 Core and Security)."""
+"""Keys of 1.6 and the variables that took their place (OCPP 2.0.1 part 2, appendix; 1.6 Core, Security, pricing)."""
 _SAME_KEY = {variable: key for key, variable in _SAME.items()}
 
 _VARIABLE = re.compile(

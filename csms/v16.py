@@ -107,6 +107,7 @@ class Ocpp16:
 
     subprotocol = SUBPROTOCOL
     rules = RULES_16
+    tells_total = False
     fault_codes: Mapping[Fault, str] = {
         Fault.MISSING: "OccurenceConstraintViolation",  # spelled so in the 1.6 specification
         Fault.WRONG_TYPE: "TypeConstraintViolation",
@@ -146,9 +147,13 @@ class Ocpp16:
         return {"idTagInfo": _id_tag_info(authorization)}
 
     def transaction_answer(
-        self, action: str, transaction_id: int | None, authorization: Authorization | None
+        self,
+        action: str,
+        transaction_id: int | None,
+        authorization: Authorization | None,
+        total_cost: Decimal | None = None,
     ) -> dict[str, Any]:
-        """The answer to a message about a transaction."""
+        """The answer to a message about a transaction; it has no room for a cost."""
         if action == "MeterValues" or (authorization is None and action != "StartTransaction"):
             return {}
         verdict = authorization or Authorization(AuthorizationStatus.INVALID)

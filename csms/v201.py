@@ -123,6 +123,7 @@ class Ocpp201:
 
     subprotocol = SUBPROTOCOL
     rules = RULES_2
+    tells_total = True
     plain: Mapping[str, Mapping[str, Any]] = _PLAIN
     """What changes nothing here, and the answer to it."""
     fault_codes: Mapping[Fault, str] = {
@@ -165,12 +166,17 @@ class Ocpp201:
         return {"idTokenInfo": _id_token_info(authorization)}
 
     def transaction_answer(
-        self, action: str, transaction_id: int | None, authorization: Authorization | None
+        self,
+        action: str,
+        transaction_id: int | None,
+        authorization: Authorization | None,
+        total_cost: Decimal | None = None,
     ) -> dict[str, Any]:
-        """The answer to a message about a transaction."""
+        """The answer to a message about a transaction. A cost of 0 is free, no cost is an unknown one."""
+        cost = {} if total_cost is None else {"totalCost": float(total_cost)}
         if authorization is None or action == "MeterValues":
-            return {}
-        return {"idTokenInfo": _id_token_info(authorization)}
+            return cost
+        return {**cost, "idTokenInfo": _id_token_info(authorization)}
 
     def data_answer(self, answer: VendorAnswer) -> dict[str, Any]:
         """The answer to DataTransfer."""

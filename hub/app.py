@@ -65,6 +65,7 @@ from hub.starts.flows import Starter
 from hub.starts.ocpi import CommandHandlers
 from hub.starts.open_routing import OpenRouting
 from hub.starts.service import match_partner_session
+from hub.starts.showing import CostTeller
 from hub.starts.taps import Taps
 from hub.stations.authority import OwnAuthority
 from hub.stations.campaigns import Campaigns
@@ -277,6 +278,9 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         send=temper.deliver,
         sources=sources,
     )
+    costs = CostTeller(db, link, running, call_timeout_s=settings.command_timeout_s)
+    if settings.station_cost_interval_s:
+        reactions.wire_costs(facts, costs)
     reactions.wire_money(facts, settings=settings, keys=keys, starter=starter, running=running, payments=payments)
     schedule.wire(
         facts,
@@ -294,10 +298,17 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
     ocsp_http = ocsp_client(settings)
     vehicle_cas = read_authorities(settings.vehicle_cas.read_text() if settings.vehicle_cas else "")
     responders = Responders(ocsp_http, clock, vehicle_cas)
-    live_sessions = LiveSessions(db, clock, interval_s=settings.session_update_interval_s)
+    live_sessions = LiveSessions(
+        db,
+        clock,
+        interval_s=settings.session_update_interval_s,
+        cost_interval_s=settings.station_cost_interval_s,
+    )
     csms = CentralSystem(
         db,
-        backoffice.HubBackoffice(db, keys, taps, admission_policy(settings), certificates, provisioner, responders),
+        backoffice.HubBackoffice(
+            db, keys, taps, admission_policy(settings), certificates, provisioner, responders, costs
+        ),
         bus,
         clock=clock,
         host=settings.ocpp_host,

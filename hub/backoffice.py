@@ -1,6 +1,7 @@
 """The CSMS's port, implemented by the hub: who may connect, and who may charge."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from csms.backoffice import (
     Admission,
@@ -12,6 +13,7 @@ from csms.backoffice import (
     Refusal,
 )
 from csms.station import Booted, CertificateStatus, SigningAsked, StatusWanted
+from hub.starts.showing import CostTeller
 from hub.starts.taps import Tap, Taps
 from hub.stations import admission
 from hub.stations.admission import Policy
@@ -43,6 +45,7 @@ class HubBackoffice:
     certificates: Certificates
     provisioner: Provisioner
     responders: Responders
+    costs: CostTeller
 
     async def admit(self, knock: Knock) -> Admission | Refusal:
         """May this station connect?"""
@@ -80,6 +83,10 @@ class HubBackoffice:
         decision, start_id = await self.taps.tap(tap)
         group = (decision.token or {}).get("group_id")
         return Authorization(_STATUS[decision.verdict], reference=start_id, group=group)
+
+    async def total_cost(self, transaction_id: int) -> Decimal | None:
+        """What does a transaction cost its driver?"""
+        return await self.costs.total(transaction_id)
 
     async def _quarantine(self, knock: Knock) -> Admission | Refusal:
         async with self.db.tx() as tx:

@@ -14,6 +14,7 @@ stations.install_certificate → a station gets the certificate that it asked fo
 stations.provision       → the same, when the operator asks for it
 stations.upgrade         → a station is moved to another security profile or password
 stations.expire_upgrade  → a station that did not follow stays where it was
+SessionBegan, CostDue, SessionEnded → a charger that shows costs is told the price, the cost so far, the total
 CdrStored                → its driver is billed by the quoted price, or the bill is credited; the ledger follows
 SessionMatched           → the same, for CDRs that came before their session
 RefundChanged            → the credit note of a refund that has succeeded
@@ -48,13 +49,14 @@ from hub.parties.moves import REDELIVER
 from hub.parties.outbox import Sender, Source
 from hub.parties.redelivery import redeliver
 from hub.parts import hold_policy
-from hub.sessions.events import CdrStored
+from hub.sessions.events import CdrStored, CostDue, SessionBegan, SessionEnded
 from hub.sessions.running import RunningSessions
 from hub.settings import Settings
 from hub.starts import driving
 from hub.starts import service as starts
 from hub.starts.events import SessionMatched, SessionProgressed, StartGivenUp, StartRequested
 from hub.starts.flows import COMMAND_FOR_PARTNER, Starter
+from hub.starts.showing import CostTeller
 from hub.stations import service as stations
 from hub.stations.certificates import INSTALL, Certificates
 from hub.stations.events import CertificateExpires
@@ -126,6 +128,13 @@ def wire(
     reactions.job(INSTALL, certificates.install)
     reactions.job(REDELIVER, redeliver(directory, sources, send))
     reactions.job(hub_reading.READ, hub_reading.reader(directory, clients))
+
+
+def wire_costs(reactions: Reactions, costs: CostTeller) -> None:
+    """Register what chargers show to drivers."""
+    reactions.call(SessionBegan, costs.tell_price)
+    reactions.call(CostDue, costs.tell_cost)
+    reactions.call(SessionEnded, costs.tell_total)
 
 
 def wire_money(

@@ -194,6 +194,9 @@ class Settings(BaseSettings):
     authorize_deadline_s: float = Field(4.0, gt=0, description="Longest wait for an eMSP's real-time authorization.")
     command_timeout_s: float = Field(30.0, gt=0, description="Longest wait for a station's answer to a command.")
     session_update_interval_s: float = Field(30.0, gt=0, description="How often a running session is told to partners.")
+    station_cost_interval_s: float = Field(
+        0, ge=0, description="How often stations that show costs are told those of a running session; 0 for never."
+    )
     currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="Currency of sessions that no tariff prices.")
     heartbeat_interval_s: int = Field(300, ge=1, description="Heartbeat interval given to stations at boot.")
     ocpp_tls_port: int | None = Field(

@@ -61,7 +61,7 @@ async def so_far(tx: Tx, start: Start, running: RunningSessions) -> SoFar:
     session = await session_of(tx, start)
     if session is None:
         return SoFar(start, quote, hold=hold, earmark=earmark)
-    terms = _terms(quote)
+    terms = terms_of(quote)
     if session.transaction_id is None:
         course = course_of_partner(session, now=tx.now)
         costs = price_periods(terms.tariff, course.stretches, terms.currency, terms.time_zone) if terms else None
@@ -71,7 +71,8 @@ async def so_far(tx: Tx, start: Start, running: RunningSessions) -> SoFar:
     return SoFar(start, quote, seen.course, power_w, seen.costs, hold, earmark)
 
 
-def _terms(row: QuoteRow | None) -> Terms | None:
+def terms_of(row: QuoteRow | None) -> Terms | None:
+    """What was promised; None where nothing was."""
     if row is None:
         return None
     quote = row.quote()

@@ -14,6 +14,7 @@ from hub.locations import service as locations
 from hub.parties.objects import ObjectKey, find
 from hub.sessions import service as sessions
 from hub.sessions.documents import Facts
+from hub.sessions.events import SessionBegan, SessionEnded
 from hub.sessions.running import RunningSessions
 from hub.sessions.tables import Session, by_transaction
 from hub.starts.events import SessionMatched, SessionProgressed, StartGivenUp, StartRequested
@@ -209,6 +210,7 @@ async def follow_transaction(
         return
     if start is not None:
         correlation_id.set(start.correlation_id)
+    _tell_turns(tx, session, record)
     review = ", ".join(sorted(flag.value for flag in record.review)) if record.needs_review else None
     session = await sessions.follow(
         tx,
@@ -234,6 +236,14 @@ async def _limit_later(tx: Tx, start: Start, transaction: Transaction, evse_id: 
     """Have a session limited now whose charger takes no limit with the order to start."""
     if not (await model_of(tx, transaction.station_id)).start_limit:
         tx.enqueue(LIMIT_SESSION, {"start_id": start.id, "transaction_id": transaction.id, "evse_id": evse_id})
+
+
+def _tell_turns(tx: Tx, session: Session | None, record: TransactionRecord) -> None:
+    """Tell of a session that begins, and of one that is over; once, by what was known of it before."""
+    if session is None and record.ended_at is None:
+        tx.emit(SessionBegan(record.transaction_id))
+    if record.ended_at is not None and (session is None or session.ended_at is None):
+        tx.emit(SessionEnded(record.transaction_id))
 
 
 async def match_partner_session(tx: Tx, ring: KeyRing, session: Session) -> None:

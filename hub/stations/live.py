@@ -69,3 +69,9 @@ def _live(row: csms.Station, connectors: tuple[LiveConnector, ...]) -> LiveStati
         last_seen_at=row.last_seen_at,
         connectors=connectors,
     )
+
+
+async def last_boot(tx: Tx, station_id: str) -> datetime | None:
+    """When a station booted last."""
+    row = await tx.get(csms.Station, station_id)
+    return row.booted_at if row is not None else None

@@ -7,7 +7,7 @@ from simulators.station.words import Json, iso
 
 READ_ONLY = frozenset({"NumberOfConnectors", "SendLocalListMaxLength", "SupportedFeatureProfiles"})
 NUMBERS = frozenset({"HeartbeatInterval", "MeterValueSampleInterval"})
-FLAGS = frozenset({"AuthorizeRemoteTxRequests", "StopTransactionOnInvalidId"})
+FLAGS = frozenset({"AuthorizeRemoteTxRequests", "CustomDisplayCostAndPrice", "StopTransactionOnInvalidId"})
 
 VARIABLES: Mapping[tuple[str, str], str] = {
     ("OCPPCommCtrlr", "HeartbeatInterval"): "HeartbeatInterval",
@@ -15,6 +15,7 @@ VARIABLES: Mapping[tuple[str, str], str] = {
     ("SampledDataCtrlr", "TxUpdatedInterval"): "MeterValueSampleInterval",
     ("AuthCtrlr", "AuthorizeRemoteStart"): "AuthorizeRemoteTxRequests",
     ("TxCtrlr", "StopTxOnInvalidId"): "StopTransactionOnInvalidId",
+    ("TariffCostCtrlr", "Enabled"): "CustomDisplayCostAndPrice",
 }
 """The variables of 2.0.1 and the keys of 1.6 that they are here."""
 
@@ -26,6 +27,7 @@ def initial(*, connectors: int, meter_interval_s: int) -> dict[str, str]:
         "MeterValueSampleInterval": str(meter_interval_s),
         "AuthorizeRemoteTxRequests": "false",
         "StopTransactionOnInvalidId": "false",
+        "CustomDisplayCostAndPrice": "false",
         "NumberOfConnectors": str(connectors),
         "SendLocalListMaxLength": "50",
         "SupportedFeatureProfiles": "Core,RemoteTrigger,LocalAuthListManagement,Reservation,SmartCharging",

@@ -373,6 +373,7 @@ class SimulatedStation:
         charging, verdict = queued.charging, self.words.verdict(answer)
         if queued.telling is Telling.STARTED and isinstance(answer.get("transactionId"), int):
             charging.transaction_id = answer["transactionId"]
+        self.upkeep.note_total(charging.reference, answer)
         if verdict is None or queued.telling is Telling.ENDED:
             return
         charging.verdict = verdict

@@ -226,6 +226,11 @@ class Upkeep:
         self.costs.append(payload)
         return {}
 
+    def note_total(self, reference: str, answer: Json) -> None:
+        """Show what the answer to the end of a transaction says that it cost."""
+        if "totalCost" in answer:
+            self.costs.append({"totalCost": answer["totalCost"], "transactionId": reference, "ended": True})
+
     def _transaction(self, payload: Json) -> Json:
         reference = payload.get("transactionId")
         if reference is None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -108,6 +109,7 @@ class Desk:
         self.asked: list[AuthorizeRequest] = []
         self.hold: asyncio.Event | None = None
         self.admission: Callable[[str], Admission] = Admission
+        self.total: Decimal | None = None
 
     async def admit(self, knock: Knock) -> Admission | Refusal:
         self.knocks.append(knock)
@@ -125,6 +127,9 @@ class Desk:
     async def certify(self, station_id: str, asked: SigningAsked) -> bool:
         self.signing.append(asked)
         return asked.request == "good"
+
+    async def total_cost(self, transaction_id: int) -> Decimal | None:
+        return self.total
 
     async def certificate_status(self, wanted: StatusWanted) -> CertificateStatus:
         return self.statuses[wanted.serial_number]
