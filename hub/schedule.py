@@ -1,6 +1,7 @@
 """What happens by the clock, on one page.
 
 every 30 s   starts that waited for a session past their time are closed
+every 60 s   reservations that nobody came for are billed, where that costs something
 every 1 h    prices that nobody used in time, and vehicles that nobody confirmed, are forgotten
 every 1 h    eMSPs that allowed a card long ago are forgotten
 every 30 s   partners of whom nothing was heard for too long are asked whether they are there
@@ -36,6 +37,7 @@ from hub.parties.message_log import forgetter
 from hub.parties.presence import Presence
 from hub.parties.registration import Registrar
 from hub.settings import Settings
+from hub.starts import unused_reservations
 from hub.starts.flows import Starter
 from hub.starts.quote_tables import forget_unused
 from hub.starts.vehicle_tables import forget_vehicles
@@ -67,6 +69,7 @@ def wire(
     reactions.every("parties.forget_unfinished", timedelta(seconds=60), registrar.forget_unfinished)
     reactions.every("parties.read_hubs", timedelta(hours=24), hub_reading.daily(directory))
     reactions.every("starts.expire", timedelta(seconds=30), starter.expire)
+    reactions.every("starts.bill_reservations", timedelta(seconds=60), unused_reservations.biller(starter.keys))
     reactions.every("starts.forget_quotes", timedelta(hours=1), _forget_quotes)
     reactions.every("stations.lead_campaigns", timedelta(seconds=15), campaigns.look)
     reactions.every("stations.tidy_operations", timedelta(seconds=60), operations.tidy)

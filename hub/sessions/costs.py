@@ -11,8 +11,8 @@ from csms.transaction import Reached
 from hub.sessions.course import at_readings
 from hub.sessions.documents import Course, Facts, Stretch, seconds
 from hub.tariffs.cuts import cut, joined
-from hub.tariffs.idle import expanded
-from hub.tariffs.pricing import Period, Priced, cost_fields, parse_tariff, price
+from hub.tariffs.idle import FIELD, expanded
+from hub.tariffs.pricing import Period, Priced, Reservation, cost_fields, parse_tariff, price
 from kit.errors import InvalidInput
 
 Json = dict[str, Any]
@@ -74,6 +74,23 @@ def price_periods(
     except InvalidInput:
         return None
     return costs_of(priced, periods, plain, ended_at=ended_at)
+
+
+def reservation_costs(terms: Terms | None, *, began: datetime, ended: datetime) -> Costs | None:
+    """What a reservation costs that nobody came for; None where it costs nothing, or nobody can say what."""
+    if terms is None:
+        return None
+    plain = {name: value for name, value in terms.tariff.items() if name != FIELD}
+    period = Period(began, reserved_s=seconds(began, ended))
+    try:
+        tariff = parse_tariff(plain)
+        pieces = cut(tariff, [period], ended_at=ended, time_zone=terms.time_zone)
+        priced = price(
+            tariff, pieces, currency=terms.currency, time_zone=terms.time_zone, reservation=Reservation.EXPIRED
+        )
+    except InvalidInput:
+        return None
+    return costs_of(priced, pieces, plain, ended_at=ended) if priced.total.incl_vat else None
 
 
 def costs_of(priced: Priced, periods: Sequence[Period], plain: Json, *, ended_at: datetime) -> Costs:

@@ -129,6 +129,23 @@ def cdr(facts: Facts, course: Course, *, cdr_id: str, costs: Mapping[str, Json],
     return body
 
 
+def reservation_cdr(
+    facts: Facts, *, began: datetime, ended: datetime, costs: Mapping[str, Json], issued_at: datetime
+) -> Json:
+    """The CDR, under `facts.session_id`, of a reservation that nobody came for: time, no energy and no session."""
+    course = Course(began, ended, Decimal(0), ())
+    body = cdr(facts, course, cdr_id=facts.session_id, costs=costs, issued_at=issued_at)
+    del body["session_id"]
+    volume = json_number(seconds(began, ended) / HOUR_S)
+    period: Json = {
+        "start_date_time": format_datetime(began),
+        "dimensions": [{"type": "RESERVATION_TIME", "volume": volume}],
+    }
+    if facts.tariff is not None:
+        period["tariff_id"] = facts.tariff["id"]
+    return {**body, "charging_periods": [period], "total_time": 0}
+
+
 def signed_data(values: Sequence[SignedValue]) -> Json | None:
     """The signed meter values of a session as a CDR carries them, to the letter (OCPI 2.2.1, mod_cdrs, SignedData).
 

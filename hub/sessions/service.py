@@ -1,7 +1,7 @@
 """Sessions inside one transaction: ours follow the charger's record, partners' follow what they say."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,7 @@ from hub.locations import service as locations
 from hub.parties.intake import Intake, Taken
 from hub.parties.objects import Kept, ObjectKey, find, is_same_content, keep
 from hub.sessions import documents
-from hub.sessions.costs import Costs, Terms, price_periods
+from hub.sessions.costs import Costs, Terms, price_periods, reservation_costs
 from hub.sessions.course import course_of
 from hub.sessions.documents import Course, Facts
 from hub.sessions.events import CdrStored
@@ -310,6 +310,28 @@ async def _issue_cdr(
         total_cost=costs.total_excl_vat if costs else Decimal(0),
     )
     tx.emit(CdrStored(facts.country_code, facts.party_id, cdr_id))
+
+
+async def bill_reservation(tx: Tx, facts: Facts, *, began: datetime, ended: datetime) -> bool:
+    """Issue the CDR of a reservation that nobody came for, under `facts.session_id`; False where it costs nothing."""
+    costs = reservation_costs(terms_of(facts), began=began, ended=ended)
+    if costs is None:
+        return False
+    shown = replace(facts, tariff=costs.tariff)
+    body = documents.reservation_cdr(shown, began=began, ended=ended, costs=costs.cdr_fields, issued_at=tx.now)
+    await keep(
+        tx,
+        Cdr,
+        ObjectKey.of(facts.country_code, facts.party_id, facts.session_id),
+        body,
+        platform_id=None,
+        audience=audience(facts.cdr_token),
+        energy_wh=Decimal(0),
+        currency=facts.currency,
+        total_cost=costs.total_excl_vat,
+    )
+    tx.emit(CdrStored(facts.country_code, facts.party_id, facts.session_id))
+    return True
 
 
 async def _priced(tx: Tx, body: Json) -> Decimal | None:

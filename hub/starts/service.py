@@ -306,7 +306,7 @@ async def _begin(
         tariff=None,
     )
     claimed, start = await _claim(tx, ring, facts, record, transaction, emsp=emsp)
-    return await _priced_by(tx, claimed, place, record.started_at), start
+    return await priced_by(tx, claimed, place, record.started_at), start
 
 
 async def _claim(
@@ -369,7 +369,7 @@ def _doubt(token: Json, start: Start | None) -> str | None:
     return None
 
 
-async def _priced_by(tx: Tx, facts: Facts, place: Place, at: datetime) -> Facts:
+async def priced_by(tx: Tx, facts: Facts, place: Place, at: datetime) -> Facts:
     """The facts with the tariff that is in force at the connector when the session starts; it stays to the end."""
     found = await tariffs_at(tx, place, facts.location)
     if not found:

@@ -19,6 +19,7 @@ from csms.words import LARGEST_INT32
 from kit.crypto import KeyRing
 from kit.tx import Tx
 
+TOLD_LATE = timedelta(minutes=15)
 KEPT_AFTER_EXPIRY = timedelta(days=30)
 _PURPOSE = "station-reservation"
 
@@ -35,6 +36,8 @@ class ReservationState(StrEnum):
     USED = "used"
     REFUSED = "refused"
     CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    """Nobody came, and what that costs has been billed."""
 
     @property
     def is_open(self) -> bool:
@@ -135,8 +138,7 @@ async def keep_for_partner(
 
 def reserve_command(ring: KeyRing, row: StationReservation) -> Reserve:
     """What the charger is told."""
-    token = ring.decrypt(_PURPOSE, row.sealed_token).decode()
-    return Reserve(row.number, token, TokenType(row.token_type), row.expires_at, evse_id=row.evse_id)
+    return Reserve(row.number, token_uid(ring, row), TokenType(row.token_type), row.expires_at, evse_id=row.evse_id)
 
 
 def cancel_command(row: StationReservation) -> CancelReservation:
@@ -155,6 +157,21 @@ async def settle(tx: Tx, number: int, outcome: CommandOutcome, *, cancels: bool)
         row.state = ReservationState.HELD
     elif outcome.status not in _UNKNOWN:
         row.state = ReservationState.REFUSED
+
+
+async def unused(tx: Tx, *, limit: int = 100) -> Sequence[StationReservation]:
+    """Reservations that were held and that nobody came for, locked; those that somebody is busy with are left out.
+
+    A charger may tell late of whoever came in time.
+    """
+    past = col(StationReservation.expires_at) <= tx.now - TOLD_LATE
+    where = (col(StationReservation.state) == ReservationState.HELD, past)
+    return await tx.all(select(StationReservation).where(*where).limit(limit).with_for_update(skip_locked=True))
+
+
+def token_uid(ring: KeyRing, row: StationReservation) -> str:
+    """The token that a place is kept for."""
+    return ring.decrypt(_PURPOSE, row.sealed_token).decode()
 
 
 async def use(tx: Tx, station_id: str, number: int) -> None:

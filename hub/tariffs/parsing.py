@@ -149,9 +149,11 @@ def _reservation(name: str | None, measured: frozenset[Measure]) -> Reservation 
         return None
     if not isinstance(name, str) or name not in _RESERVATIONS:
         raise UnsupportedTariff("an unknown kind of reservation")
-    if Measure.RESERVATION not in measured:
-        raise UnsupportedTariff("reservations are not priced here: the sessions do not tell of them")
-    return _RESERVATIONS[name]
+    reservation = _RESERVATIONS[name]
+    # One that ran out is no session, and prices none; only what a session follows has to be told by it.
+    if reservation is Reservation.USED and Measure.RESERVATION not in measured:
+        raise UnsupportedTariff("reservations before a session are not priced here: the sessions do not tell of them")
+    return reservation
 
 
 def _band(given: Json, name: str, measure: Measure, measured: frozenset[Measure]) -> Band | None:
