@@ -7,8 +7,7 @@ be asked or too many come at once.
 
 import http
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import NegotiationError
@@ -29,6 +28,7 @@ from csms.handshake import (
     station_id_of,
 )
 from kit.log import get
+from kit.rates import Rates
 
 log = get("csms.door")
 
@@ -46,45 +46,20 @@ DEFLATE: Sequence[ServerExtensionFactory] = (
 """Compression that keeps nothing from one message to the next: a connection that rests takes no memory for it."""
 
 
-@dataclass(slots=True)
-class Bucket:
-    """So many a second, after a first burst; 0 for any number."""
-
-    per_s: float
-    burst: float
-    monotonic: Callable[[], float]
-    _left: float = 0.0
-    _at_s: float | None = None
-
-    def take(self) -> float:
-        """Seconds to wait before coming again; 0.0 for who may come in."""
-        if self.per_s <= 0:
-            return 0.0
-        now_s = self.monotonic()
-        grown = self.burst if self._at_s is None else self._left + (now_s - self._at_s) * self.per_s
-        self._left, self._at_s = min(grown, self.burst), now_s
-        if self._left < 1:
-            return (1 - self._left) / self.per_s
-        self._left -= 1
-        return 0.0
-
-
 class Door:
     """Judges handshakes. `has_safe_way` says that TLS ends at a proxy before the plain listener."""
 
-    def __init__(
-        self, backoffice: Backoffice, path: str, bucket: Bucket, *, compress: bool, has_safe_way: bool
-    ) -> None:
+    def __init__(self, backoffice: Backoffice, path: str, rates: Rates, *, compress: bool, has_safe_way: bool) -> None:
         self._backoffice = backoffice
         self._path = path
-        self._bucket = bucket
+        self._rates = rates
         self._compress = compress
         self._has_safe_way = has_safe_way
         self._turned_away = 0
 
     async def admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """The refusal of a handshake; None lets it go on, with the admission at the connection."""
-        wait_s = self._bucket.take()
+        wait_s = self._rates.take()
         if wait_s:
             return self._too_many(connection, wait_s)
         station_id = station_id_of(request.path, self._path)

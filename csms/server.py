@@ -10,7 +10,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from csms.backoffice import Backoffice
 from csms.connection import StationConnection
 from csms.dialect import DIALECTS
-from csms.door import Bucket, Door
+from csms.door import Door
 from csms.drain import close_spread, finish_calls
 from csms.limits import SessionLimits
 from csms.link import Link
@@ -29,6 +29,7 @@ from csms.writer import Writer
 from kit.bus import Bus
 from kit.clock import Clock
 from kit.log import get
+from kit.rates import Rates
 from kit.tx import Database
 
 log = get("csms.server")
@@ -97,8 +98,8 @@ class CentralSystem:
         )
         self._clock = clock
         self._address = (host, port)
-        bucket = Bucket(self._limits.handshakes_per_s, self._limits.handshake_burst, clock.monotonic)
-        self._door = Door(backoffice, path, bucket, compress=self._limits.compress, has_safe_way=has_safe_way)
+        rates = Rates(clock.monotonic, self._limits.handshakes_per_s, burst=self._limits.handshake_burst)
+        self._door = Door(backoffice, path, rates, compress=self._limits.compress, has_safe_way=has_safe_way)
         self._tls: Tls | None = None
         self._states: WeakValueDictionary[str, StationState] = WeakValueDictionary()
         self._servers: list[Server] = []

@@ -7,7 +7,6 @@ from sqlmodel import select
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from csms.commands import CommandStatus, Trigger
-from csms.door import Bucket
 from csms.server import Limits
 from csms.tables import TransactionMessage
 from kit.clock import ManualClock
@@ -75,18 +74,6 @@ async def test_who_comes_too_fast_is_told_when_to_come_again(build) -> None:
     assert int(caught.value.response.headers["Retry-After"]) >= 1
     clock.advance(0.4)
     await world.point("CP9")
-
-
-def test_the_bucket_fills_with_time_and_no_further_than_its_size() -> None:
-    now = [0.0]
-    bucket = Bucket(2.0, 4.0, lambda: now[0])
-    assert [bucket.take() for _ in range(5)] == [0.0, 0.0, 0.0, 0.0, 0.5]
-    now[0] = 0.5
-    assert bucket.take() == 0.0
-    assert bucket.take() > 0
-    now[0] = 100.0
-    assert [bucket.take() == 0.0 for _ in range(5)] == [True] * 4 + [False]
-    assert all(Bucket(0.0, 0.0, lambda: 0.0).take() == 0.0 for _ in range(1000))
 
 
 @pytest.mark.slow

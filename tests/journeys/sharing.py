@@ -134,7 +134,7 @@ def forget(hub: Hub) -> None:
     """Empty what the hub keeps in memory of partners and stations, and what no doorbell empties."""
     authorizer = hub.starter.authorizer
     authorizer._asker._circuits.clear()
-    authorizer._misses._left.clear()
+    authorizer._misses._full_at.clear()
     hub.live_sessions._metered.clear()
     hub.notices.take()
 
