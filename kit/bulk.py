@@ -4,10 +4,10 @@ What SQLAlchemy does for each execution costs several times what SQLite does. Ty
 the way to the driver is shorter.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Dialect, Insert, Select, Table, insert, or_
+from sqlalchemy import Dialect, Executable, Insert, Select, Table, insert, or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -64,6 +64,21 @@ class Bulk:
             [value if reader is None else reader(value) for reader, value in zip(self._readers, row, strict=True)]
             for row in rows
         ]
+
+
+class Bulks:
+    """Statements of SQLAlchemy's that are built once, each made ready when it is used for the first time."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._known: dict[Executable, Bulk] = {}
+
+    def of(self, statement: Executable, columns: Iterable[str]) -> Bulk:
+        """A statement, with the names of what is given for each row."""
+        known = self._known.get(statement)
+        if known is None:
+            known = self._known[statement] = Bulk(statement, list(columns), self._dialect)
+        return known
 
 
 def processed(processor: Callable[[Any], Any], values: list[Any]) -> list[Any]:

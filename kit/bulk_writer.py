@@ -17,9 +17,9 @@ import asyncpg
 from sqlalchemy import Dialect, Executable, Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from kit.bulk import Bulk, Row, processed
+from kit.bulk import Bulk, Bulks, Row, processed
 from kit.db import SQLITE_PRAGMAS
-from kit.reader import ENGINE_ONLY
+from kit.drivers import PostgresqlConnections, connect_sqlite
 
 _REFUSED_BY_SQLITE = (sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError, ValueError, OverflowError)
 _REFUSED_BY_POSTGRESQL = (asyncpg.DataError, ValueError)
@@ -101,9 +101,7 @@ def open_bulk_writer(engine: AsyncEngine) -> BulkWriter:
     """A writer into the database that an engine writes to."""
     if engine.dialect.name == "sqlite":
         return SqliteBulkWriter(str(engine.url.database), engine.sync_engine.dialect)
-    _, options = engine.dialect.create_connect_args(engine.url)
-    options = {name: options[name] for name in options if name not in ENGINE_ONLY}
-    return PostgresqlBulkWriter(options, engine.sync_engine.dialect)
+    return PostgresqlBulkWriter(engine)
 
 
 class _Compiled:
@@ -113,16 +111,14 @@ class _Compiled:
         self._dialect = dialect
         self._sql_of = sql_of
         self._known: dict[int, tuple[Statement, str, list[tuple[str, Any]]]] = {}
-        self._bulks: dict[Executable, Bulk] = {}
+        self._bulks = Bulks(dialect)
 
     def ready(self, batch: Batch) -> list[_Ready]:
         """What the driver is given."""
         made: list[_Ready] = []
         for statement, rows in batch:
             if not isinstance(statement, Put | Change):
-                bulk = self._bulks.get(statement)
-                if bulk is None:
-                    bulk = self._bulks[statement] = Bulk(statement, list(rows[0]), self._dialect)
+                bulk = self._bulks.of(statement, rows[0])
                 made.append(_Ready(bulk.sql, bulk.values(rows), bulk))
                 continue
             _, sql, columns = self._known.get(id(statement)) or self._compile(statement)
@@ -171,7 +167,7 @@ class SqliteBulkWriter:
         self._thread.shutdown()
 
     def _write(self, ready: list[_Ready]) -> Found:
-        connection = self._connection or self._connect()
+        connection = self._connection = self._connection or connect_sqlite(self._path, SQLITE_PRAGMAS)
         connection.execute("BEGIN IMMEDIATE")
         try:
             found = [_run(connection, each) for each in ready]
@@ -191,13 +187,6 @@ class SqliteBulkWriter:
             with suppress(sqlite3.Error):  # a commit that finds the log full tries again
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, isolation_level=None)
-        for pragma in SQLITE_PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
-        self._connection = connection
-        return connection
-
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -214,15 +203,14 @@ def _run(connection: sqlite3.Connection, ready: _Ready) -> Sequence[Sequence[Any
 class PostgresqlBulkWriter:
     """A connection for each batch under way."""
 
-    def __init__(self, options: dict[str, Any], dialect: Dialect) -> None:
-        self._options = options
-        self._compiled = _Compiled(dialect, _postgresql)
-        self._idle: list[Any] = []
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._connections = PostgresqlConnections(engine)
+        self._compiled = _Compiled(engine.sync_engine.dialect, _postgresql)
 
     async def write(self, batch: Batch) -> Found:
         """Commit all of it or nothing."""
         ready = self._compiled.ready(batch)
-        connection = await self._taken()
+        connection = await self._connections.taken()
         try:
             async with connection.transaction():
                 return [await _fetched(connection, each) for each in ready]
@@ -231,19 +219,11 @@ class PostgresqlBulkWriter:
         except _REFUSED_BY_POSTGRESQL as error:
             raise Refused(type(error).__name__) from None
         finally:
-            self._idle.append(connection)
+            self._connections.give_back(connection)
 
     async def close(self) -> None:
         """Close the connections that are not at work."""
-        while self._idle:
-            await self._idle.pop().close()
-
-    async def _taken(self) -> Any:
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.is_closed():  # the server may have gone and come back
-                return connection
-        return await asyncpg.connect(**self._options)
+        await self._connections.close()
 
 
 async def _fetched(connection: Any, ready: _Ready) -> Sequence[Sequence[Any]]:

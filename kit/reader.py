@@ -11,17 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, Protocol
 
-import asyncpg
 from sqlalchemy import Column
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-LONGEST_WAIT_MS = 10_000
-"""For a lock of somebody else's, in the thread."""
+from kit.drivers import LONGEST_WAIT_MS, PostgresqlConnections, connect_sqlite
+from kit.room import Room
+
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _PRIMARY_CODE = 0xFF
 """The bits of an error code that say what it is; the others say why."""
-ENGINE_ONLY = ("prepared_statement_cache_size", "prepared_statement_name_func")
-"""Options of a URL that are SQLAlchemy's and not the driver's."""
 
 
 class Reader(Protocol):
@@ -44,8 +42,7 @@ def open_reader(engine: AsyncEngine, *, pool_size: int) -> Reader:
     """A reader of the database that an engine reads from."""
     if engine.dialect.name == "sqlite":
         return SqliteReader(str(engine.url.database))
-    _, options = engine.dialect.create_connect_args(engine.url)
-    return PostgresqlReader({name: options[name] for name in options if name not in ENGINE_ONLY}, pool_size)
+    return PostgresqlReader(engine, pool_size)
 
 
 def bound(engine: AsyncEngine, column: "Column[Any]", value: Any) -> Any:
@@ -96,7 +93,7 @@ class SqliteReader:
 
     def _all(self, statement: str, parameters: tuple[Any, ...]) -> Sequence[Sequence[Any]]:
         if self._connection is None:
-            self._connection = _connected(self._path, wait_ms=LONGEST_WAIT_MS)
+            self._connection = _connected(self._path)
         return self._connection.execute(statement, parameters).fetchall()
 
     def _close(self) -> None:
@@ -105,49 +102,39 @@ class SqliteReader:
             self._connection = None
 
 
-def _connected(path: str, *, wait_ms: int) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, timeout=wait_ms / 1000)
-    connection.text_factory = bytes
+def _connected(path: str, *, wait_ms: int = LONGEST_WAIT_MS) -> sqlite3.Connection:
     # Mapped, because reading the file page by page costs more than all the rest of a quick statement.
-    for pragma in ("query_only=ON", "mmap_size=1073741824"):
-        connection.execute(f"PRAGMA {pragma}")
+    connection = connect_sqlite(path, ("query_only=ON", "mmap_size=1073741824"), wait_ms=wait_ms)
+    connection.text_factory = bytes
     return connection
 
 
 class PostgresqlReader:
-    """A few connections of its own, each for one statement at a time.
+    """A few connections of its own, each for one statement at a time."""
 
-    asyncpg's pool makes a task and two timers for each statement, which cost as much as reading a page of a list does.
-    """
-
-    def __init__(self, options: dict[str, Any], pool_size: int) -> None:
-        self._options = options
-        self._free = asyncio.Semaphore(pool_size)
-        self._idle: list[Any] = []
+    def __init__(self, engine: AsyncEngine, pool_size: int) -> None:
+        self._room = Room(pool_size)
+        self._connections = PostgresqlConnections(engine)
 
     async def all(self, statement: str, *parameters: Any) -> Sequence[Sequence[Any]]:
         """Every row."""
-        async with self._free:
-            connection = await self._taken()
+        if not self._room.taken():
+            await self._room.wait()
+        try:
+            connection = await self._connections.taken()
             try:
                 rows: Sequence[Sequence[Any]] = await connection.fetch(_numbered(statement), *parameters)
-            finally:  # given up in the middle of it, the connection itself sees to the end before it does anything else
-                self._idle.append(connection)
+            finally:
+                self._connections.give_back(connection)
+        finally:
+            self._room.leave()
         return rows
 
     quick = all
 
     async def close(self) -> None:
         """Close the connections that are not at work."""
-        while self._idle:
-            await self._idle.pop().close()
-
-    async def _taken(self) -> Any:
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.is_closed():  # the server may have gone and come back
-                return connection
-        return await asyncpg.connect(**self._options)
+        await self._connections.close()
 
 
 @lru_cache(maxsize=1024)

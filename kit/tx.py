@@ -19,7 +19,7 @@ from sqlalchemy import Column, Executable, Insert, Select, Table, func, select
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from kit.bulk import Bulk, driver_of, execute_bulk, execute_once, inserting
+from kit.bulk import Bulks, driver_of, execute_bulk, execute_once, inserting
 from kit.bulk_writer import Batch, BulkWriter, Found, open_bulk_writer
 from kit.clock import Clock
 from kit.db import DialectName, open_engines
@@ -104,7 +104,7 @@ class Tx:
             return result.all() if result.returns_rows else ()
         if self._driver is None:
             self._driver = await driver_of(connection)
-        return await execute_once(self._driver, self.db._ready(statement, parameters), parameters)
+        return await execute_once(self._driver, self.db._bulks.of(statement, parameters), parameters)
 
     async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]], *, replace: bool = False) -> None:
         """Insert rows, all with the same columns, in as few trips as the driver allows.
@@ -118,7 +118,7 @@ class Tx:
         if self.db.dialect == "postgresql":
             await connection.execute(statement, rows)
             return
-        await execute_bulk(connection, self.db._ready(statement, rows[0]), rows)
+        await execute_bulk(connection, self.db._bulks.of(statement, rows[0]), rows)
 
     async def _settled(self) -> AsyncConnection:
         """The connection, with all that was added before on it."""
@@ -190,7 +190,7 @@ class Database:
         self._engines = open_engines(url, pool_size=pool_size)
         self._writing = asyncio.Lock() if self._engines.dialect == "sqlite" else nullcontext()
         self._inserts: dict[tuple[str, tuple[str, ...], bool], Insert] = {}
-        self._statements: dict[Executable, Bulk] = {}
+        self._bulks = Bulks(self._engines.writer.dialect)
         self.doorbells = Doorbells()
         self.reader: Reader = open_reader(self._engines.reader, pool_size=pool_size)
         """For single statements that are asked very often; `read()` for everything else."""
@@ -206,12 +206,6 @@ class Database:
         known = self._inserts.get(key)
         if known is None:
             known = self._inserts[key] = inserting(table, columns, self.dialect, replace=replace)
-        return known
-
-    def _ready(self, statement: Executable, parameters: Iterable[str]) -> Bulk:
-        known = self._statements.get(statement)
-        if known is None:
-            known = self._statements[statement] = Bulk(statement, list(parameters), self._engines.writer.dialect)
         return known
 
     def apart(self) -> "Database":
