@@ -116,6 +116,8 @@ def _total(reading: Reading, measurand: str, unit: str) -> Decimal | None:
     matching = [one for one in reading.samples if one.measurand == measurand and one.unit in (unit, "")]
     if not matching:
         return None
+    if len(matching) == 1 and matching[0].phase is None:  # as most are
+        return energy_wh(matching[0].value)
     # A meter inside the cable or the car tells less than what left the outlet; it counts only when it is alone.
     best: Decimal | None = None
     elsewhere: Decimal | None = None

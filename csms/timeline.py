@@ -6,7 +6,16 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from csms.meters import interval_wh, power_w, register_wh, soc_percent
+from csms.meters import (
+    IMPORT_INTERVAL,
+    IMPORT_POWER,
+    IMPORT_REGISTER,
+    STATE_OF_CHARGE,
+    interval_wh,
+    power_w,
+    register_wh,
+    soc_percent,
+)
 from csms.registers import ZERO
 from csms.station import ChargingState, FactKind, TransactionFact
 
@@ -74,7 +83,9 @@ def points(event: TransactionEvent) -> Iterator[Point]:
     if fact.meter_wh is not None and fact.kind in (FactKind.STARTED, FactKind.ENDED):
         yield Point(phase, at, False, fact.meter_wh, ZERO, key, -1, None, True, False, event.timely)
     for place, reading in enumerate(fact.readings):
-        register, interval = register_wh(reading), interval_wh(reading)
+        told = {one.measurand for one in reading.samples}  # most readings tell one or two of the four
+        register = register_wh(reading) if IMPORT_REGISTER in told else None
+        interval = interval_wh(reading) if IMPORT_INTERVAL in told else None
         timely = believable(reading.at, event.received_at)
         yield Point(
             1,
@@ -88,8 +99,8 @@ def points(event: TransactionEvent) -> Iterator[Point]:
             register is not None,
             interval is not None,
             timely,
-            power_w(reading),
-            soc_percent(reading),
+            power_w(reading) if IMPORT_POWER in told else None,
+            soc_percent(reading) if STATE_OF_CHARGE in told else None,
         )
     if fact.state is not None and fact.kind is not FactKind.ENDED:
         yield Point(phase, at, True, ZERO, ZERO, key, -1, fact.state)
