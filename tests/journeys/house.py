@@ -5,14 +5,12 @@ what they say goes into their record. A process can die before or after any comm
 and another one opens on the same database.
 """
 
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import orjson
@@ -28,7 +26,6 @@ from csms.station import FactKind, TransactionFact
 from csms.tables import Transaction, TransactionMessage
 from csms.wire import decode_request, encode_outcome
 from hub.app import Hub, open_hub
-from hub.billing.tables import Bill
 from hub.drivers import service as drivers
 from hub.drivers.schemas import DriverIn
 from hub.drivers.tables import PaymentMethod
@@ -41,13 +38,13 @@ from kit.clock import ManualClock
 from kit.reactions import JobRow
 from kit.tx import Database, Tx
 from payments.fake_stripe import Serving, serving
-from payments.ledger.check import check
-from payments.tables import Debt, DebtState, Hold, Operation, OperationState, Received, Refund, RefundState
+from payments.tables import Operation, OperationState
 from payments.webhooks import Webhooks
 from payments.wiring import Payments
 from tests.hub.starts.charger import location, tariff
 from tests.journeys.apps import KEY, WEBHOOK_SECRET, App, Bank
 from tests.journeys.network import Json, settings_for
+from tests.journeys.proof import every_cent_is_where_it_belongs
 from tests.payments.shop import listening
 
 PER_KWH, VAT = Decimal("0.40"), Decimal("1.21")
@@ -95,6 +92,7 @@ class Charging:
     number: int
     remote_start_id: int | None
     token: str
+    evse_id: int = 1
     register_wh: int = 0
     ended: bool = False
     said: int = 0
@@ -210,11 +208,21 @@ class House:
         async with self.db.tx() as tx:
             return (await drivers.issue_key(tx, self.hub.keys, driver_id, "phone"))[1]
 
-    async def start(self, key: str | None, *, idempotency_key: str | None = None, quote: Json | None = None) -> Json:
+    async def start(self, key: str | None, *, evse_uid: str = "E1") -> Json:
         """See a price and begin with it."""
         async with self.app(key) as app:
-            quote = quote or await app.quote(location_id="LOC1", evse_uid="E1", energy_kwh=10)
-            return await app.start(quote, key=idempotency_key or str(uuid4()))
+            return await app.start(await app.quote(location_id="LOC1", evse_uid=evse_uid, energy_kwh=10))
+
+    async def held(self, key: str | None, *, evse_uid: str = "E1", card: str = "pm_card_visa") -> str:
+        """A start whose money is there, and whose charger was told; its id."""
+        start = await self.start(key, evse_uid=evse_uid)
+        secret = start["payment"]["client_secret"]
+        await self.bank.enter_card(secret, card)
+        if card == "pm_card_authenticationRequired":
+            await self.bank.authenticate(secret)
+        await self.control("settle")
+        await self.work()
+        return str(start["id"])
 
     async def work(self) -> None:
         """Do all that is due now, as long as the process lives."""
@@ -265,7 +273,7 @@ class House:
 
     async def begins(self, order: StartCharging) -> Charging:
         """A car is plugged in, and the charger does what it was told some time ago."""
-        charging = Charging(len(self.transactions) + 1, order.remote_start_id or None, order.token)
+        charging = Charging(len(self.transactions) + 1, order.remote_start_id or None, order.token, order.evse_id or 1)
         self.transactions.append(charging)
         await self.says(charging, FactKind.STARTED)
         return charging
@@ -285,7 +293,7 @@ class House:
             kind,
             key or f"{charging.number}-{charging.said}",
             self.clock.now(),
-            evse_id=1,
+            evse_id=charging.evse_id,
             token=charging.token,
             remote_start_id=charging.remote_start_id if kind is FactKind.STARTED else None,
             meter_wh=Decimal(charging.register_wh),
@@ -324,62 +332,15 @@ class House:
             tx.emit(TransactionChanged(charging.number))
         return True
 
-    # What is true in the end
-
-    async def balances(self) -> Counter[str]:
-        """What is not zero in the ledger, by account; it is proved, too."""
-        checked = await check(self.db)
-        assert checked.findings == ()
-        found: Counter[str] = Counter()
-        for (account, _), amount in checked.balances.items():
-            found[str(account)] += amount.amount_minor
-        return Counter({account: minor for account, minor in found.items() if minor})
-
     async def every_cent_is_where_it_belongs(self) -> None:
         """The proof, once nothing is under way any more."""
-        objects = (await self.control("state"))["objects"]
-        intents = objects["pi"]
-        assert not {"requires_capture", "requires_action"} & {each["status"] for each in intents}, "a hold was left"
-        made_by = [each["metadata"]["plugbridge_operation"] for each in intents]
-        assert len(made_by) == len(set(made_by)), "an order was carried out twice"
-        balances = await self.balances()
-        assert not any(account.startswith("holds") for account in balances), "a memo was left"
-        books = sum(line["amount"] for line in objects["txn"])
-        assert balances.get("provider_clearing", 0) == books, "the provider's books are not ours"
-        await self._drivers_paid_what_they_owed(balances)
-
-    async def _drivers_paid_what_they_owed(self, balances: Counter[str]) -> None:
-        bills = {bill.start_id: bill for bill in await self.rows(Bill)}
-        holds, debts, received = await self.rows(Hold), await self.rows(Debt), await self.rows(Received)
-        refunds = [each for each in await self.rows(Refund) if each.state == RefundState.SUCCEEDED]
-        receivable: Counter[str] = Counter()
-        energy = {start.id: self._energy_of(start) for start in await self.rows(Start)}
-        assert set(bills) == {id for id, wh in energy.items() if wh is not None}, "one bill for each session"
-        for start in await self.rows(Start):
-            owed = bills[start.id].gross.amount_minor if start.id in bills else 0
-            assert owed == price_minor(energy[start.id] or 0) if start.id in bills else owed == 0
-            own = [hold for hold in holds if hold.reference in (start.id, f"again:{start.id}")]
-            assert sum(hold.captured_minor > 0 for hold in own) <= 1, "one capture"
-            recorded = [debt for debt in debts if debt.hold_id in {hold.id for hold in own}]
-            covered = sum(hold.captured_minor for hold in own) + sum(debt.amount_minor for debt in recorded)
-            assert covered == owed, "paid as billed, or a debt"
-            payer = f"driver:{start.driver_id}" if start.driver_id else f"guest:{start.id}"
-            receivable[payer] += owed
-            for each in received:
-                if each.hold_id in {hold.id for hold in own} or each.debt_id in {debt.id for debt in recorded}:
-                    back = sum(refund.amount_minor for refund in refunds if refund.received_id == each.id)
-                    receivable[payer] -= each.amount_minor - back
-            receivable[payer] -= sum(each.amount_minor for each in recorded if each.state == DebtState.GIVEN_UP)
-        prefix = "driver_receivable:"
-        told = {account.removeprefix(prefix): n for account, n in balances.items() if account.startswith(prefix)}
-        assert told == {payer: minor for payer, minor in receivable.items() if minor}
-
-    def _energy_of(self, start: Start) -> int | None:
-        """What the charger counted for a start; None when it never charged for it."""
-        for each in self.transactions:
-            if start.remote_start_id is not None and each.remote_start_id == start.remote_start_id:
-                return each.register_wh
-        return None
+        counted = {each.remote_start_id: each.register_wh for each in self.transactions}
+        sold = {
+            start.id: price_minor(counted[start.remote_start_id])
+            for start in await self.rows(Start)
+            if start.remote_start_id in counted
+        }
+        await every_cent_is_where_it_belongs(self.db, await self.control("state"), sold)
 
 
 def price_minor(energy_wh: int) -> int:

@@ -2,6 +2,7 @@
 
 As a program it obeys JSON lines on its standard input, one hub at a time: `{"serve": ENVIRONMENT, "log": FILE}`, after
 which the hub says on the same standard output where it is, and `{"end": SIGNAL}`, which is answered with its exit code.
+With a `doom` (`tests.journeys.doom`) the hub ends by itself.
 """
 
 import gc
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.processes import tied
+from tests.journeys.doom import Doom
 from tests.journeys.process import ROOT, START_TIMEOUT_S, HubProcess
 
 
@@ -25,12 +27,14 @@ from tests.journeys.process import ROOT, START_TIMEOUT_S, HubProcess
 class NursedHub(HubProcess):
     """A hub process like any other, but for the time that it takes to start."""
 
+    doom: Doom | None = None
     _nursery: Process | None = None
     _lives: bool = False
 
     async def start(self) -> None:
         """Start and wait until it listens. Fails with the end of its log."""
-        up = await self._ask({"serve": self._environment(), "log": str(self.directory / "hub.log")})
+        wish: dict[str, Any] = {"serve": self._environment(), "log": str(self.directory / "hub.log")}
+        up = await self._ask(wish | ({"doom": self.doom.wish()} if self.doom else {}))
         assert "http_url" in up, f"the hub did not start: {up}\n{self.log()[-3000:]}"
         self._lives = True
         self.http_url, self.ocpp_url = up["http_url"], up["ocpp_url"] or ""
@@ -82,6 +86,7 @@ def main() -> None:
     import hub.app
     import hub.serve
     from hub import cli
+    from tests.journeys import doom
 
     assert hub.app
     assert hub.serve
@@ -104,6 +109,8 @@ def main() -> None:
                 os.dup2(os.open(wish["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
                 os.environ.clear()
                 os.environ.update(wish["serve"])
+                if "doom" in wish:
+                    doom.install(wish["doom"])
                 cli.cli(["serve", "--json"])
                 os._exit(1)
     finally:

@@ -33,15 +33,7 @@ async def house(tmp_path: Path, migrated_database_url: str) -> AsyncIterator[Hou
 
 
 async def held(house: House, card: str = "pm_card_visa") -> str:
-    """A start whose money is there, and whose charger was told."""
-    start = await house.start(await house.driver("K-1"))
-    secret = start["payment"]["client_secret"]
-    await house.bank.enter_card(secret, card)
-    if card == "pm_card_authenticationRequired":
-        await house.bank.authenticate(secret)
-    await house.control("settle")
-    await house.work()
-    return str(start["id"])
+    return await house.held(await house.driver("K-1"), card=card)
 
 
 async def charged(house: House, charging: Charging, energy_wh: int = 5000) -> None:
