@@ -27,6 +27,7 @@ from hub.starts.tables import (
     by_remote_start_id,
     locked,
     of_session,
+    told_at,
     waiting_at,
     waiting_at_evse,
 )
@@ -170,11 +171,11 @@ def request(tx: Tx, start: Start) -> None:
 
 
 async def commanded_at(tx: Tx, ring: KeyRing, station_id: str, evse_id: int | None, uid: str) -> Start | None:
-    """The attempt from afar with this token that the station has been told of and that has no session yet."""
-    start = await waiting_at(tx, station_id, evse_id, uid_digests(ring, uid))
-    if start is None or StartMethod(start.method).is_tap or start.state != StartState.COMMANDED:
-        return None
-    return start
+    """The attempt from afar with this token that the station was told of, whatever we think of it by now.
+
+    A charger whose message was not answered says it again while its session runs, and one that was given up may begin.
+    """
+    return await told_at(tx, station_id, evse_id, uid_digests(ring, uid))
 
 
 async def follow_transaction(

@@ -101,6 +101,24 @@ async def waiting_at(
     return await tx.first(statement.with_for_update() if to_claim else statement)
 
 
+async def told_at(tx: Tx, station_id: str, evse_id: int | None, uid_digests: list[str]) -> Start | None:
+    """The newest attempt from afar with this token that this station was told of, unless its session is over."""
+    statement = (
+        select(Start)
+        .where(
+            col(Start.station_id) == station_id,
+            col(Start.uid_digest).in_(uid_digests),
+            col(Start.remote_start_id).is_not(None),
+            col(Start.state).in_([StartState.COMMANDED.value, StartState.CHARGING.value, *HOPELESS]),
+            col(Start.expires_at) > tx.now - FORGOTTEN,
+            or_(col(Start.evse_id).is_(None), col(Start.evse_id) == evse_id, literal(evse_id is None)),
+        )
+        .order_by(col(Start.id).desc())
+        .limit(1)
+    )
+    return await tx.first(statement)
+
+
 def _waits(tx: Tx) -> tuple[ColumnElement[bool], ...]:
     """That an attempt has no session, and may still get one."""
     return (

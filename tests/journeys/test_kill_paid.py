@@ -39,7 +39,7 @@ from tests.journeys.test_kill_often import stay_connected
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
-LANES = 3
+LANES = 2
 PATIENCE_S = 60.0
 DOWN_S = 120
 """How long nobody notices that the hub is away, by its clock: leases run out, and orders are asked after."""
@@ -356,8 +356,9 @@ def points_of(labels: list[str]) -> list[Point]:
     ]
 
 
+@pytest.mark.parametrize("name", WAYS)
 async def test_a_hub_that_is_killed_at_any_commit_of_a_paid_session_ends_in_one_right_state(
-    prepared: Prepared, databases: Databases, tmp_path: Path
+    prepared: Prepared, databases: Databases, tmp_path: Path, name: str
 ) -> None:
     async with AsyncExitStack() as stack:
         hubs = []
@@ -365,27 +366,23 @@ async def test_a_hub_that_is_killed_at_any_commit_of_a_paid_session_ends_in_one_
             (tmp_path / f"lane{number}").mkdir()
             hubs.append(NursedHub(tmp_path / f"lane{number}", prepared.url))
             stack.push_async_callback(hubs[-1].close)
-        trials: list[tuple[str, Point]] = []
-        known: set[Point] = set()
-        for name in WAYS:
-            found = points_of((await run(prepared, databases, hubs[0], name, None))[0])
-            trials += [(name, each) for each in found if each not in known or each.label.startswith(OTHERWISE)]
-            known |= set(found)
-        count, failed, missed = len(trials), [], []
+        points = points_of((await run(prepared, databases, hubs[0], name, None))[0])
+        if name != next(iter(WAYS)):
+            usual = points_of((await run(prepared, databases, hubs[0], next(iter(WAYS)), None))[0])
+            points = [each for each in points if each not in usual or each.label.startswith(OTHERWISE)]
+        left, failed, missed = list(points), [], []
 
         async def lane(hub: NursedHub) -> None:
-            while trials:
-                name, point = trials.pop()
+            while left:
+                point = left.pop()
                 try:
                     _, deaths = await run(prepared, databases, hub, name, point)
                 except Exception as error:
-                    print("FAILED", name, point, repr(error)[:300], flush=True)
-                    failed.append(f"{name}, {point}: {type(error).__name__} {error}"[:600])
+                    failed.append(f"{point}: {type(error).__name__} {error}"[:600])
                 else:
-                    print("ok", name, point, deaths, flush=True)
-                    missed.extend([] if deaths else [f"{name}, {point}"])
+                    missed.extend([] if deaths else [str(point)])
 
         await asyncio.gather(*(lane(hub) for hub in hubs))
-    print(f"died at {count - len(missed)} of {count} points; missed {missed}")
+    print(f"{name}: died at {len(points) - len(missed)} of {len(points)} points; not met: {missed}")
     assert failed == []
-    assert len(missed) * 10 <= count, "notices and answers come in any order, but not that often"
+    assert len(missed) * 5 <= len(points), "notices and answers come in any order, but not that often"

@@ -186,3 +186,19 @@ async def test_a_session_that_a_partner_only_announced_is_ended_before_the_money
         await house.pass_time(3600)
     assert asked == [("STOP_SESSION", "HELD")]
     assert [hold.state for hold in await house.rows(Hold)] == ["VOIDED"]
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_charger_that_asks_again_about_a_guest_whom_it_was_told_of_may_go_on(house: House, late: bool) -> None:
+    """The answer to its message was lost: a second attempt, or a no, would end a session that is paid."""
+    start_id = await house.held(None)
+    [order] = house.heard
+    if late:
+        await house.pass_time(3600)
+    for _ in range(2):
+        verdict, reference = await house.hub.starter.tap("CS-1", 1, order.token, "AD_HOC_USER")
+        assert (verdict.allowed, reference) == (True, start_id)
+        if not house.transactions:
+            await house.begins(order)
+            await house.work()
+    assert len(await house.rows(Start)) == 1
