@@ -8,10 +8,12 @@ import pytest
 
 from payments import holds
 from payments.tables import hold_by_reference
+from tests.payments.child import give_back
 from tests.payments.shop import Shop, eur, open_shop
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
+CALLS = ["POST /v1/customers", "POST /v1/payment_intents", "/capture", "the charge", "POST /v1/refunds"]
 ROOT = Path(__file__).parents[2]
 
 
@@ -32,7 +34,9 @@ async def die_at(shop: Shop, call: str, plan: str) -> None:
 
 
 @pytest.mark.parametrize("plan", ["delay_request", "hang"])
-@pytest.mark.parametrize("call", ["POST /v1/customers", "POST /v1/payment_intents", "/capture", "the charge"])
+@pytest.mark.parametrize(
+    "call", ["POST /v1/customers", "POST /v1/payment_intents", "/capture", "the charge", "POST /v1/refunds"]
+)
 async def test_a_process_that_dies_at_a_call_leaves_nothing_half_done(
     migrated_database_url: str, call: str, plan: str
 ) -> None:
@@ -47,6 +51,9 @@ async def test_a_process_that_dies_at_a_call_leaves_nothing_half_done(
         for _ in range(3):
             await shop.resolve()
             await shop.pass_time(3700)
+        await give_back(shop.db, hold.id)
+        await shop.resolve()
+        assert [each["amount"] for each in await shop.objects("re")] == [500]
         assert sorted(each.amount_minor for each in await shop.received()) == [750, 2000]
         intents = await shop.objects("pi")
         assert sorted(each["amount_received"] for each in intents) == [750, 2000]
