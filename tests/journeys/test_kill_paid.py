@@ -295,7 +295,7 @@ async def trial_of(
         network: Any = Network(hub, bank.http, stack)
         app = App(await stack.enter_async_context(driver_client(network, prepared.app_key)))
         station = SimulatedStation(
-            "CS-1", hub.ocpp_url, password=prepared.password, protocol=protocol, meter_interval_s=0.1
+            "CS-1", hub.ocpp_url, password=prepared.password, protocol=protocol, meter_interval_s=0.1, speed=60.0
         )
         stack.push_async_callback(station.close)
         connected = asyncio.create_task(stay_connected(station, Random(1)))
