@@ -48,6 +48,8 @@ def sorted_set(cdrs: Sequence[Cdr]) -> CdrSet:
 async def _settle(tx: Tx, ring: KeyRing, cdrs: Sequence[Cdr], own_emsps: Collection[str]) -> None:
     start = await _start_of(tx, cdrs) or await _adopted(tx, ring, cdrs)
     if start is not None:
+        if start.driver_id is None:
+            await tapping.claim(tx, ring, start, cdrs[0].body())
         cdrs = await cdrs_beside(tx, cdrs[0])  # again, now that nobody else is at them
     sorted_cdrs, by_id = sorted_set(cdrs), {each.object_id: each for each in cdrs}
     for each in cdrs:

@@ -159,6 +159,13 @@ async def adopt(tx: Tx, ring: KeyRing, cdr: Json, *, session_id: str) -> Start |
     return start
 
 
+async def claim(tx: Tx, ring: KeyRing, start: Start, cdr: Json) -> None:
+    """Let an attempt that an operator, or a partner, began with a driver's card be the driver's."""
+    driver = await linked.driver_of(tx, ring, cdr["cdr_token"])
+    if driver is not None:
+        start.driver_id, start.payment = driver.id, driver.payment
+
+
 async def _quoted(tx: Tx, start: Start, driver: Driver, where: Where | None, rules: TapRules) -> Money | None:
     """What is to be put aside, by the price that is promised now; None where charging costs nothing.
 

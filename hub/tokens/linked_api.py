@@ -22,7 +22,7 @@ def operator_router(db: Database, keys: KeyRing, *, issuer: str) -> APIRouter:
         """Give a driver a card: what is charged with it is paid in the driver's way. It is issued if there is none."""
         async with db.tx() as tx:
             driver = await drivers.get(tx, driver_id)
-            wanted = Wanted(body.uid, visual_number=body.visual_number)
+            wanted = Wanted(body.uid, body.type, body.visual_number)
             return LinkedTokenOut.of(await linked.link(tx, keys, driver, wanted, issuer=issuer))
 
     @routes.get("/drivers/{driver_id}/tokens", operation_id="list_driver_tokens")

@@ -9,11 +9,12 @@ from hub.tokens.tables import Token
 
 
 class CardTokenIn(BaseModel):
-    """A card that is to be a driver's."""
+    """A card, or the contract of a vehicle, that is to be a driver's."""
 
     model_config = ConfigDict(extra="forbid")
 
-    uid: str = Field(min_length=1, max_length=36, description="What the reader sees: the RFID UID in hex.")
+    uid: str = Field(min_length=1, max_length=36, description="What the reader sees: the RFID UID in hex, or an eMAID.")
+    type: str = Field("RFID", pattern="^(RFID|OTHER)$", description="OTHER for the contract of a vehicle.")
     visual_number: str | None = Field(None, min_length=1, max_length=64, description="What is printed on it.")
 
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from kit.money import round_to_minor
 from payments.hold_lifecycle import Wish
 from payments.ledger.check import check
 from payments.tables import hold_by_reference
@@ -50,6 +51,19 @@ async def until_billed(driver: App) -> Json:
 async def credit(network: Network, driver: App, amount: str) -> None:
     headers = {"Idempotency-Key": str(uuid4())}
     await network.send("POST", f"/drivers/{driver.driver_id}/wallet/credits", {"amount": amount}, headers=headers)
+
+
+async def partner_with_charger(network: Network) -> Any:
+    """A partner whose location and tariff we know."""
+    cpo = await network.partner("CPO", "BE*CPO", charging_s=0.4)
+    stamped = {"last_updated": "2026-01-01T00:00:00Z"}
+    evses = [
+        {**evse, **stamped, "connectors": [{**plug, **stamped} for plug in evse["connectors"]]}
+        for evse in LOCATION["evses"]
+    ]
+    await cpo.push("locations", {**LOCATION, "id": "BE-1", "evses": evses})
+    await cpo.push("tariffs", {**TARIFF, "id": "STANDARD"})
+    return cpo
 
 
 @pytest.mark.parametrize("protocol", ["ocpp1.6", "ocpp2.0.1"])
@@ -152,25 +166,70 @@ async def test_a_tap_is_paid_from_the_wallet_and_refused_without_enough(shop: tu
     await driver.until_available(str(left))
 
 
-async def test_a_charger_that_was_offline_is_paid_all_the_same(shop: tuple[Network, Bank]) -> None:
+async def test_a_tap_of_a_driver_with_an_invoice_is_billed(shop: tuple[Network, Bank]) -> None:
     network, _ = shop
     await network.publish()
     station = await network.station()
     driver = await with_card(network, payment="invoice")
     assert await station.tap(CARD, seconds=0.3) is not None
 
-    async def ended() -> bool:
-        return bool((await newest(driver))["state"] == "ENDED")
-
-    await eventually(ended)
-    first = await newest(driver)
-    assert (first["payment"]["method"], first["method"]) == ("invoice", "RFID")
-
-    async def owed() -> bool:
+    async def owed() -> Decimal:
         found = (await check(network.up.hub.db)).balances
-        return sum(a.amount_minor for (account, _), a in found.items() if account.kind == "driver_receivable") > 0
+        return sum(
+            (a.to_decimal() for (account, _), a in found.items() if account.kind == "driver_receivable"), Decimal(0)
+        )
 
-    await eventually(owed)
+    receivable = await eventually(owed)
+    start = await newest(driver)
+    assert (start["method"], start["state"], start["payment"]["method"]) == ("RFID", "ENDED", "invoice")
+    assert receivable == Decimal(start["cost"])
+
+
+async def test_a_start_by_the_operator_with_a_drivers_card_is_the_drivers(shop: tuple[Network, Bank]) -> None:
+    network, _ = shop
+    await network.publish()
+    await network.station()
+    driver = await with_card(network, payment="wallet")
+    await credit(network, driver, "20")
+    start = await network.send("POST", "/starts", {"token_uid": CARD, "station_id": "CS-1", "evse_id": 1}, expect=202)
+
+    async def charging() -> bool:
+        return bool((await network.get(f"/starts/{start['id']}"))["state"] == "CHARGING")
+
+    await eventually(charging)
+    await network.send("POST", f"/starts/{start['id']}/stop", None)
+    ended = await until_billed_somehow(driver)
+    assert Decimal(ended["payment"]["captured"]) > 0
+    await driver.until_available(str(Decimal(20) - Decimal(ended["payment"]["captured"])))
+
+
+async def until_billed_somehow(driver: App) -> Json:
+    async def billed() -> Json | None:
+        starts = (await driver.get("/starts"))["items"]
+        return starts[0] if starts and (starts[0]["payment"] or {}).get("state") == "CAPTURED" else None
+
+    found: Json = await eventually(billed)
+    return found
+
+
+async def test_what_a_partner_let_charge_unasked_is_billed_by_its_cdr(shop: tuple[Network, Bank]) -> None:
+    network, _ = shop
+    cpo = await partner_with_charger(network)
+    driver = await with_card(network, payment="wallet")
+    await credit(network, driver, "3")
+    uid, party = CARD, {"country_code": "NL", "party_id": "PLB"}
+    token = {**party, "uid": uid, "type": "RFID", "contract_id": "NL-PLB-C1"}
+    place = cpo.chargers.place(None)
+    session = cpo.chargers._begin(place, token, {"auth_method": "WHITELIST"})
+    await cpo.chargers._charge(session, place, Decimal(10))
+    start = await until_billed_somehow(driver)
+    [cdr] = (await network.get("/cdrs"))["items"]
+    total = cdr["cdr"]["total_cost"]
+    gross = round_to_minor(Decimal(str(total.get("incl_vat", total["excl_vat"]))), "EUR").to_decimal()
+    assert Decimal(start["payment"]["captured"]) == Decimal(3) < gross
+    [debt] = await driver.get("/debts")
+    assert Decimal(debt["amount"]) == gross - 3
+    assert (debt["start_id"], debt["reason"]) == (start["id"], "card_gone")
 
 
 async def test_a_blocked_driver_and_a_lost_card_charge_nothing(shop: tuple[Network, Bank]) -> None:
@@ -206,14 +265,7 @@ async def test_a_blocked_driver_and_a_lost_card_charge_nothing(shop: tuple[Netwo
 
 async def test_a_card_at_a_partners_charger_is_paid_as_at_ours(shop: tuple[Network, Bank]) -> None:
     network, _ = shop
-    cpo = await network.partner("CPO", "BE*CPO", charging_s=0.4)
-    stamped = {"last_updated": "2026-01-01T00:00:00Z"}
-    evses = [
-        {**evse, **stamped, "connectors": [{**plug, **stamped} for plug in evse["connectors"]]}
-        for evse in LOCATION["evses"]
-    ]
-    await cpo.push("locations", {**LOCATION, "id": "BE-1", "evses": evses})
-    await cpo.push("tariffs", {**TARIFF, "id": "STANDARD"})
+    cpo = await partner_with_charger(network)
     cpo.billing_error = Decimal("0.5")
     driver = await with_card(network, payment="wallet")
     refused = await cpo.tap(CARD, kwh="2")
@@ -227,7 +279,7 @@ async def test_a_card_at_a_partners_charger_is_paid_as_at_ours(shop: tuple[Netwo
     by_price, by_partner = Decimal(str(cdr["priced_cost"])), Decimal(str(cdr["total_cost"]))
     assert by_partner == by_price + Decimal("0.5")
     paid = Decimal(start["payment"]["captured"])
-    assert paid == (by_price * Decimal("1.21")).quantize(Decimal("0.01")), (
+    assert paid == round_to_minor(by_price * Decimal("1.21"), "EUR").to_decimal(), (
         "the price at the tap, whatever the partner bills"
     )
     await driver.until_available(str(Decimal(25) - Decimal(start["payment"]["captured"])))
