@@ -7,7 +7,7 @@ import pytest
 
 from kit.jobs import Worker
 from kit.tx import Database
-from payments import holds, refunds, top_ups, wallet
+from payments import debts, holds, refunds, top_ups, wallet
 from payments.errors import AlreadySettled, OverRefund
 from payments.ledger.check import check
 from payments.tables import open_operation
@@ -145,6 +145,19 @@ async def test_a_wallet_that_many_find_too_low_is_filled_once(shop: Shop, others
     await asyncio.gather(*(look(db) for db in others))
     await shop.work()
     assert [each.amount_minor for each in await shop.received()] == [3000]
+
+
+async def test_a_debt_that_is_paid_from_two_phones_is_paid_once(shop: Shop, others: list[Database]) -> None:
+    await with_card(shop, "pm_card_chargeCustomerFail")
+    customer_id = await shop.cards.customer(shop.db, DRIVER)
+    async with shop.db.tx() as tx:
+        debt = await debts.owe(tx, "start-1", eur(700), customer_id=customer_id)
+    await shop.work()
+    card_id = await with_card(shop)
+    await asyncio.gather(*(shop.collector.pay(db, debt.id, card_id=card_id) for db in others))
+    await shop.resolve()
+    assert [each.state for each in await shop.debts()] == ["PAID"]
+    assert [each.amount_minor for each in await shop.received()] == [700]
 
 
 async def test_two_workers_that_send_the_same_order_send_it_under_the_same_key(
