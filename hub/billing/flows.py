@@ -54,7 +54,7 @@ class Minder:
         if seen.to_pay is None or seen.course is None:
             return
         spent = Spent(seen.to_pay.to_decimal(), _seconds(seen.course.started_at, now))
-        limit = await self._limit(db, aside, spent.cost)
+        limit = await self._limit(db, aside, spent)
         if must_stop(spent, limit, look_every_s=self.look_every_s):
             await self._end(db, start.id)
 
@@ -98,22 +98,28 @@ class Minder:
             start.stop_asked_at = tx.now
         await self._stop(start_id)
 
-    async def _limit(self, db: Database, aside: Hold | Earmark, cost: Decimal) -> Money:
+    async def _limit(self, db: Database, aside: Hold | Earmark, spent: Spent) -> Money:
         """What is put aside, after more was asked for if it is time for that."""
         if isinstance(aside, Hold):
-            return await self._on_card(db, aside, cost)
-        return await self._in_wallet(db, aside, cost)
+            return await self._on_card(db, aside, spent)
+        return await self._in_wallet(db, aside, spent)
 
-    async def _on_card(self, db: Database, hold: Hold, cost: Decimal) -> Money:
+    def _wanted(self, held: Money, spent: Spent) -> Money | None:
+        """What should be put aside by now: more when the session would have to end else, by its cost or by its pace."""
+        cost = round_to_minor(spent.cost, held.currency)
+        is_short = must_stop(spent, held, look_every_s=self.look_every_s)
+        return raised(self.policy, held, max(cost, held) if is_short else cost)
+
+    async def _on_card(self, db: Database, hold: Hold, spent: Spent) -> Money:
         if hold.state == HoldState.HELD and hold.can_increase:
-            wanted = raised(self.policy, hold.amount, round_to_minor(cost, hold.currency))
+            wanted = self._wanted(hold.amount, spent)
             if wanted is not None:
                 hold = await self.holds.raise_to(db, hold.id, wanted)
         return hold.amount
 
-    async def _in_wallet(self, db: Database, earmark: Earmark, cost: Decimal) -> Money:
+    async def _in_wallet(self, db: Database, earmark: Earmark, spent: Spent) -> Money:
         """A wallet gives what is free in it; one that is filled by a rule gives more at the next look."""
-        wanted = raised(self.policy, earmark.amount, round_to_minor(cost, earmark.currency))
+        wanted = self._wanted(earmark.amount, spent)
         if wanted is not None:
             async with db.tx() as tx:
                 earmark = await wallet.raise_to(tx, earmark.reference, wanted)

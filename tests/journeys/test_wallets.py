@@ -201,7 +201,13 @@ async def test_a_session_ends_before_it_costs_more_than_the_wallet_has(
         await credit(network, driver, "14")
         start = await driver.start(await driver.quote(energy_kwh=1))
         await driver.until(start, "ENDED")
-        await driver.until_available((await driver.get("/wallet"))["balance"])
-        ended = await driver.see(start)
-        assert Decimal(10) < Decimal(ended["cost"]) <= Decimal(14), "what was free was put aside, too"
+
+        async def billed() -> Json | None:
+            seen = await driver.see(start)
+            return seen if seen["payment"]["state"] == "CAPTURED" else None
+
+        ended = await eventually(billed)
+        assert ended["payment"]["held"] == "14.00", "what was free was put aside, too"
+        assert Decimal(0) < Decimal(ended["cost"]) <= Decimal(14)
+        assert ended["payment"]["captured"] == ended["cost"]
         assert await driver.get("/debts") == []
