@@ -8,6 +8,7 @@ import pytest
 
 import hub.tables  # noqa: F401 - the tables of the code
 from hub.billing.credits import Returned, credit_invoice, of_refund
+from hub.billing.tables import Bill
 from kit.clock import ManualClock
 from kit.money import Money
 from kit.tx import Database
@@ -25,6 +26,25 @@ pytestmark = pytest.mark.anyio
 
 NOW = datetime(2026, 6, 2, tzinfo=UTC)
 START = "start-1"
+
+
+def the_bill() -> Bill:
+    return Bill(
+        id="1",
+        start_id=START,
+        reference=START,
+        payer="driver:1",
+        payment="card",
+        country_code="BE",
+        party_id="CPO",
+        cdr_id="C-1",
+        place="BE",
+        currency="EUR",
+        net_minor=500,
+        vat_minor=50,
+        lines=b"[]",
+        made_at=NOW,
+    )
 
 
 @pytest.fixture
@@ -99,6 +119,7 @@ async def told(db: Database, refund: Refund) -> Refund:
 async def test_a_refund_that_comes_back_and_is_sent_again_is_one_credit_note(db: Database) -> None:
     document = await issued(db, receipt(PLAIN))
     async with db.tx() as tx:
+        tx.add(the_bill())
         tx.add(
             Received(
                 id="received-1",

@@ -16,6 +16,7 @@ from hub.sessions import service as sessions
 from hub.starts.lifecycle import StartMethod, StartState
 from hub.starts.quote_tables import QuoteRow
 from hub.starts.tables import Start
+from kit.crypto import KeyRing
 from kit.money import Money
 from kit.reactions import JobRow, Reactions
 from ocpi.datetimes import format_datetime
@@ -173,7 +174,7 @@ def cdr_body(start: Start | None, cdr_id: str, *, kwh: int, at: datetime, sessio
 @asynccontextmanager
 async def open_till(database_url: str) -> AsyncIterator[Till]:
     def more(reactions: Reactions) -> None:
-        wire_bills(reactions, {EMSP})
+        wire_bills(reactions, KeyRing.generate(), {EMSP})
         wire_ledger(reactions)
 
     async with open_shop(database_url, more=more) as shop, listening(shop):
