@@ -11,8 +11,6 @@ BIN := .venv/bin
 # What tells databases apart: `make test` runs it on PostgreSQL, too. `make test-slow` does so with everything else.
 BOTH := $(addprefix tests/,kit hub/parties hub/test_schema.py payments/test_races.py payments/documents/test_numbering.py \
 	journeys/test_roaming.py)
-# What is killed under load has to come back quickly on either database: `make test-slow` runs it on both.
-KILLED := tests/journeys/test_kill_often.py
 INSTALLED := .venv/.installed
 PIP_OPTIONS := --quiet --disable-pip-version-check --no-input --no-warn-script-location --no-compile
 
@@ -42,7 +40,6 @@ test-slow: $(INSTALLED) ## all others on PostgreSQL, properties with many exampl
 	$(BIN)/python -m pytest -q -n auto --db=postgresql -m "database and not slow" $(BOTH:%=--ignore=%) $(ARGS)
 	$(BIN)/python -m pytest -q -n 2 -m "hypothesis and not slow" --hypothesis-profile=thorough -o faulthandler_timeout=900 $(ARGS)
 	$(BIN)/python -m pytest -q -n 2 -m slow -o faulthandler_timeout=1500 $(ARGS)
-	$(BIN)/python -m pytest -q -n 0 -m slow --db=postgresql -o faulthandler_timeout=1500 $(KILLED) $(ARGS)
 
 lint: $(INSTALLED) ## style, format and types
 	$(BIN)/ruff check .

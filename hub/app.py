@@ -121,6 +121,7 @@ class Hub:
     masker: Masker
     conformance: Conformance
     starter: Starter
+    taps: Taps
     payments: Payments | None
     link: Link
     operations: Operations
@@ -363,6 +364,7 @@ async def open_hub(settings: Settings, *, public_url: str, clock: Clock | None =
         masker=masker,
         conformance=conformance,
         starter=starter,
+        taps=taps,
         payments=payments,
         link=link,
         operations=operations,

@@ -325,6 +325,7 @@ async def bill_reservation(tx: Tx, facts: Facts, *, began: datetime, ended: date
         ObjectKey.of(facts.country_code, facts.party_id, facts.session_id),
         body,
         platform_id=None,
+        is_credit=False,
         audience=audience(facts.cdr_token),
         energy_wh=Decimal(0),
         currency=facts.currency,

@@ -105,6 +105,10 @@ def driver_client(network: Network, key: str | None) -> httpx.AsyncClient:
     return http_client(base_url=f"{network.up.http_url}/api/driver/v1", headers=headers)
 
 
+NO_FEES = {"percent": "0", "fixed": 0, "dispute": 0}
+"""What has the fake Stripe work for nothing, for tests that are not about what it keeps."""
+
+
 @dataclass
 class Bank:
     """The fake Stripe, and what cardholders do there."""

@@ -42,7 +42,7 @@ from payments.tables import Operation, OperationState
 from payments.webhooks import Webhooks
 from payments.wiring import Payments
 from tests.hub.starts.charger import location, tariff
-from tests.journeys.apps import KEY, WEBHOOK_SECRET, App, Bank
+from tests.journeys.apps import KEY, NO_FEES, WEBHOOK_SECRET, App, Bank
 from tests.journeys.network import Json, settings_for
 from tests.journeys.proof import every_cent_is_where_it_belongs
 from tests.payments.shop import listening
@@ -365,6 +365,7 @@ async def open_house(directory: Path, url: str) -> AsyncIterator[House]:
         http = await stack.enter_async_context(plain)
         await stack.enter_async_context(fate.watched())
         house = House(url, directory, clock, stripe, Bank(stripe.url, http), fate)
+        await house.control("settings", NO_FEES)
         await house.open()
         stack.push_async_callback(house.die)
         await house.install()

@@ -227,7 +227,12 @@ async def test_what_a_partner_let_charge_unasked_is_billed_by_its_cdr(shop: tupl
     total = cdr["cdr"]["total_cost"]
     gross = round_to_minor(Decimal(str(total.get("incl_vat", total["excl_vat"]))), "EUR").to_decimal()
     assert Decimal(start["payment"]["captured"]) == Decimal(3) < gross
-    [debt] = await driver.get("/debts")
+
+    async def tried() -> Json | None:
+        [debt] = await driver.get("/debts")
+        return debt if debt["reason"] else None
+
+    debt = await eventually(tried)
     assert Decimal(debt["amount"]) == gross - 3
     assert (debt["start_id"], debt["reason"]) == (start["id"], "card_gone")
 

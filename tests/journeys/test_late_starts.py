@@ -10,11 +10,13 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from csms.commands import CommandStatus
+from csms.station import TokenType
 from hub.drivers.tables import Driver, PaymentMethod
 from hub.sessions import service as sessions
 from hub.starts.lifecycle import StartState
 from hub.starts.service import match_partner_session
 from hub.starts.tables import Start, locked
+from hub.starts.taps import Tap
 from hub.tariffs import service as tariffs
 from kit.reactions import JobRow
 from payments.tables import Debt, Hold
@@ -196,7 +198,7 @@ async def test_a_charger_that_asks_again_about_a_guest_whom_it_was_told_of_may_g
     if late:
         await house.pass_time(3600)
     for _ in range(2):
-        verdict, reference = await house.hub.starter.tap("CS-1", 1, order.token, "AD_HOC_USER")
+        verdict, reference = await house.hub.taps.tap(Tap("CS-1", 1, order.token, TokenType.CENTRAL))
         assert (verdict.allowed, reference) == (True, start_id)
         if not house.transactions:
             await house.begins(order)

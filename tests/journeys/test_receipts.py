@@ -11,7 +11,7 @@ from facturx import get_xml_from_pdf, xml_check_xsd
 
 from ocpi.endpoint import Interface
 from payments.ledger.check import check
-from tests.journeys.apps import App, Bank, driver_app, guest_app, hub_with_cards
+from tests.journeys.apps import NO_FEES, App, Bank, driver_app, guest_app, hub_with_cards
 from tests.journeys.network import LOCATION, Json, Network, eventually
 from tests.journeys.peers import hub_with
 from tests.journeys.test_roaming import prepare_partner_charger
@@ -32,6 +32,7 @@ SELLER: Json = {
 @pytest.fixture
 async def shop(tmp_path: Path, migrated_database_url: str) -> AsyncIterator[tuple[Network, Bank]]:
     async with hub_with_cards(tmp_path, migrated_database_url) as opened:
+        await opened[1].control("settings", NO_FEES)
         yield opened
 
 

@@ -9,6 +9,8 @@ import pytest
 import hub.tables  # noqa: F401 - the tables of the code
 from hub.billing.credits import Returned, credit_invoice, of_refund
 from hub.billing.tables import Bill
+from hub.starts.lifecycle import StartMethod, StartState
+from hub.starts.tables import Start
 from kit.clock import ManualClock
 from kit.money import Money
 from kit.tx import Database
@@ -26,6 +28,20 @@ pytestmark = pytest.mark.anyio
 
 NOW = datetime(2026, 6, 2, tzinfo=UTC)
 START = "start-1"
+
+
+def the_start() -> Start:
+    return Start(
+        id=START,
+        method=StartMethod.APP,
+        state=StartState.ENDED,
+        country_code="BE",
+        party_id="CPO",
+        uid_digest="digest",
+        created_at=NOW,
+        updated_at=NOW,
+        expires_at=NOW,
+    )
 
 
 def the_bill() -> Bill:
@@ -119,6 +135,8 @@ async def told(db: Database, refund: Refund) -> Refund:
 async def test_a_refund_that_comes_back_and_is_sent_again_is_one_credit_note(db: Database) -> None:
     document = await issued(db, receipt(PLAIN))
     async with db.tx() as tx:
+        tx.add(the_start())
+        await tx.flush()
         tx.add(the_bill())
         tx.add(
             Received(

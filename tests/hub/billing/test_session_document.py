@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.billing.bills import _exact
 from hub.billing.evidence import DIFFERS, FILE, evidence_of, signed_in
-from hub.billing.service import _exact
 from hub.billing.session_document import MOST_LINES, WORDS, Billed, draft, items_of, words_of
 from hub.tariffs.pricing import Dimension, Limit, Period, parse_tariff, price
 from payments.documents.model import Document, DocumentKind, Payment

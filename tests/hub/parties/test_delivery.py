@@ -126,6 +126,7 @@ async def issue_cdr(db: Database, cdr_id: str, audience: str) -> None:
             ObjectKey.of("NL", "PLB", cdr_id),
             body,
             platform_id=None,
+            is_credit=False,
             audience=audience,
             energy_wh=Decimal(1),
             currency="EUR",
