@@ -12,6 +12,7 @@ from hub.billing.expecting import missing
 from hub.billing.tables import Bill
 from hub.drivers.tables import PaymentMethod
 from hub.sessions.tables import Cdr
+from hub.starts.covers import references_of, start_of
 from kit.tx import Tx
 from payments.comparing import Found
 from payments.findings import Code, Finding
@@ -42,13 +43,13 @@ async def _credited(tx: Tx, rows: Sequence[Bill]) -> Found:
 async def _collected(tx: Tx, rows: Sequence[Bill]) -> Found:
     """What was taken by card, and what still is to be, is what a bill comes to; of a credited one nothing is left."""
     by_card = [row for row in rows if row.payment == PaymentMethod.CARD]
-    references = {row.reference for row in by_card}
+    references = {reference for row in by_card for reference in references_of(row.reference)}
     taken, left, owed = Counter[str](), Counter[str](), Counter[str]()
     payments = await tx.all(select(Received).where(col(Received.reference).in_(references)))
     for each in payments:
-        taken[each.reference] += each.amount_minor
-        left[each.reference] += each.amount_minor - each.refunded_minor
-    reference_of = {each.id: each.reference for each in payments}
+        taken[start_of(each.reference)] += each.amount_minor
+        left[start_of(each.reference)] += each.amount_minor - each.refunded_minor
+    reference_of = {each.id: start_of(each.reference) for each in payments}
     disputes = select(col(Dispute.received_id), func.sum(col(Dispute.withdrawn_minor))).where(
         col(Dispute.received_id).in_(reference_of), col(Dispute.state) != DisputeState.WON
     )
@@ -57,7 +58,7 @@ async def _collected(tx: Tx, rows: Sequence[Bill]) -> Found:
         left[reference_of[received_id]] -= int(withdrawn)
     open_debts = (col(Debt.reference).in_(references), col(Debt.state).in_([DebtState.OWED, DebtState.GIVEN_UP]))
     for debt in await tx.all(select(Debt).where(*open_debts)):
-        owed[debt.reference] += debt.amount_minor
+        owed[start_of(debt.reference)] += debt.amount_minor
     found: Found = []
     for row in by_card:
         gross, subject = row.gross.amount_minor, f"bill {row.id}"

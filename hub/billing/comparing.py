@@ -3,7 +3,7 @@
 Each fact has the entry that it makes now, to the letter: what was posted is compared by its digest.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -31,6 +31,7 @@ from payments.psp import DisputeState
 from payments.tables import Debt, DebtState, Dispute, Hold, Received, Refund, RefundState
 from payments.transfer_tables import Reversal, Transfer, TransferState
 from payments.transfers import entry_of
+from payments.wallet_tables import TOP_UP, TopUp
 
 Judge = Callable[[Tx, Sequence[Any]], Awaitable[Found]]
 
@@ -63,21 +64,21 @@ async def compare(db: Database, window: Window, own_emsps: Collection[str]) -> A
 
 
 async def judge_received(tx: Tx, rows: Sequence[Received]) -> Found:
-    """Each payment is posted to whom it is of."""
-    payers = await payers_of(tx, {row.reference for row in rows})
-    return await missing(
-        tx,
-        [
-            (
-                row.created_at,
-                Entry(
-                    Document("payment", row.id),
-                    postings.captured(payers[row.reference], Money(row.amount_minor, row.currency)),
-                ),
-            )
-            for row in rows
-        ],
-    )
+    """Each payment is posted to whom it is of, or is in the wallet that it was paid into."""
+    payers, owners = await payers_of(tx, {row.reference for row in rows}), await _owners(tx, rows)
+
+    def entry(row: Received) -> Entry:
+        amount, owner = Money(row.amount_minor, row.currency), owners.get(row.id)
+        moved = postings.wallet_loaded(owner, amount) if owner else postings.captured(payers[row.reference], amount)
+        return Entry(Document("payment", row.id), moved)
+
+    return await missing(tx, [(row.created_at, entry(row)) for row in rows])
+
+
+async def _owners(tx: Tx, rows: Collection[Received]) -> Mapping[str, str]:
+    """Of payments into wallets: whose they are, by the payment's id."""
+    asked = {row.reference.removeprefix(TOP_UP): row.id for row in rows if row.reference.startswith(TOP_UP)}
+    return {asked[each.id]: each.owner for each in await tx.all(select(TopUp).where(col(TopUp.id).in_(asked)))}
 
 
 async def judge_refunds(tx: Tx, rows: Sequence[Refund]) -> Found:
@@ -85,13 +86,15 @@ async def judge_refunds(tx: Tx, rows: Sequence[Refund]) -> Found:
     received_ids = {row.received_id for row in rows}
     received = {row.id: row for row in await tx.all(select(Received).where(col(Received.id).in_(received_ids)))}
     payers = await payers_of(tx, {row.reference for row in received.values()})
-    entries = {
-        row.id: Entry(
-            Document("refund", row.id),
-            postings.refunded(payers[received[row.received_id].reference], Money(row.amount_minor, row.currency)),
-        )
-        for row in rows
-    }
+    owners = await _owners(tx, received.values())
+
+    def entry(row: Refund) -> Entry:
+        amount, owner = Money(row.amount_minor, row.currency), owners.get(row.received_id)
+        payer = payers[received[row.received_id].reference]
+        moved = postings.wallet_paid_back(owner, amount) if owner else postings.refunded(payer, amount)
+        return Entry(Document("refund", row.id), moved)
+
+    entries = {row.id: entry(row) for row in rows}
     posted = await digests(tx, [entry.document for entry in entries.values()])
     due = [(row.created_at, entries[row.id]) for row in rows if row.state == RefundState.SUCCEEDED]
     back = [
