@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from hub.billing.events import BillCredited
-from hub.billing.receipts import document_of
+from hub.billing.receipts import ReceiptNotReady, document_of
 from hub.billing.session_document import words_of
 from hub.billing.tables import Bill, RefundReason, bill_of_reference, bill_of_start
 from hub.drivers.tables import PaymentMethod
@@ -107,7 +107,9 @@ async def of_refund(tx: Tx, event: RefundChanged) -> None:
     if bill is None or bill.credited_at is not None:  # all of it is credited, for itself
         return
     row = await document_of(tx, bill)
-    if row is None or not read(row).kind.is_fiscal or await locked_document(tx, row.id) is None:
+    if row is None:
+        raise ReceiptNotReady("it is about to be made: this is tried again")
+    if not read(row).kind.is_fiscal or await locked_document(tx, row.id) is None:
         return
     credited = sum(each.net_minor + each.vat_minor for each in await credits_of(tx, row.id))
     why = await tx.get(RefundReason, refund.id)

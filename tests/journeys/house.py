@@ -145,6 +145,7 @@ class House:
             stripe_api_url=self.stripe.url,
             stripe_webhook_secrets=WEBHOOK_SECRET,
             driver_requests_per_s=0,
+            debt_limit=1_000_000,
             cpo_parties=["NL*PLB"],
             emsp_parties=["NL*PLB"],
         )

@@ -9,9 +9,12 @@ from sqlalchemy import select
 from hub.billing.tables import Bill
 from hub.starts.tables import Start
 from kit.tx import Database
+from payments.documents.tables import DocumentRow
 from payments.ledger.check import check
 from payments.tables import Debt, DebtState, Hold, Received, Refund, RefundState
 from tests.journeys.network import Json
+
+_KINDS = (Start, Bill, Hold, Debt, Received, Refund, DocumentRow)
 
 
 async def every_cent_is_where_it_belongs(db: Database, provider: Json, sold: Mapping[str, int]) -> None:
@@ -44,7 +47,9 @@ async def balances_of(db: Database) -> Counter[str]:
 
 async def _drivers_paid_what_they_owed(db: Database, balances: Counter[str], sold: Mapping[str, int]) -> None:
     async with db.read() as tx:
-        rows = {kind: list(await tx.all(select(kind))) for kind in (Start, Bill, Hold, Debt, Received, Refund)}
+        rows = {
+            kind: list(await tx.all(select(kind))) for kind in (Start, Bill, Hold, Debt, Received, Refund, DocumentRow)
+        }
     assert len(rows[Bill]) == len(sold), "one bill for each session"
     bills = {bill.start_id: bill.gross.amount_minor for bill in rows[Bill]}
     assert bills == sold, "by the price that was promised"
@@ -58,7 +63,10 @@ async def _drivers_paid_what_they_owed(db: Database, balances: Counter[str], sol
 
 
 def _still_owed(start: Start, owed: int, rows: Mapping[Any, list[Any]]) -> int:
-    """What is left of a bill, less what was given up: paid with what was held, and by a debt for the rest."""
+    """What is left of a bill, less what was given up and credited: paid with what was held, and by a debt for the rest.
+
+    A credit note takes its part of the sale back when the money of a refund has gone back.
+    """
     holds = {hold.id: hold for hold in rows[Hold] if hold.reference in (start.id, f"again:{start.id}")}
     assert sum(hold.captured_minor > 0 for hold in holds.values()) <= 1, "one capture"
     debts = {debt.id: debt for debt in rows[Debt] if debt.hold_id in holds}
@@ -68,5 +76,7 @@ def _still_owed(start: Start, owed: int, rows: Mapping[Any, list[Any]]) -> int:
     for refund in rows[Refund]:
         given_back[refund.received_id] += refund.amount_minor if refund.state == RefundState.SUCCEEDED else 0
     received = [each for each in rows[Received] if each.hold_id in holds or each.debt_id in debts]
+    notes = [each for each in rows[DocumentRow] if each.subject == start.id and each.corrects is not None]
+    owed -= sum(each.net_minor + each.vat_minor for each in notes)
     paid = sum(each.amount_minor - given_back[each.id] for each in received)
     return owed - paid - sum(debt.amount_minor for debt in debts.values() if debt.state == DebtState.GIVEN_UP)

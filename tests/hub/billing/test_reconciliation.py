@@ -333,6 +333,7 @@ async def doubt(till: Till, code: str) -> None:
             await till.cdr(start, "C-2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "happens"),
     [
@@ -365,6 +366,7 @@ async def test_a_mismatch_is_found(till: Till, code: str, happens: Any) -> None:
     assert code in await reconcile(till, days=1.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     ["payment", "refund", "dispute", "dispute_end", "provider_fee", "bill", "bill_credit", "cdr", "credit", "hold_end"],
@@ -376,6 +378,7 @@ async def test_what_is_not_in_the_ledger_is_found(till: Till, kind: str) -> None
     assert any(subject.startswith(f"{kind} ") for subject in found["not_posted"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code", ["credit_of_unknown", "credited_twice", "credit_of_credit", "credit_amount", "several_cdrs"]
 )
