@@ -30,7 +30,7 @@ from payments.fake_stripe import serving
 from payments.tables import Hold, Operation, OperationState
 from simulators.station import SimulatedStation
 from tests.conftest import Databases
-from tests.journeys.apps import KEY, WEBHOOK_SECRET, App, Bank, driver_client
+from tests.journeys.apps import KEY, NO_FEES, WEBHOOK_SECRET, App, Bank, driver_client
 from tests.journeys.doom import Doom, Point, set_ahead
 from tests.journeys.network import Json, Network, http_client, operator_api
 from tests.journeys.nursery import NursedHub
@@ -279,6 +279,7 @@ async def trial_of(
         stripe = await stack.enter_async_context(serving())
         bank = Bank(stripe.url, await stack.enter_async_context(http_client()))
         await bank.control("delivery", {"retry_s": 0.3})
+        await bank.control("settings", NO_FEES)
         hub.database_url, hub.doom, hub.http_url, hub.ocpp_url = url, Doom(str(trace), str(clock), point), "", ""
         hub.settings = {
             "stripe_key": KEY,
