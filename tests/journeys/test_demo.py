@@ -53,7 +53,7 @@ class Demo:
 
     def wait_for(self, count: int) -> None:
         """Wait until so many processes are alive."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while len(self.processes()) != count:
             assert time.monotonic() < deadline, f"{len(self.processes())} processes and not {count}"
             time.sleep(0.05)
