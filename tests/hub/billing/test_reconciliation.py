@@ -6,14 +6,12 @@ import pytest
 from sqlalchemy import delete, select, text, update
 from sqlmodel import col
 
-from hub.billing.reconciliation import Reconciler
 from hub.billing.tables import Bill
 from hub.sessions import service as sessions
 from hub.sessions.tables import Cdr
-from hub.starts.covers import second_reference
 from hub.starts.tables import Start
 from kit.money import Money
-from payments import holds, refunds, top_ups, wallet
+from payments import refunds
 from payments.errors import Unknown
 from payments.finding_tables import FindingRow, RunRow
 from payments.ledger import postings
@@ -21,32 +19,13 @@ from payments.ledger.accounts import Document, Entry
 from payments.ledger.service import post
 from payments.line_tables import Line
 from payments.tables import Debt, Dispute, Hold, Received, Refund
-from payments.wallet_rules import WalletPolicy
-from tests.hub.billing.till import EMSP, Till, cdr_body
-from tests.payments.shop import DRIVER, release, with_card
+from tests.hub.billing.till import Till, cdr_body, reconcile, still_open
+from tests.payments.shop import release
 
 pytestmark = pytest.mark.anyio
 
 UNLOCK = [f"DROP TRIGGER ledger_{table}_no_{verb}" for table in ("entry", "transfer") for verb in ("UPDATE", "DELETE")]
 AUTH = {"Authorization": "Bearer sk_test_dashboard"}
-
-
-async def reconcile(till: Till, *, days: float = 2) -> dict[str, list[str]]:
-    """Let time pass, compare, and tell what is open: the subjects by their code."""
-    await till.shop.control("settle")
-    await till.shop.work()
-    till.shop.clock.advance(days * 86_400)
-    await Reconciler({EMSP}, till.shop.psp).run(till.shop.db)
-    await till.shop.work()
-    return await still_open(till)
-
-
-async def still_open(till: Till) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for row in await till.shop.rows(FindingRow):
-        if row.resolved_at is None:
-            found.setdefault(row.code, []).append(row.subject)
-    return found
 
 
 async def change(till: Till, *statements: Any) -> None:
@@ -115,32 +94,6 @@ async def test_nothing_is_found_after_all_went_well(till: Till) -> None:
         ("provider", 0, True),
     ]
     assert all(run.checked > 20 for run in runs)
-
-
-async def test_nothing_is_found_where_wallets_were_filled_and_paid_out(till: Till) -> None:
-    shop = till.shop
-    customer, card = await shop.cards.customer(shop.db, DRIVER), await with_card(shop)
-    async with shop.db.tx() as tx:
-        purse = await wallet.open_wallet(tx, DRIVER, "EUR")
-        _, order = await top_ups.ask(tx, purse, Money(2000, "EUR"), WalletPolicy(), customer_id=customer, card_id=card)
-    assert order is not None
-    await shop.operator.run(shop.db, order.id)
-    await shop.work()
-    async with shop.db.tx() as tx:
-        assert await wallet.pay_back(tx, DRIVER) == Money(2000, "EUR")
-    await shop.work()
-    assert [(each.amount_minor, each.state) for each in await shop.refunds()] == [(2000, "SUCCEEDED")]
-    assert await reconcile(till) == {}
-
-
-async def test_nothing_is_found_where_a_second_hold_was_taken(till: Till) -> None:
-    start = await till.start()
-    second = await till.shop.place(second_reference(start.id), 5000, driver=start.driver_id)
-    async with till.shop.db.tx() as tx:
-        (await tx.session.get_one(Start, start.id)).hold_id = second.id
-        await holds.release(tx, start.hold_id or "")
-    await till.cdr(start)
-    assert await reconcile(till) == {}
 
 
 async def test_a_finding_is_told_once_and_resolved_when_it_is_gone(till: Till) -> None:

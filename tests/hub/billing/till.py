@@ -10,6 +10,7 @@ from uuid import uuid4
 import orjson
 from sqlalchemy import select
 
+from hub.billing.reconciliation import Reconciler
 from hub.billing.tables import Bill
 from hub.reactions import wire_bills, wire_ledger
 from hub.sessions import service as sessions
@@ -21,6 +22,7 @@ from kit.money import Money
 from kit.reactions import JobRow, Reactions
 from ocpi.datetimes import format_datetime
 from payments import wallet
+from payments.finding_tables import FindingRow
 from payments.ledger.check import Checked, check
 from tests.payments.shop import Shop, listening, open_shop
 
@@ -179,3 +181,21 @@ async def open_till(database_url: str) -> AsyncIterator[Till]:
 
     async with open_shop(database_url, more=more) as shop, listening(shop):
         yield Till(shop)
+
+
+async def reconcile(till: Till, *, days: float = 2) -> dict[str, list[str]]:
+    """Let time pass, compare, and tell what is open: the subjects by their code."""
+    await till.shop.control("settle")
+    await till.shop.work()
+    till.shop.clock.advance(days * 86_400)
+    await Reconciler({EMSP}, till.shop.psp).run(till.shop.db)
+    await till.shop.work()
+    return await still_open(till)
+
+
+async def still_open(till: Till) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in await till.shop.rows(FindingRow):
+        if row.resolved_at is None:
+            found.setdefault(row.code, []).append(row.subject)
+    return found
