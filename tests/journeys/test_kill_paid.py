@@ -27,7 +27,7 @@ from kit.clock import SystemClock
 from kit.reactions import READY, JobRow
 from kit.tx import Database
 from payments.fake_stripe import serving
-from payments.tables import Hold, Operation, OperationState
+from payments.tables import Debt, Hold, Operation, OperationState
 from simulators.station import SimulatedStation
 from tests.conftest import Databases
 from tests.journeys.apps import KEY, NO_FEES, WEBHOOK_SECRET, App, Bank, driver_client
@@ -187,7 +187,12 @@ async def ended(trial: Trial, start: Json) -> None:
 
     async def paid() -> bool:
         seen = await trial.app.see(start)
-        return bool(seen["payment"]["state"] == "CAPTURED")  # the proof counts what was taken, and what is a debt
+        if seen["payment"]["state"] != "CAPTURED":
+            return False
+        async with trial.db.read() as tx:
+            debts = await tx.all(select(Debt).where(Debt.reference == start["id"]))
+        rest = Decimal(sum(debt.amount_minor for debt in debts)) / 100
+        return Decimal(seen["payment"]["captured"]) + rest == Decimal(seen["cost"])
 
     await trial.until(paid)
 
