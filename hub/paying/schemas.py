@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hub.starts.covers import start_of
 from kit.money import Money
 from payments.card_tables import SavedCard
 from payments.errors import DeclineReason
@@ -214,7 +215,7 @@ class DebtOut(BaseModel):
         """From a stored debt."""
         return cls(
             id=debt.id,
-            start_id=debt.reference,
+            start_id=start_of(debt.reference),
             state=DebtState(debt.state),
             amount=debt.amount.to_decimal(),
             currency=debt.currency,

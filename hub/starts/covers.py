@@ -6,7 +6,8 @@ takes its place.
 
 from payments.hold_lifecycle import HoldState, Wish
 
-_SECOND = "again:"
+SECOND = "again:"
+"""What the reference of a second hold begins with."""
 _STANDING = frozenset({HoldState.REQUESTED, HoldState.HELD, HoldState.UNKNOWN})
 """UNKNOWN may well stand, and REQUESTED is about to: the next look knows more."""
 
@@ -18,7 +19,7 @@ def is_covered(state: HoldState, wish: Wish) -> bool:
 
 def second_reference(start_id: str) -> str:
     """What the second hold of a start is asked for under."""
-    return f"{_SECOND}{start_id}"
+    return f"{SECOND}{start_id}"
 
 
 def references_of(reference: str) -> tuple[str, str]:
@@ -28,4 +29,4 @@ def references_of(reference: str) -> tuple[str, str]:
 
 def start_of(reference: str) -> str:
     """The id of the start that a hold was asked for by."""
-    return reference.removeprefix(_SECOND)
+    return reference.removeprefix(SECOND)

@@ -165,6 +165,7 @@ class PaymentOut(BaseModel):
     currency: str | None
     held: Cents | None
     captured: Cents | None
+    owed: Cents | None = Field(description="What was not covered and is still to pay: one of `GET debts`.")
     client_secret: str | None = Field(description="For the provider's form in the app, while it is wanted.")
 
 
@@ -237,6 +238,7 @@ def _payment(found: SoFar, client_secret: str | None) -> PaymentOut | None:
     start, hold, earmark = found.start, found.hold, found.earmark
     if start.payment is None:
         return None
+    owed = found.debt.amount.to_decimal() if found.debt else None
     if earmark is not None:
         return PaymentOut(
             method=start.payment,
@@ -244,6 +246,7 @@ def _payment(found: SoFar, client_secret: str | None) -> PaymentOut | None:
             currency=earmark.currency,
             held=earmark.amount.to_decimal(),
             captured=earmark.spent.to_decimal(),
+            owed=owed,
             client_secret=None,
         )
     return PaymentOut(
@@ -252,5 +255,6 @@ def _payment(found: SoFar, client_secret: str | None) -> PaymentOut | None:
         currency=hold.currency if hold else None,
         held=hold.amount.to_decimal() if hold else None,
         captured=Money(hold.captured_minor, hold.currency).to_decimal() if hold else None,
+        owed=owed,
         client_secret=client_secret,
     )

@@ -6,6 +6,7 @@ from decimal import Decimal
 from sqlalchemy import select
 from sqlmodel import col
 
+from hub.starts.covers import SECOND, references_of
 from hub.starts.tables import Start
 from kit.errors import PaymentRequired
 from kit.money import Money
@@ -25,8 +26,15 @@ class DebtOpen(PaymentRequired):
 
 async def debts_of(tx: Tx, driver_id: str) -> Sequence[Debt]:
     """Every debt of a driver, newest first."""
-    theirs = select(Debt).join(Start, col(Start.id) == col(Debt.reference)).where(col(Start.driver_id) == driver_id)
+    of_start = col(Debt.reference).in_([col(Start.id), SECOND + col(Start.id)])
+    theirs = select(Debt).join(Start, of_start).where(col(Start.driver_id) == driver_id)
     return await tx.all(theirs.order_by(col(Debt.id).desc()))
+
+
+async def debt_of(tx: Tx, start_id: str) -> Debt | None:
+    """What is still to pay for a start."""
+    owed = (col(Debt.reference).in_(references_of(start_id)), col(Debt.state) != DebtState.PAID)
+    return await tx.first(select(Debt).where(*owed))
 
 
 async def check_debts(tx: Tx, driver_id: str, limit: Decimal) -> None:

@@ -12,12 +12,14 @@ from hub.sessions.costs import Costs, Terms, price_periods
 from hub.sessions.documents import Course
 from hub.sessions.running import RunningSessions
 from hub.sessions.service import course_of_partner
+from hub.starts.lifecycle import StartState
+from hub.starts.owing import debt_of
 from hub.starts.quote_tables import QuoteRow, of_start
 from hub.starts.service import session_of
 from hub.starts.tables import Start
 from kit.money import Money, round_to_minor
 from kit.tx import Tx
-from payments.tables import Hold
+from payments.tables import Debt, Hold
 from payments.wallet_tables import Earmark
 
 
@@ -33,6 +35,8 @@ class SoFar:
     hold: Hold | None = None
     earmark: Earmark | None = None
     """What is put aside in a wallet."""
+    debt: Debt | None = None
+    """What it did not cover, and is still to pay."""
 
     @property
     def to_pay(self) -> Money | None:
@@ -61,14 +65,15 @@ async def so_far(tx: Tx, start: Start, running: RunningSessions) -> SoFar:
     session = await session_of(tx, start)
     if session is None:
         return SoFar(start, quote, hold=hold, earmark=earmark)
+    debt = await debt_of(tx, start.id) if start.state == StartState.ENDED else None
     terms = terms_of(quote)
     if session.transaction_id is None:
         course = course_of_partner(session, now=tx.now)
         costs = price_periods(terms.tariff, course.stretches, terms.currency, terms.time_zone) if terms else None
-        return SoFar(start, quote, course, None, costs, hold, earmark)
+        return SoFar(start, quote, course, None, costs, hold, earmark, debt)
     seen = await running.see(tx, session.transaction_id, terms)
     power_w = seen.record.power_w if seen.course.ended_at is None else None
-    return SoFar(start, quote, seen.course, power_w, seen.costs, hold, earmark)
+    return SoFar(start, quote, seen.course, power_w, seen.costs, hold, earmark, debt)
 
 
 def terms_of(row: QuoteRow | None) -> Terms | None:

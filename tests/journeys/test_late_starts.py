@@ -67,7 +67,8 @@ async def test_a_session_that_begins_after_all_is_held_for_anew_at_the_promised_
 
 
 async def test_a_session_that_nothing_can_be_held_for_is_stopped_at_once_and_owed(house: House) -> None:
-    await held(house, "pm_card_authenticationRequired")
+    key = await house.driver("K-1")
+    start_id = await house.held(key, card="pm_card_authenticationRequired")
     [order] = house.heard
     await house.pass_time(3600)
     charging = await house.begins(order)
@@ -83,6 +84,10 @@ async def test_a_session_that_nothing_can_be_held_for_is_stopped_at_once_and_owe
     await charged(house, charging, 2000)
     [debt] = await house.rows(Debt)
     assert (debt.amount_minor, debt.reason) == (106, "authentication_required")
+    async with house.app(key) as app:
+        [shown] = (await app.http.get("/debts")).json()
+        assert (shown["start_id"], shown["amount"]) == (start_id, "1.06")
+        assert (await app.see({"id": start_id}))["payment"]["owed"] == "1.06"
 
 
 async def test_a_charger_that_begins_before_the_money_is_given_back_keeps_it(house: House) -> None:

@@ -87,7 +87,7 @@ async def test_the_headers_of_a_problem_are_sent(client: httpx.AsyncClient) -> N
 
 async def test_invalid_input_is_named_by_pointers_and_never_quoted(client: httpx.AsyncClient) -> None:
     body = {"pin": 987654, "uid": "DEADBEEFDEADBEEF", "tags": [1, "hunter2"], "note": "quote"}
-    response = await client.post("/cards?page=777", json=body)
+    response = await client.post("/cards?page=777", json=body, headers={"X-Request-ID": "r", "X-Correlation-ID": "c"})
     assert response.status_code == 422
     errors = {(error["in"], error["pointer"]): error for error in response.json()["errors"]}
     assert errors.keys() == {("query", "/page"), *(("body", p) for p in ("/pin", "/uid", "/tags/1", "/note"))}
