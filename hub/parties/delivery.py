@@ -12,6 +12,7 @@ by id: what was accepted is remembered with the `Location` that came back.
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 
 from hub.parties.changes import Changed, Position
 from hub.parties.directory import DOORBELL as PARTIES
@@ -97,7 +98,7 @@ class Deliverer:
         others = [lane for lane in due if lane not in held]
         for lane, leased in (held | (await self._leases.take(others) if others else {})).items():
             task = self._running[lane] = asyncio.create_task(self._pump(lane, leased))
-            task.add_done_callback(lambda _done, lane=lane: self._stopped(lane))  # type: ignore[misc]
+            task.add_done_callback(partial(self._stopped, lane))
 
     async def settle(self) -> None:
         """Run senders until none has anything to do. For tests."""
@@ -131,8 +132,8 @@ class Deliverer:
             except Exception as error:
                 log.error("leases_not_kept", error=type(error).__name__)
 
-    def _stopped(self, lane: Lane) -> None:
-        task = self._running.pop(lane)
+    def _stopped(self, lane: Lane, task: asyncio.Task[None]) -> None:
+        del self._running[lane]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("sender_failed", module=lane.module, platform_id=lane.platform_id, error=type(error).__name__)
         elif lane in self._passed_over:  # something may have come after the sender had looked for the last time
@@ -150,7 +151,8 @@ class Deliverer:
             portion = await self._unread.result(Reader(lane, peer, position))
             move = await self._deliver(lane, peer, position, portion, room)
             moved = await self._moves.result(move)
-            await self._note(peer, move, moved)
+            if move.failure is not None or not peer.is_connected:
+                await self._note(peer, move, moved)
             position = moved.goes_on
 
     async def _deliver(self, lane: Lane, peer: Peer, before: Position, portion: Portion, room: Room) -> Move:
@@ -189,7 +191,7 @@ class Deliverer:
         if move.failure is not None and moved.failures >= OFFLINE_AFTER:
             async with self._db.tx() as tx:
                 await note_unreachable(tx, peer.id)
-        elif move.failure is None and move.answered and not peer.is_connected:
+        elif move.failure is None and move.answered:
             async with self._db.tx() as tx:
                 await note_reached(tx, peer.id)
 
