@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Self
 
+from csms.meters import is_unit_unsure
 from csms.registers import ZERO, Series
 from csms.station import ChargingState, FactKind, TokenType
 from csms.timeline import Point, TransactionEvent, telling_order
@@ -45,6 +46,7 @@ class Fold:
         self.power_w: Decimal | None = None
         self.soc_percent: Decimal | None = None
         self.state: ChargingState | None = None
+        self.unit_unsure = False
 
     def copy(self) -> Self:
         """Another one with the same content; everything in it is immutable."""
@@ -59,6 +61,8 @@ class Fold:
             self.flags |= {Review.CLOCK_UNSURE}
         if fact.guessed:
             self.flags |= {Review.GUESSED}
+        if not self.unit_unsure and any(is_unit_unsure(reading) for reading in fact.readings):
+            self.unit_unsure = True
         if fact.seq_no is not None:
             self.sequence = with_number(self.sequence, fact.seq_no)
         if fact.kind not in IDENTIFYING:
@@ -125,7 +129,7 @@ class Fold:
             self.state,
             _capped(self.periods, energy),
             self.end.fact.stop_reason if self.end is not None else None,
-            self._review(consistent),
+            self._review(end_wh if consistent else self.series.last_wh, consistent),
             self,
         )
 
@@ -150,7 +154,7 @@ class Fold:
             return max(min(self.metered_at or self.started_at, self.abandoned.at), self.started_at)
         return None
 
-    def _review(self, consistent: bool) -> frozenset[Review]:
+    def _review(self, final_wh: Decimal | None, consistent: bool) -> frozenset[Review]:
         flags = self.flags
         series = self.series
         if not consistent:
@@ -164,6 +168,8 @@ class Fold:
             flags |= {Review.ENERGY_FROM_INTERVALS}
         if self.end is None and self.abandoned is None:
             return flags
+        if self.unit_unsure and final_wh is not None and final_wh != final_wh.to_integral_value():
+            flags |= {Review.UNIT_UNSURE}  # a whole number was told by another message than the readings
         if self.interval_wh is None and series.last_wh is None:
             flags |= {Review.NO_ENERGY}
         if len(self.sequence) > 1:

@@ -49,10 +49,13 @@ def sample(
     location: str | None = None,
     context: str | None = None,
 ) -> Sample:
-    """A sample with the defaults of OCPP: the import register in Wh; thousands brought to the plain unit."""
+    """A sample with the defaults of OCPP: the import register in Wh; thousands brought to the plain unit.
+
+    Energy with decimals and no unit counts as Wh as well, but keeps no unit: such stations often mean kWh.
+    """
     measurand = measurand or IMPORT_REGISTER
     if unit is None:
-        unit = "Wh" if measurand.startswith("Energy.Active") else ""
+        unit = "Wh" if measurand.startswith("Energy.Active") and value == value.to_integral_value() else ""
     elif (plain := _THOUSANDS.get(unit.lower())) is not None:
         value, unit = value.scaleb(3), plain
     return Sample(measurand, value, unit, phase, location, context)
@@ -72,6 +75,11 @@ def instant(text: object) -> datetime | None:
 def register_wh(reading: Reading) -> Decimal | None:
     """The import register of a reading: the total where there is one, else the sum of the phases."""
     return _total(reading, IMPORT_REGISTER, "Wh")
+
+
+def is_unit_unsure(reading: Reading) -> bool:
+    """Whether an import register came with decimals and without a unit."""
+    return any(not one.unit and one.measurand == IMPORT_REGISTER for one in reading.samples)
 
 
 def interval_wh(reading: Reading) -> Decimal | None:

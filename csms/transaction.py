@@ -23,6 +23,7 @@ class Review(StrEnum):
     CONFLICTING_END = "conflicting_end"
     MESSAGES_MISSING = "messages_missing"
     CLOCK_UNSURE = "clock_unsure"
+    UNIT_UNSURE = "unit_unsure"
     GUESSED = "guessed"
 
 

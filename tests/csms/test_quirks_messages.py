@@ -13,7 +13,7 @@ from csms.record import Review
 from csms.server import Limits
 from csms.session import SessionLimits
 from csms.tables import Station
-from tests.csms.told import at, metered, started
+from tests.csms.told import at, event, metered, started, stopped
 
 pytestmark = pytest.mark.anyio
 
@@ -69,6 +69,30 @@ async def test_quirk_16_words_that_the_version_does_not_know(world) -> None:
 )
 async def test_quirk_17_a_measurand_or_unit_that_is_left_out(world, sample: dict[str, Any], energy: str) -> None:
     assert await energy_of(world, sampled(5, sample)) == Decimal(energy)
+
+
+@pytest.mark.parametrize("doubtful", [True, False])
+async def test_quirk_17_a_register_with_decimals_and_no_unit_is_taken_as_watt_hours_and_shown(world, doubtful) -> None:
+    point = await world.point("P1", "ocpp2.0.1")
+    for kind, number, register in (("Started", 0, "10.5"), ("Updated", 1, "11.004"), ("Ended", 2, "11.75")):
+        told = event(kind, number, 0)
+        [value] = told["meterValue"][0]["sampledValue"]
+        value["value"] = float(register)
+        value.pop("unitOfMeasure", None) if doubtful else value.update(unitOfMeasure={"unit": "Wh"})
+        await point.call("TransactionEvent", told)
+    [row] = await world.transactions()
+    record = await world.record(row.id)
+    assert (record.energy_wh, record.needs_review) == (Decimal("1.25"), doubtful)
+    assert record.review == ({Review.UNIT_UNSURE} if doubtful else frozenset())
+
+
+async def test_quirk_17_whole_registers_told_apart_from_the_readings_are_believed(world) -> None:
+    point = await world.point()
+    number = (await point.call("StartTransaction", started(1000)))["transactionId"]
+    await point.call("MeterValues", sampled(5, {"value": "1200.5"}, transaction_id=number))
+    await point.call("StopTransaction", stopped(number, 1700, 20))
+    record = await world.record(number)
+    assert (record.energy_wh, record.review) == (700, frozenset())
 
 
 async def test_quirk_18_a_total_that_comes_with_its_phases(world) -> None:
