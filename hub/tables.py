@@ -32,7 +32,7 @@ import hub.stations.uploads
 import hub.tariffs.tables
 import hub.tokens.tables
 import kit.idempotency
-import kit.reactions
+import kit.job_rows
 import payments.card_tables
 import payments.documents.tables
 import payments.finding_tables

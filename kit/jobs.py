@@ -18,9 +18,10 @@ import orjson
 from sqlalchemy import delete, exists, func, or_, select, update
 from sqlmodel import col
 
+from kit.events import Subscription, Subscriptions
 from kit.ids import uuid7
+from kit.job_rows import DEAD, READY, JobRow
 from kit.log import correlation_id, get
-from kit.reactions import DEAD, READY, JobRow, Reactions, Subscription
 from kit.tx import Database, Tx
 
 __all__ = ["GiveUp", "Job", "Retry", "Worker", "current_job", "dead_letters", "replay"]
@@ -88,7 +89,7 @@ class Worker:
         self, db: Database, *, concurrency: int = 8, poll_s: float = 1.0, lease_s: float = 15.0, name: str | None = None
     ) -> None:
         self._db = db
-        self._reactions: Reactions = db.reactions
+        self._reactions: Subscriptions = db.reactions
         self._concurrency = concurrency
         self._poll_s = poll_s
         self._lease = timedelta(seconds=lease_s)

@@ -24,8 +24,9 @@ from kit.bulk_writer import Batch, BulkWriter, Found, open_bulk_writer
 from kit.clock import Clock
 from kit.db import DialectName, open_engines
 from kit.doorbells import Doorbells
+from kit.events import Event, Subscriptions
 from kit.guard import NetworkInsideTx, forbid_in_tx, tx_active
-from kit.reactions import Event, JobRequest, Reactions, jobs_batch, write_jobs
+from kit.job_rows import JobRequest, jobs_batch, write_jobs
 from kit.reader import Reader, bound, open_reader
 from kit.sqlite_driver import Connection
 
@@ -181,10 +182,10 @@ class Tx:
 class Database:
     """A database by URL: `tx()` to change it, `read()` to look."""
 
-    def __init__(self, url: str, *, clock: Clock, reactions: Reactions | None = None, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, clock: Clock, reactions: Subscriptions | None = None, pool_size: int = 10) -> None:
         self.url = url
         self.clock = clock
-        self.reactions = reactions or Reactions()
+        self.reactions = reactions or Subscriptions()
         self._pool_size = pool_size
         self._apart: list[Database] = []
         self._engines = open_engines(url, pool_size=pool_size)

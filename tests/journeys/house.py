@@ -35,7 +35,7 @@ from hub.starts.tables import Start
 from hub.stations import service as stations
 from hub.tariffs import service as tariffs
 from kit.clock import ManualClock
-from kit.reactions import JobRow
+from kit.job_rows import JobRow
 from kit.tx import Database, Tx
 from payments.fake_stripe import Serving, serving
 from payments.tables import Operation, OperationState

@@ -18,7 +18,7 @@ from hub.parties.directory import DOORBELL as PARTIES
 from hub.parties.message_log_tables import Message, MessageContent
 from hub.parties.pulls import PullState
 from hub.parties.tables import Platform
-from kit.reactions import READY, JobRow
+from kit.job_rows import READY, JobRow
 from kit.tx import Database, Tx
 from payments.documents.tables import DocumentRow, SeriesRow
 from payments.ledger.tables import LedgerEntry, LedgerTransfer

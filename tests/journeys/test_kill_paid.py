@@ -25,7 +25,7 @@ from sqlalchemy import select
 
 from hub.starts.tables import Start
 from kit.clock import SystemClock
-from kit.reactions import READY, JobRow
+from kit.job_rows import READY, JobRow
 from kit.tx import Database
 from payments.fake_stripe import serving
 from payments.tables import Debt, Hold, Operation, OperationState

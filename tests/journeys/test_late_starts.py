@@ -18,7 +18,7 @@ from hub.starts.service import match_partner_session
 from hub.starts.tables import Start, locked
 from hub.starts.taps import Tap
 from hub.tariffs import service as tariffs
-from kit.reactions import JobRow
+from kit.job_rows import JobRow
 from payments.tables import Debt, Hold
 from tests.journeys.house import Charging, House, open_house, priced
 from tests.journeys.peers import session_of

@@ -5,7 +5,7 @@ from sqlmodel import col, select
 from starlette.responses import RedirectResponse, Response
 
 from hub.starts.service import POST_RESULT
-from kit.reactions import JobRow
+from kit.job_rows import JobRow
 from ocpi.client import PartnerClient
 from ocpi.endpoint import Interface
 from simulators.partner.partner import Partner

@@ -9,7 +9,8 @@ from sqlmodel import SQLModel
 
 from kit.clock import ManualClock
 from kit.http import Egress
-from kit.reactions import JobRow, Reactions
+from kit.job_rows import JobRow
+from kit.reactions import Reactions
 from kit.tx import Database
 from tests.kit.http_server import Fetch, Server, serving
 

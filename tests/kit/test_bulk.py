@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, select, update
 from sqlmodel import col
 
 from kit.db import among, each_of, texts
-from kit.reactions import JobRow
+from kit.job_rows import JobRow
 from kit.tx import Database
 
 pytestmark = pytest.mark.anyio

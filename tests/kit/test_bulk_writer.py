@@ -9,7 +9,7 @@ from sqlalchemy import Table, make_url
 from sqlmodel import select
 
 from kit.bulk_writer import AlreadyThere, Change, Put, Refused
-from kit.reactions import JobRow
+from kit.job_rows import JobRow
 from kit.tx import Database, NestedTx
 
 pytestmark = pytest.mark.anyio

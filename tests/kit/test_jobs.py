@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from kit.clock import ManualClock
+from kit.events import Event
+from kit.job_rows import JobRow
 from kit.jobs import (
     LONGEST_RETRY_S,
     GiveUp,
@@ -25,7 +27,7 @@ from kit.jobs import (
     first_time,
     replay,
 )
-from kit.reactions import Event, JobRow, Reactions
+from kit.reactions import Reactions
 from kit.tx import Database, Tx
 
 pytestmark = pytest.mark.anyio

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from kit.reactions import JobRow
+from kit.job_rows import JobRow
 from kit.reader import SqliteReader
 from kit.tx import Database
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import insert, select
 
+from kit.events import Event
 from kit.guard import forbid_in_tx
-from kit.reactions import Event, JobRow, Reactions
+from kit.job_rows import JobRow
+from kit.reactions import Reactions
 from kit.tx import Database, NestedTx, NetworkInsideTx, Tx
 
 pytestmark = pytest.mark.anyio

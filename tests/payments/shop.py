@@ -18,9 +18,10 @@ from starlette.routing import Route
 
 from kit.clock import ManualClock, SystemClock
 from kit.errors import Problem
+from kit.events import Event
 from kit.jobs import Worker
 from kit.money import Money
-from kit.reactions import Event, Reactions
+from kit.reactions import Reactions
 from kit.tx import Database
 from payments import events, holds
 from payments.card_flows import Cards

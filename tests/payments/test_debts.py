@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete
 
-from kit.reactions import JobRow
+from kit.job_rows import JobRow
 from payments import debts
 from payments.debts import DUNNING
 from payments.events import DebtChanged

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
+from kit.job_rows import JobRow
 from kit.money import Money
-from kit.reactions import JobRow
 from payments import refunds
 from payments.events import LineRead
 from payments.line_tables import Line

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import delete, select
 
 from kit.errors import TooLarge, UnsupportedMedia
+from kit.job_rows import JobRow
 from kit.jobs import backlog
-from kit.reactions import JobRow
 from payments import holds, refunds
 from payments.errors import UnreadableNotice
 from payments.signatures import BadSignature, sign

@@ -18,8 +18,9 @@ from hub.starts.lifecycle import StartMethod, StartState
 from hub.starts.quote_tables import QuoteRow
 from hub.starts.tables import Start
 from kit.crypto import KeyRing
+from kit.job_rows import JobRow
 from kit.money import Money
-from kit.reactions import JobRow, Reactions
+from kit.reactions import Reactions
 from ocpi.datetimes import format_datetime
 from payments import wallet
 from payments.finding_tables import FindingRow

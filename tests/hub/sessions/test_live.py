@@ -10,7 +10,8 @@ from sqlmodel import col, select
 from hub.sessions.events import CostDue
 from hub.sessions.live import LiveSessions
 from kit.clock import ManualClock
-from kit.reactions import JobRow, Reactions
+from kit.job_rows import JobRow
+from kit.reactions import Reactions
 from kit.tx import Database, Tx
 
 pytestmark = pytest.mark.anyio

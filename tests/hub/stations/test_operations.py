@@ -24,8 +24,8 @@ from kit.bus import connect
 from kit.clock import ManualClock
 from kit.crypto import KeyRing
 from kit.errors import Conflict, NotFound
+from kit.job_rows import JobRow
 from kit.jobs import Worker
-from kit.reactions import JobRow
 from kit.tx import Database, Tx
 
 pytestmark = pytest.mark.anyio
