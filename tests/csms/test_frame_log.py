@@ -1,7 +1,7 @@
 """The frame log: every frame in order, sealed, masked when it is shown, cheap for who waits."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import orjson
@@ -17,6 +17,7 @@ from csms.frame_log import TRACES, FrameLog, forget_frames
 from csms.frame_search import Found, Frame, Search, search
 from csms.log_tables import FrameChunk, Trace, TransactionFrameChunk
 from csms.masking import Masker
+from kit.clock import ManualClock
 from kit.crypto import KeyRing
 from kit.log import bind_correlation, correlation_id
 
@@ -159,12 +160,15 @@ async def test_what_failed_and_what_is_no_frame_can_be_looked_for(build, db, fra
     assert CARD not in repr(await shown(db))
 
 
-async def test_filters_narrow_down_by_action_direction_and_time(build, db, frames) -> None:
+async def test_filters_narrow_down_by_action_direction_and_time(build, db) -> None:
+    clock = db.clock = ManualClock()
+    frames = FrameLog(db, KEYS, MASKER, queue_bytes=2**22)
     world = await build(frames=frames)
     point = await world.point()
     await charge(point)
     await frames.flush()
-    middle = datetime.now(UTC)
+    clock.advance(1)
+    middle = clock.now()
     await point.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"})
     await frames.flush()
     assert len(await shown(db, action="MeterValues", direction="IN")) == 3
