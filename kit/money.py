@@ -37,6 +37,12 @@ class UnknownCurrency(InvalidInput):
     code, title = "unknown_currency", "Unknown currency"
 
 
+class TooFine(InvalidInput):
+    """An amount with parts of a minor unit, where none was to be rounded."""
+
+    code, title = "amount_too_fine", "The currency has no such small unit"
+
+
 class AmountTooLarge(InvalidInput):
     """More minor units than a signed 64-bit integer holds."""
 
@@ -133,3 +139,11 @@ def round_to_minor(amount: Decimal, currency: str) -> Money:
     numerator, denominator = amount.copy_abs().as_integer_ratio()
     minor = (2 * numerator * 10**digits + denominator) // (2 * denominator)
     return Money(-minor if amount < 0 else minor, currency)
+
+
+def exact(amount: Decimal, currency: str) -> Money:
+    """A `Decimal` of major units as somebody asked for it. Raises `TooFine`, `UnknownCurrency`, `AmountTooLarge`."""
+    money = round_to_minor(amount, currency)
+    if money.to_decimal() != amount:
+        raise TooFine
+    return money

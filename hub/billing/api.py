@@ -1,7 +1,6 @@
 """Operator API: who sells and buys, documents in every form, and what is given back."""
 
 from collections.abc import Callable
-from decimal import Decimal
 from hashlib import sha256
 from typing import Annotated
 
@@ -18,9 +17,9 @@ from hub.billing.schemas import Buyer, GiveBackIn, RefundOut, Seller
 from hub.billing.tables import bill_of_start, refunds_of
 from hub.drivers import service as drivers
 from hub.starts.driving import payer_of
-from kit.errors import InvalidInput, NotFound
+from kit.errors import NotFound
 from kit.idempotency import IdempotencyKey, IdempotencyKeyReused
-from kit.money import Money, exponent
+from kit.money import exact
 from kit.paging import Page, Paging
 from kit.tx import Database, Tx
 from payments.documents import parties
@@ -140,7 +139,7 @@ def _given_back(routes: APIRouter, db: Database, links: Links) -> None:
             bill = await bill_of_start(tx, start_id)
             if bill is None:
                 raise NotFound("the session was not billed")
-            wanted = Returned(_amount(body.amount, bill.currency), body.reason, _key(start_id, key))
+            wanted = Returned(exact(body.amount, bill.currency), body.reason, _key(start_id, key))
             found = await credits.refund_session(tx, start_id, wanted)
             if sum(each.amount_minor for each in found) != wanted.amount.amount_minor:
                 raise IdempotencyKeyReused
@@ -158,7 +157,7 @@ def _given_back(routes: APIRouter, db: Database, links: Links) -> None:
         """Take back a part of an invoice that is paid later. What was paid by card is refunded instead."""
         async with db.tx() as tx:
             row = await _row(tx, document_id)
-            wanted = Returned(_amount(body.amount, row.currency), body.reason, _key(document_id, key))
+            wanted = Returned(exact(body.amount, row.currency), body.reason, _key(document_id, key))
             made = await credits.credit_invoice(tx, document_id, wanted)
             if made.net_minor + made.vat_minor != wanted.amount.amount_minor:
                 raise IdempotencyKeyReused
@@ -180,10 +179,3 @@ def _link(db: Database, links: Links) -> Callable[[str], str]:
 def _key(subject: str, key: str) -> str:
     """What a caller's key stands for here: of this subject alone, and short."""
     return f"op:{sha256(f'{subject}:{key}'.encode()).hexdigest()[:40]}"
-
-
-def _amount(amount: Decimal, currency: str) -> Money:
-    minor = amount.scaleb(exponent(currency))
-    if minor != minor.to_integral_value():
-        raise InvalidInput("the amount is finer than the currency")
-    return Money(int(minor), currency)

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from auth.guards import AdminDep, OperatorDep
+from hub.parties.schemas import PARTY
 from kit.errors import Conflict, InvalidInput, NotFound
-from kit.money import Money, round_to_minor
+from kit.money import Money, exact
 from kit.paging import Page, Paging
 from kit.tx import Database
 from payments import transfers
@@ -21,7 +22,6 @@ from payments.ledger.service import balance, currencies_of
 from payments.psp import Psp
 from payments.transfer_tables import PartyAccount, Reversal, Transfer, listed, under_way
 
-PARTY = r"^[A-Za-z]{2}\*[A-Za-z0-9]{3}$"
 Party = Annotated[str, Path(pattern=PARTY)]
 Amount = Annotated[Decimal, Field(gt=0, max_digits=15, decimal_places=4)]
 
@@ -171,7 +171,7 @@ def router(db: Database, psp: Psp | None) -> APIRouter:
             raise NoProvider
         async with db.tx() as tx:
             made = await transfers.request(
-                tx, body.party.upper(), _exact(body.amount, body.currency), reference=body.reference
+                tx, body.party.upper(), exact(body.amount, body.currency), reference=body.reference
             )
             return PayoutOut.of(made)
 
@@ -191,7 +191,7 @@ def router(db: Database, psp: Psp | None) -> APIRouter:
             row = await tx.get(Transfer, payout_id)
             if row is None:
                 raise NotFound("no such payout")
-            amount = _exact(body.amount, row.currency)
+            amount = exact(body.amount, row.currency)
             return ReversalOut.of(await transfers.reverse(tx, payout_id, amount, reference=body.reference))
 
     return routes
@@ -215,11 +215,3 @@ async def _balance(db: Database, party: str) -> PartyBalanceOut:
                 )
             )
     return PartyBalanceOut(party=party, account_id=account.account_id if account else None, balances=found)
-
-
-def _exact(amount: Decimal, currency: str) -> Money:
-    """An amount that its currency can count. Raises `InvalidInput`, `UnknownCurrency`."""
-    money = round_to_minor(amount, currency)
-    if money.to_decimal() != amount:
-        raise InvalidInput("the currency has no such small unit")
-    return money

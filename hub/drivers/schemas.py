@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from auth.tables import DriverKey
 from hub.drivers.tables import Driver, PaymentMethod
+from hub.parties.schemas import PARTY
 
 
 class DriverIn(BaseModel):
@@ -22,7 +23,7 @@ class DriverIn(BaseModel):
     currency: str | None = Field(
         None, pattern="^[A-Z]{3}$", description="In which the driver pays, where a rate is known; else the tariff's."
     )
-    emsp: str | None = Field(None, pattern=r"^[A-Za-z]{2}\*[A-Za-z0-9]{3}$", description="Our eMSP party as CC*PID.")
+    emsp: str | None = Field(None, pattern=PARTY, description="Our eMSP party as CC*PID.")
 
 
 class DriverChange(BaseModel):

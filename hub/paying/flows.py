@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from hub.paying.schemas import CreditIn, ReloadIn, TopUpIn
 from hub.starts.driver_flows import CardsNotTaken
 from hub.starts.driving import payer_of
 from hub.starts.owing import debts_of
-from kit.errors import Conflict, InvalidInput, NotFound
+from kit.errors import Conflict, NotFound
 from kit.idempotency import Claim, Idempotency, StoredAnswer
-from kit.money import Money, round_to_minor
+from kit.money import Money, exact
 from kit.tx import Database
 from payments import cards, top_ups, wallet
 from payments.card_tables import SavedCard
@@ -64,7 +63,7 @@ class Paying:
                 if asked.card_id is not None:
                     await cards.owned(tx, owner, asked.card_id)
                 into = await wallet.open_wallet(tx, owner, self.currency)
-                amount = _money(asked.amount, into.currency)
+                amount = exact(asked.amount, into.currency)
                 made, sent = await top_ups.ask(
                     tx, into, amount, self.policy, customer_id=customer_id, card_id=asked.card_id
                 )
@@ -99,7 +98,7 @@ class Paying:
             found = await wallet.open_wallet(tx, payer_of(driver_id), self.currency)
             made = None
             if rule is not None:
-                made = ReloadRule(_money(rule.below, found.currency), _money(rule.amount, found.currency))
+                made = ReloadRule(exact(rule.below, found.currency), exact(rule.amount, found.currency))
                 self.policy.check(made.amount, Money.zero(found.currency))
             await top_ups.set_rule(tx, found, made)
         return await self._wallet(driver_id)
@@ -117,7 +116,7 @@ class Paying:
         async def work(claim: Claim) -> StoredAnswer:
             async with self.db.tx() as tx:
                 into = await wallet.open_wallet(tx, owner, self.currency)
-                amount = _money(given.amount, into.currency)
+                amount = exact(given.amount, into.currency)
                 await wallet.credit(tx, owner, amount, reference=f"{owner}:{claim.owner}", why=given.reason)
                 answer = StoredAnswer(200, "text/plain", b"")
                 await self.idempotency.keep(tx, claim, answer)
@@ -193,11 +192,3 @@ class Paying:
         if self.payments is None:
             raise CardsNotTaken
         return self.payments
-
-
-def _money(amount: Decimal, currency: str) -> Money:
-    """An amount as it was asked for. Raises `InvalidInput` for parts of a minor unit."""
-    money = round_to_minor(amount, currency)
-    if money.to_decimal() != amount:
-        raise InvalidInput(f"{currency} has no such small unit")
-    return money

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub.drivers.tables import PaymentMethod
+from hub.parties.schemas import PARTY
 from hub.starts.lifecycle import StartState
 from hub.starts.quote_tables import QuoteRow
 from hub.starts.quotes import exchange_document
@@ -31,9 +32,7 @@ class QuoteIn(BaseModel):
     location_id: str = Field(min_length=1, max_length=36)
     evse_uid: str = Field(min_length=1, max_length=36)
     connector_id: str | None = Field(None, max_length=36, description="The first one of the EVSE when absent.")
-    cpo: str | None = Field(
-        None, pattern=r"^[A-Za-z]{2}\*[A-Za-z0-9]{3}$", description="The operator, CC*PID, where ids are ambiguous."
-    )
+    cpo: str | None = Field(None, pattern=PARTY, description="The operator, CC*PID, where ids are ambiguous.")
     energy_kwh: Decimal = Field(Decimal(20), gt=0, le=1000, max_digits=7, decimal_places=3)
     parking_minutes: int = Field(0, ge=0, le=7 * 24 * 60, description="How long the car stays when it is full.")
 

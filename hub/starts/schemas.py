@@ -5,6 +5,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hub.parties.schemas import PARTY
 from hub.starts.tables import Start
 from hub.stations.intents_charging import LimitIn
 
@@ -18,7 +19,7 @@ class StartIn(BaseModel):
     token_type: str = Field("RFID", pattern="^(RFID|APP_USER|AD_HOC_USER|OTHER)$")
     station_id: str | None = Field(None, max_length=48, description="One of our stations …")
     evse_id: int | None = Field(None, ge=1, description="… and its EVSE, 1 when absent.")
-    cpo: str | None = Field(None, pattern=r"^[A-Za-z]{2}\*[A-Za-z0-9]{3}$", description="Or a CPO as CC*PID, …")
+    cpo: str | None = Field(None, pattern=PARTY, description="Or a CPO as CC*PID, …")
     location_id: str | None = Field(None, max_length=36, description="… a location of it, …")
     evse_uid: str | None = Field(None, max_length=36, description="… and an EVSE there.")
     connector_id: str | None = Field(None, max_length=36)

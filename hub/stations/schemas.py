@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hub.parties.schemas import PARTY
+
 StationId = Annotated[
     str, Field(min_length=1, max_length=48, pattern=r"^[^\x00-\x20/\\?#]([^\x00-\x1f/\\?#]*[^\x00-\x20/\\?#])?$")
 ]
@@ -35,7 +37,7 @@ class StationIn(BaseModel):
     password: str | None = Field(
         None, min_length=8, max_length=64, description="HTTP Basic password; a random one when absent."
     )
-    cpo: str | None = Field(None, pattern=r"^[A-Za-z]{2}\*[A-Za-z0-9]{3}$", description="Our CPO party as CC*PID.")
+    cpo: str | None = Field(None, pattern=PARTY, description="Our CPO party as CC*PID.")
 
 
 class StationCreated(BaseModel):
@@ -57,7 +59,7 @@ class AcceptIn(BaseModel):
     password: str | None = Field(
         None, min_length=8, max_length=64, description="A new password; the station keeps its own when absent."
     )
-    cpo: str | None = Field(None, pattern=r"^[A-Za-z]{2}\*[A-Za-z0-9]{3}$", description="Our CPO party as CC*PID.")
+    cpo: str | None = Field(None, pattern=PARTY, description="Our CPO party as CC*PID.")
 
 
 class ApplicantOut(BaseModel):

@@ -4,6 +4,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hub.parties.schemas import PARTY
+
 
 class TokenIn(BaseModel):
     """A token for one of our drivers."""
@@ -18,7 +20,7 @@ class TokenIn(BaseModel):
     visual_number: str | None = Field(None, max_length=64)
     valid: bool = True
     whitelist: str = Field("ALLOWED", pattern="^(ALWAYS|ALLOWED|ALLOWED_OFFLINE|NEVER)$")
-    emsp: str | None = Field(None, pattern=r"^[A-Za-z]{2}\*[A-Za-z0-9]{3}$", description="Our eMSP party as CC*PID.")
+    emsp: str | None = Field(None, pattern=PARTY, description="Our eMSP party as CC*PID.")
 
 
 class TokenOut(BaseModel):
