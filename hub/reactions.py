@@ -17,6 +17,7 @@ stations.expire_upgrade  → a station that did not follow stays where it was
 SessionBegan, CostDue, SessionEnded → a charger that shows costs is told the price, the cost so far, the total
 CdrStored                → its driver is billed by the quoted price, or the bill is credited; the ledger follows
 SessionMatched           → the same, for CDRs that came before their session
+ExchangeWaits, RatesKept → CDRs in another currency than their driver's price, that had no rate, are settled again
 RefundChanged            → the credit note of a refund that has succeeded
 BillCredited             → the credit note of what is left of its document
 billing.credit_gathered  → the same, when its month was not invoiced yet
@@ -35,9 +36,9 @@ from collections.abc import Collection, Mapping
 
 from csms.events import ConnectorStatusChanged, StationBooted, StationProgressed, TransactionChanged
 from csms.station import ConnectorStatus
-from hub.billing import credits, paying_back, posting
+from hub.billing import credits, margin, paying_back, posting
 from hub.billing import service as billing
-from hub.billing.events import BillCredited, BillMade
+from hub.billing.events import BillCredited, BillMade, ExchangeWaits
 from hub.billing.flows import Minder
 from hub.billing.receipts import Receipts
 from hub.drivers.events import DriverChanged
@@ -69,7 +70,15 @@ from kit.reactions import Reactions
 from kit.tx import Tx
 from ocpi.headers import Party
 from payments import wiring as payments_wiring
-from payments.events import DebtChanged, DisputeChanged, HoldChanged, LineRead, MoneyReceived, RefundChanged
+from payments.events import (
+    DebtChanged,
+    DisputeChanged,
+    HoldChanged,
+    LineRead,
+    MoneyReceived,
+    RatesKept,
+    RefundChanged,
+)
 from payments.wiring import Payments
 
 EVSE_STATUS = {
@@ -188,6 +197,8 @@ def wire_bills(reactions: Reactions, keys: KeyRing, own_emsps: Collection[str]) 
 
     reactions.on(CdrStored, bill)
     reactions.on(SessionMatched, bill_matched)
+    reactions.on(ExchangeWaits, margin.look_again)
+    reactions.on(RatesKept, margin.look_again)
 
 
 def wire_ledger(reactions: Reactions) -> None:

@@ -90,3 +90,12 @@ class LineRead(Event):
     """A line of our balance with the provider was read for the first time: one row in `payment_line`."""
 
     line_id: str
+
+
+@dataclass(frozen=True)
+class RatesKept(Event):
+    """Rates of exchange were imported, or corrected."""
+
+    def replace_key(self) -> str | None:
+        """Whoever waits for one looks once for all that came meanwhile."""
+        return "rates"

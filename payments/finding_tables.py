@@ -11,7 +11,7 @@ from sqlmodel import Field, SQLModel, col
 from kit.ids import uuid7
 from kit.tx import Tx
 from payments.books import Window
-from payments.findings import Finding
+from payments.findings import Code, Finding
 
 
 class FindingRow(SQLModel, table=True):
@@ -77,6 +77,12 @@ async def note(tx: Tx, part: str, findings: Sequence[Finding]) -> None:
             "note": case((kept, old.note), else_=None),
         }
         await tx.execute(statement.on_conflict_do_update(index_elements=["part", "code", "subject"], set_=changes))
+
+
+async def resolve(tx: Tx, part: str, code: Code, subject: str) -> None:
+    """One finding that is gone, as whoever has put it right knows."""
+    which = (col(FindingRow.part) == part, col(FindingRow.code) == code.value, col(FindingRow.subject) == subject[:150])
+    await tx.execute(update(FindingRow).where(*which, col(FindingRow.resolved_at).is_(None)).values(resolved_at=tx.now))
 
 
 async def resolve_rest(tx: Tx, part: str, window: Window, *, began_at: datetime) -> None:

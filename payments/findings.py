@@ -49,6 +49,8 @@ class Code(StrEnum):
     CREDITED_NOT_REFUNDED = "credited_not_refunded"
     HOLD_NOT_CLOSED = "hold_not_closed"
     """A start is over, and what was put aside for it is neither taken nor given back."""
+    NO_EXCHANGE_RATE = "no_exchange_rate"
+    """A CDR is in another currency than its driver's price, and nobody knows the rate of its day: import it."""
     CREDIT_OF_UNKNOWN = "credit_of_unknown"
     CREDITED_TWICE = "credited_twice"
     CREDIT_OF_CREDIT = "credit_of_credit"

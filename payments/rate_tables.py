@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from decimal import Decimal, localcontext
+from decimal import Decimal
 
 from sqlalchemy import UniqueConstraint, select
 from sqlmodel import Field, SQLModel, col
 
 from kit.db import BigInt, DecimalText
 from kit.tx import Tx
-from payments.ledger.conversion import Rate
+from payments.events import RatesKept
+from payments.ledger.conversion import Rate, ratio
 
 STALE = timedelta(days=10)
 """A rate that is older converts nothing any more: banks rest over holidays, and not longer."""
-_DIGITS = Decimal("1e-10")
 
 
 class RateRow(SQLModel, table=True):
@@ -50,6 +50,7 @@ async def keep(tx: Tx, rates: Sequence[Rate]) -> None:
             continue
         tx.add(RateRow(base=rate.base, quote=rate.quote, day=rate.day, source=rate.source, value=rate.value))
         await tx.flush()
+    tx.emit(RatesKept())
 
 
 async def rate_between(tx: Tx, base: str, quote: str) -> Rate | None:
@@ -57,14 +58,30 @@ async def rate_between(tx: Tx, base: str, quote: str) -> Rate | None:
 
     A rate that is reckoned has ten decimals.
     """
-    since = tx.now.date() - STALE
+    today = tx.now.date()
+    return _between(await _known(tx, base, quote, today - STALE, today), base, quote)
+
+
+async def rate_of_day(tx: Tx, base: str, quote: str, day: date) -> Rate | None:
+    """The rate that was in force on a day, found in the same way; where none was, the first that came soon after it."""
+    before = _between(await _known(tx, base, quote, day - STALE, day), base, quote)
+    after = await _known(tx, base, quote, day + timedelta(days=1), day + STALE) if before is None else []
+    return before or _between(sorted(after, key=lambda rate: rate.day), base, quote)
+
+
+async def _known(tx: Tx, base: str, quote: str, since: date, until: date) -> Sequence[Rate]:
+    """The rates of these days that one of the two currencies has a part in, newest first."""
     pair = col(RateRow.base).in_([base, quote]) | col(RateRow.quote).in_([base, quote])
     rows = await tx.all(
         select(RateRow)
-        .where(pair, col(RateRow.day) >= since, col(RateRow.day) <= tx.now.date())
+        .where(pair, col(RateRow.day) >= since, col(RateRow.day) <= until)
         .order_by(col(RateRow.day).desc(), col(RateRow.id).desc())
     )
-    known = [row.rate() for row in rows]
+    return [row.rate() for row in rows]
+
+
+def _between(known: Sequence[Rate], base: str, quote: str) -> Rate | None:
+    """The rate of the first day and source that has one."""
     for day, source in dict.fromkeys((rate.day, rate.source) for rate in known):
         of_day = [rate for rate in known if (rate.day, rate.source) == (day, source)]
         found = _direct(of_day, base, quote) or _crossed(of_day, base, quote)
@@ -79,7 +96,7 @@ def _direct(rates: Sequence[Rate], base: str, quote: str) -> Rate | None:
             return rate
     for rate in rates:
         if (rate.base, rate.quote) == (quote, base):
-            return replace(rate, base=base, quote=quote, value=_divided(Decimal(1), rate.value))
+            return rate.turned()
     return None
 
 
@@ -87,10 +104,5 @@ def _crossed(rates: Sequence[Rate], base: str, quote: str) -> Rate | None:
     for third in dict.fromkeys(rate.base for rate in rates):
         one, other = _direct(rates, third, base), _direct(rates, third, quote)
         if one is not None and other is not None:
-            return replace(other, base=base, quote=quote, value=_divided(other.value, one.value))
+            return replace(other, base=base, quote=quote, value=ratio(other.value, one.value))
     return None
-
-
-def _divided(dividend: Decimal, divisor: Decimal) -> Decimal:
-    with localcontext(prec=50):
-        return (dividend / divisor).quantize(_DIGITS)

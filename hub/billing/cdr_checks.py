@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import Select, func, select, tuple_
 from sqlmodel import col
 
 from hub.billing import wholesale
@@ -62,23 +63,23 @@ async def _with_company(tx: Tx, rows: Sequence[Cdr]) -> list[Cdr]:
     return [row for row in rows if row.is_credit or (row.country_code, row.party_id, row.session_id) in shared]
 
 
-async def _unbilled(tx: Tx, rows: Sequence[Cdr]) -> Found:
-    """Sessions that began with a quote, with a CDR that stands and no bill that does."""
-    ids = [row.id for row in rows if not row.is_credit]
+def quoted(rows: Sequence[Cdr]) -> Select[Any]:
+    """Those of CDRs, credits aside, whose session began with a quote; joined with both."""
     of_session = (
         (col(Start.session_id) == col(Cdr.session_id))
         & (col(Start.country_code) == col(Cdr.country_code))
         & (col(Start.party_id) == col(Cdr.party_id))
     )
+    ids = [row.id for row in rows if not row.is_credit]
+    joined = select(Cdr).join(Start, of_session).join(QuoteRow, col(QuoteRow.used_by) == col(Start.id))
+    return joined.where(col(Cdr.id).in_(ids))
+
+
+async def _unbilled(tx: Tx, rows: Sequence[Cdr]) -> Found:
+    """Sessions that began with a quote, with a CDR that stands and no bill that does."""
     stands = select(col(Bill.id)).where(col(Bill.start_id) == col(Start.id), col(Bill.credited_at).is_(None))
-    unbilled = (
-        select(Cdr)
-        .join(Start, of_session)
-        .join(QuoteRow, col(QuoteRow.used_by) == col(Start.id))
-        .where(col(Cdr.id).in_(ids), ~stands.exists())
-    )
     found: Found = []
-    for cdr in await tx.all(unbilled):
+    for cdr in await tx.all(quoted(rows).where(~stands.exists())):
         if cdr.object_id in sorted_set(await cdrs_beside(tx, cdr)).standing:
             subject = f"cdr {wholesale.name_of(cdr, cdr.body())}"
             found.append(Finding(Code.NOT_BILLED, subject, cdr.last_updated))

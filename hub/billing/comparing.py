@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import col
 
-from hub.billing import bill_checks, cdr_checks
+from hub.billing import bill_checks, cdr_checks, margin_checks
 from hub.billing.expecting import missing, without
 from hub.billing.payers import payers_of
 from hub.billing.posting import entries_of
@@ -42,7 +42,7 @@ async def compare(db: Database, window: Window, own_emsps: Collection[str]) -> A
     """Compare what is of a window."""
 
     async def judge_cdrs(tx: Tx, rows: Sequence[Cdr]) -> Found:
-        return await cdr_checks.judge(tx, rows, own_emsps)
+        return [*await cdr_checks.judge(tx, rows, own_emsps), *await margin_checks.judge(tx, rows, own_emsps)]
 
     checks: list[tuple[Any, Any, Judge]] = [
         (Received, Received.created_at, judge_received),

@@ -25,3 +25,10 @@ class BillCredited(Event):
     def lane(self) -> str | None:
         """One at a time for each bill."""
         return f"billing.bill:{self.bill_id}"
+
+
+@dataclass(frozen=True)
+class ExchangeWaits(Event):
+    """A CDR is in another currency than its driver's price, and its rate was not known: one row in `cdr_exchange`."""
+
+    cdr_id: int

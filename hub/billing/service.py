@@ -2,7 +2,7 @@
 
 A driver owes what the quoted tariff makes of the CDR's charging periods, whatever the CDR's own total is: that one is
 what we owe the operator of the charger. Where no price was promised, the driver owes what the CDR says. Both are
-entries of the ledger, and the difference is the margin.
+entries of the ledger, and the difference is the margin: in the currency of the tariff (`hub.billing.margin`).
 
 The CDRs of a session are looked at together, whenever one comes: what follows from them is the same whatever their
 order, and doing it again changes nothing.
@@ -10,7 +10,7 @@ order, and doing it again changes nothing.
 
 from collections.abc import Collection, Sequence
 
-from hub.billing import bills, wholesale
+from hub.billing import bills, margin, wholesale
 from hub.billing.cdr_set import CdrSet, Told, sort
 from hub.parties.objects import ObjectKey, find
 from hub.sessions.events import CdrStored
@@ -60,6 +60,8 @@ async def _settle(tx: Tx, ring: KeyRing, cdrs: Sequence[Cdr], own_emsps: Collect
     quote = await of_start(tx, start.id) if start is not None else None
     if start is not None and (quote is not None or start.driver_id is not None):
         await bills.follow(tx, start, quote, sorted_cdrs, by_id)
+    if quote is not None:
+        await margin.follow(tx, quote, cdrs, sorted_cdrs.credited, own_emsps)
 
 
 async def _adopted(tx: Tx, ring: KeyRing, cdrs: Sequence[Cdr]) -> Start | None:

@@ -1,7 +1,7 @@
-"""Rows of the billing room: what drivers owe for sessions."""
+"""Rows of the billing room: what drivers owe for sessions, and by which rates CDRs count in another currency."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Index, LargeBinary, UniqueConstraint, select, text
 from sqlmodel import Field, SQLModel, col
@@ -13,6 +13,7 @@ from kit.money import Money
 from kit.tx import Tx
 
 _STANDS = text("credited_at IS NULL")
+_WAITS = text("exchange IS NULL")
 
 
 class Bill(SQLModel, table=True):
@@ -82,6 +83,24 @@ async def bills_of_start(tx: Tx, start_id: str) -> Sequence[Bill]:
 async def bill_of_reference(tx: Tx, reference: str) -> Bill | None:
     """The bill that is paid under a reference, that of a start's second hold too."""
     return await tx.first(select(Bill).where(col(Bill.reference) == start_of(reference)))
+
+
+class CdrExchange(SQLModel, table=True):
+    """By which rate a CDR counts in the currency of its driver's price, where that is another one. It never changes.
+
+    Without a rate it waits for one.
+    """
+
+    __tablename__ = "cdr_exchange"
+    __table_args__ = (Index("ix_cdr_exchange_waits", "cdr_id", sqlite_where=_WAITS, postgresql_where=_WAITS),)
+
+    cdr_id: int = Field(sa_type=BigInt, primary_key=True, foreign_key="cdr.id")
+    currency: str = Field(max_length=3)
+    """That of the quoted tariff."""
+    day: date
+    """On which the session ended, in UTC: the rate of that day holds, where the quote has none."""
+    exchange: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """The rate, its date and source, as JSON."""
 
 
 class RefundReason(SQLModel, table=True):

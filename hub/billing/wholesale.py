@@ -41,12 +41,17 @@ def is_ours(cdr: Cdr, own_emsps: Collection[str]) -> bool:
     return cdr.platform_id is None or cdr.audience in own_emsps
 
 
+def is_paid_by_us(cdr: Cdr, own_emsps: Collection[str]) -> bool:
+    """Whether what a CDR costs is ours to bear; what a partner's driver has charged, the partner pays."""
+    return cdr.audience is None or cdr.audience in own_emsps
+
+
 def entry_of(cdr: Cdr, own_emsps: Collection[str]) -> Entry | None:
     """The entry of a CDR; one that costs nothing has none."""
     body = cdr.body()
     price = price_of(body)
     moved = postings.bought_from_party(f"{cdr.country_code}*{cdr.party_id}", price)
-    if cdr.audience is not None and cdr.audience not in own_emsps:
+    if cdr.audience is not None and not is_paid_by_us(cdr, own_emsps):
         moved += postings.sold_to_party(cdr.audience, price)
     return Entry(Document("cdr", name_of(cdr, body)), moved) if moved else None
 

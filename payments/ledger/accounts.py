@@ -94,7 +94,11 @@ _CREDIT = frozenset(
 
 
 class InvalidEntry(InvalidInput):
-    """An entry that would mean nothing: without transfers, or with one that is not positive or leads nowhere."""
+    """An entry that would mean nothing.
+
+    One without transfers, with a transfer that is not positive or leads nowhere, or with currencies that do not meet in
+    the account of exchange.
+    """
 
     code, title = "invalid_ledger_entry", "Not a ledger entry"
 
@@ -130,6 +134,11 @@ class Transfer:
         if self.source.kind.is_memo != self.target.kind.is_memo:
             raise InvalidEntry("what is held is no money of ours: memo accounts know only each other")
 
+    @property
+    def is_exchange(self) -> bool:
+        """Whether one of the accounts is that of exchange."""
+        return AccountKind.EXCHANGE in (self.source.kind, self.target.kind)
+
     def back(self) -> "Transfer":
         """The same amount the other way."""
         return Transfer(self.target, self.source, self.amount)
@@ -148,7 +157,9 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Transfers that belong together, of one document. Raises `InvalidEntry` without any.
+    """Transfers that belong together, of one document; currencies meet in the account of exchange.
+
+    Raises `InvalidEntry` without any, and for currencies that do not meet there.
 
     `facts` are what a reader needs to follow the figures: the rate of a conversion and its date, for instance.
     """
@@ -160,6 +171,9 @@ class Entry:
     def __post_init__(self) -> None:
         if not self.transfers:
             raise InvalidEntry("an entry without transfers says nothing")
+        currencies = {each.amount.currency for each in self.transfers}
+        if len(currencies) > 1 and currencies != {each.amount.currency for each in self.transfers if each.is_exchange}:
+            raise InvalidEntry("what changes its currency goes through the account of exchange")
 
     def reversed(self, document: Document) -> "Entry":
         """What takes this entry back, for another document."""

@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from kit.money import Money
 from kit.tx import Database, Tx
-from payments.ledger.accounts import Account, AccountKind, Document, Entry, natural
+from payments.ledger.accounts import Account, AccountKind, Document, Entry, InvalidEntry, natural
 from payments.ledger.service import balances, digest_of, transfer_of
 from payments.ledger.tables import LedgerEntry, LedgerTransfer
 
@@ -75,7 +75,10 @@ def _is_as_posted(row: LedgerEntry, moved: Sequence[LedgerTransfer]) -> bool:
     if len(moved) != row.transfer_count or not moved:
         return False
     document = Document(row.document_kind, row.document_id)
-    entry = Entry(document, tuple(transfer_of(each) for each in moved), orjson.loads(row.facts))
+    try:
+        entry = Entry(document, tuple(transfer_of(each) for each in moved), orjson.loads(row.facts))
+    except InvalidEntry:
+        return False
     return digest_of(entry) == row.digest
 
 

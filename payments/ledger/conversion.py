@@ -1,12 +1,14 @@
 """From one currency into another, by a rate with a date and a spread that is told. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, localcontext
 
 from kit.errors import InvalidInput
 from kit.money import CurrencyMismatch, Money, exponent, round_to_minor
+
+_DIGITS = Decimal("1e-10")
 
 
 class InvalidRate(InvalidInput):
@@ -35,6 +37,11 @@ class Rate:
         if not (self.value.is_finite() and self.value > 0 and 0 <= self.spread_percent < 100):
             raise InvalidRate
 
+    def turned(self) -> "Rate":
+        """What one `quote` costs in `base`, without a spread."""
+        value = ratio(Decimal(1), self.value)
+        return replace(self, base=self.quote, quote=self.base, value=value, spread_percent=Decimal(0))
+
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
@@ -54,6 +61,12 @@ class Conversion:
             "spread_percent": format(self.rate.spread_percent, "f"),
             "spread": str(self.spread),
         }
+
+
+def ratio(dividend: Decimal, divisor: Decimal) -> Decimal:
+    """A value that is reckoned of others, with ten decimals."""
+    with localcontext(prec=50):
+        return (dividend / divisor).quantize(_DIGITS)
 
 
 def convert(amount: Money, rate: Rate) -> Conversion:

@@ -6,6 +6,7 @@
 | the same in another currency | margin and VAT → exchange, exchange → driver receivable |
 | a session is sold to a party | margin and VAT → party receivable |
 | a session is bought from a party | party payable → margin and input VAT |
+| it was sold in another currency | margin → exchange, exchange → margin |
 | a card is held, the hold ends | holds offset → holds, and back |
 | a payment is captured | driver receivable → provider clearing |
 | the provider keeps a fee | provider clearing → provider fees |
@@ -96,6 +97,15 @@ def bought_from_party(party: str, price: Price) -> Transfers:
     """We owe a party the price of a session at its charger."""
     vat_input = Account(AccountKind.VAT_INPUT, price.country)
     return transfers((payable(party), _MARGIN, price.net), (payable(party), vat_input, price.vat))
+
+
+def margin_exchanged(given: Money, taken: Money) -> Transfers:
+    """What a session was bought for moves from the margin in that currency to that in the currency of its sale.
+
+    `given` is the net in whole minor units, `taken` the same by the rate, rounded once: what the rounding adds or takes
+    is in the account of exchange. Below zero it goes the other way, as a purchase of that amount does.
+    """
+    return exchanged(_MARGIN, _MARGIN, given, taken)
 
 
 def credited(sale: Transfers) -> Transfers:

@@ -7,7 +7,7 @@ import pytest
 
 from payments.ecb import UnreadableRates, parse
 from payments.ledger.conversion import Rate
-from payments.rate_tables import RateRow, keep, rate_between
+from payments.rate_tables import RateRow, keep, rate_between, rate_of_day
 from tests.payments.shop import Shop
 
 pytestmark = pytest.mark.anyio
@@ -80,6 +80,28 @@ async def test_the_newest_day_counts_and_a_stale_one_does_not(shop: Shop) -> Non
     assert found.value == Decimal("11.5")
     shop.clock.advance(11 * 86_400)
     assert await between(shop, "EUR", "SEK") is None
+
+
+async def test_the_rate_of_a_day_is_that_in_force_or_else_the_first_soon_after(shop: Shop) -> None:
+    async def found(days_ago: int) -> Decimal | None:
+        day = shop.clock.now().date() - timedelta(days=days_ago)
+        async with shop.db.read() as tx:
+            rate = await rate_of_day(tx, "SEK", "EUR", day)
+        return None if rate is None else rate.value
+
+    values = ((30, "0.09"), (28, "0.10"), (1, "0.11"), (0, "0.12"))
+    await imported(shop, *(rate(shop, "EUR", value, days_ago=ago, base="SEK") for ago, value in values))
+    assert [await found(days) for days in (41, 40, 31, 30, 29, 28, 18)] == [
+        None,
+        *[Decimal("0.09")] * 4,
+        *[Decimal("0.10")] * 2,
+    ]
+    assert [await found(days) for days in (17, 12, 11, 2, 1, 0)] == [
+        None,
+        None,
+        *[Decimal("0.11")] * 3,
+        Decimal("0.12"),
+    ]
 
 
 async def test_the_same_day_of_the_same_source_is_imported_once(shop: Shop) -> None:

@@ -1035,6 +1035,24 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_cdr_dispute_cdr_id"), ["cdr_id"], unique=False)
 
     op.create_table(
+        "cdr_exchange",
+        sa.Column("cdr_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("exchange", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(["cdr_id"], ["cdr.id"], name=op.f("fk_cdr_exchange_cdr_id")),
+        sa.PrimaryKeyConstraint("cdr_id", name=op.f("pk_cdr_exchange")),
+    )
+    with op.batch_alter_table("cdr_exchange", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_cdr_exchange_waits",
+            ["cdr_id"],
+            unique=False,
+            sqlite_where=sa.text("exchange IS NULL"),
+            postgresql_where=sa.text("exchange IS NULL"),
+        )
+
+    op.create_table(
         "delivery_cursor",
         sa.Column("platform_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
         sa.Column("module", sqlmodel.sql.sqltypes.AutoString(length=24), nullable=False),
@@ -1708,6 +1726,14 @@ def downgrade() -> None:
     op.drop_table("document_gathered")
     op.drop_table("delivery_receipt")
     op.drop_table("delivery_cursor")
+    with op.batch_alter_table("cdr_exchange", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_cdr_exchange_waits",
+            sqlite_where=sa.text("exchange IS NULL"),
+            postgresql_where=sa.text("exchange IS NULL"),
+        )
+
+    op.drop_table("cdr_exchange")
     with op.batch_alter_table("cdr_dispute", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_cdr_dispute_cdr_id"))
 

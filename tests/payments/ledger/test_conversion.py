@@ -50,6 +50,11 @@ def test_the_spread_is_what_the_plain_rate_leaves(minor: int, value: Decimal, sp
     assert abs(plain.taken.to_decimal() - amount.to_decimal() * value) <= Decimal("0.005")
 
 
+def test_a_rate_is_turned_round_without_its_spread() -> None:
+    turned = Rate("SEK", "EUR", Decimal("0.09"), DAY, "ECB", Decimal("2")).turned()
+    assert turned == Rate("EUR", "SEK", Decimal("11.1111111111"), DAY, "ECB")
+
+
 def test_a_rate_is_positive_and_of_known_currencies() -> None:
     for value, spread in ((Decimal(0), Decimal(0)), (Decimal(-1), Decimal(0)), (Decimal(1), Decimal(100))):
         with pytest.raises(InvalidRate):

@@ -155,6 +155,7 @@ async def test_the_table_cannot_be_emptied(db: Database) -> None:
         "UPDATE ledger_transfer SET amount_minor = amount_minor + 1 WHERE number = 0",
         "UPDATE ledger_transfer SET target = 'driver_receivable:driver-2' WHERE number = 1",
         'UPDATE ledger_entry SET facts = \'{"kwh": "1"}\'',
+        "UPDATE ledger_transfer SET currency = 'SEK' WHERE number = 1",
         "UPDATE ledger_entry SET document_id = 'NL*PLB*9'",
         "DELETE FROM ledger_transfer WHERE number = 1",
         "INSERT INTO ledger_transfer (entry_id, number, source, target, amount_minor, currency)"
@@ -176,11 +177,11 @@ async def test_the_proof_finds_what_cannot_be(db: Database) -> None:
     assert finding.where == "wallet:w EUR"
 
 
-@given(st.lists(st.tuples(st.integers(1, 10**9), st.sampled_from(["EUR", "JPY", "KWD"])), min_size=1, max_size=5))
-def test_the_digest_tells_every_entry_from_another(amounts: list[tuple[int, str]]) -> None:
-    legs = [Money(minor, currency) for minor, currency in amounts]
+@given(st.lists(st.integers(1, 10**9), min_size=1, max_size=5), st.sampled_from(["EUR", "JPY", "KWD"]))
+def test_the_digest_tells_every_entry_from_another(amounts: list[int], currency: str) -> None:
+    legs = [Money(minor, currency) for minor in amounts]
     entry = Entry(CDR, tuple(each for money in legs for each in postings.captured("d", money)))
-    more = Entry(CDR, (*entry.transfers, *postings.captured("d", Money(1, "EUR"))))
+    more = Entry(CDR, (*entry.transfers, *postings.captured("d", Money(1, currency))))
     assert digest_of(entry) == digest_of(Entry(CDR, entry.transfers))
     assert digest_of(entry) != digest_of(more)
 

@@ -2,6 +2,8 @@
 
 from collections import Counter
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -19,6 +21,7 @@ from payments.ledger.accounts import (
     natural,
     transfers,
 )
+from payments.ledger.conversion import Rate, convert
 
 PAYER, PARTY = "driver-1", "NL*PLB"
 amounts = st.integers(min_value=0, max_value=10**12).map(lambda minor: Money(minor, "EUR"))
@@ -121,6 +124,55 @@ def test_an_exchange_keeps_each_currency_balanced() -> None:
     for currency in ("SEK", "EUR"):
         assert sum(moved(tuple(each for each in legs if each.amount.currency == currency)).values()) == 0
     assert moved(tuple(each for each in legs if each.amount.currency == "EUR")) == {"exchange": -1000, "margin": 1000}
+
+
+rates = st.decimals(min_value="0.0001", max_value="20000", places=6).map(
+    lambda value: Rate("SEK", "EUR", value, date(2026, 11, 2), "t")
+)
+costs = st.integers(min_value=-(10**12), max_value=10**12).map(lambda minor: Money(minor, "SEK"))
+
+
+def in_currency(entry: postings.Transfers, currency: str) -> dict[str, int]:
+    return moved(tuple(each for each in entry if each.amount.currency == currency))
+
+
+@given(prices, costs, costs, rates)
+def test_the_margin_of_a_session_bought_in_another_currency_is_in_that_of_its_sale(
+    retail: postings.Price, net: Money, vat: Money, rate: Rate
+) -> None:
+    bought = postings.bought_from_party(PARTY, postings.Price(net, vat, "SE"))
+    done = convert(net, rate)
+    exchange = postings.margin_exchanged(done.given, done.taken)
+    whole = (*postings.sold_to_driver(PAYER, retail), *bought, *exchange)
+    sek, euros = in_currency(whole, "SEK"), in_currency(whole, "EUR")
+    assert "margin" not in sek
+    assert -sek.get("party_payable:NL*PLB", 0) == (net + vat).amount_minor, "who is owed is owed the same"
+    assert sek.get("exchange", 0) == net.amount_minor
+    assert -euros.get("margin", 0) == retail.net.amount_minor - done.taken.amount_minor
+    assert -euros.get("exchange", 0) == done.taken.amount_minor
+    assert sum(sek.values()) == sum(euros.values()) == 0
+    assert abs(done.taken.to_decimal() - net.to_decimal() * rate.value) <= Decimal("0.005"), "rounded once"
+
+
+@given(costs, rates)
+def test_an_exchange_of_the_margin_is_taken_back_to_the_cent(net: Money, rate: Rate) -> None:
+    done = convert(net, rate)
+    legs = postings.margin_exchanged(done.given, done.taken)
+    assert moved((*legs, *postings.credited(legs))) == {}
+    if legs:
+        entry = Entry(Document("cdr_exchange", "1"), legs, done.facts())
+        back = entry.reversed(Document("credit_exchange", "2"))
+        for currency in ("SEK", "EUR"):
+            assert in_currency((*entry.transfers, *back.transfers), currency) == {}
+
+
+def test_currencies_meet_in_the_account_of_exchange() -> None:
+    sek = Money(11_500, "SEK")
+    bought = postings.bought_from_party(PARTY, postings.Price(sek, Money.zero("SEK"), "SE"))
+    sale = postings.sold_to_driver(PAYER, postings.Price(eur(1000), eur(210), "NL"))
+    for legs in ((*sale, *bought), (*sale, *postings.margin_exchanged(sek, eur(0)))):
+        with pytest.raises(InvalidEntry, match="exchange"):
+            Entry(Document("bill", "1"), legs)
 
 
 def test_nothing_moves_for_nothing_and_less_than_nothing_goes_back() -> None:
