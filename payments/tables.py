@@ -16,8 +16,26 @@ from payments.hold_lifecycle import HoldState, Wish
 _OPEN = "state IN ('READY', 'SENT', 'UNKNOWN')"
 
 
-class Hold(SQLModel, table=True):
-    """An amount that is put aside for a session. `reference` is who asked for it, once."""
+class Ordered(SQLModel):
+    """What all that is wanted of the provider has in common: an amount, and what for, once (`reference`)."""
+
+    id: str = Field(default_factory=uuid7, primary_key=True, max_length=36)
+    reference: str = Field(max_length=64, unique=True)
+    reason: str | None = Field(default=None, max_length=200)
+    """Why it failed."""
+    amount_minor: int = Field(sa_type=BigInt)
+    currency: str = Field(max_length=3)
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def amount(self) -> Money:
+        """How much."""
+        return Money(self.amount_minor, self.currency)
+
+
+class Hold(Ordered, table=True):
+    """An amount that is put aside for a session. `reference` is who asked for it, `reason` a `DeclineReason`."""
 
     __tablename__ = "payment_hold"
     __table_args__ = (
@@ -26,15 +44,8 @@ class Hold(SQLModel, table=True):
         Index("ix_payment_hold_open", "state", "updated_at"),
     )
 
-    id: str = Field(default_factory=uuid7, primary_key=True, max_length=36)
-    reference: str = Field(max_length=64, unique=True)
     state: str = Field(default=HoldState.REQUESTED, max_length=12)
-    reason: str | None = Field(default=None, max_length=200)
-    """Why it failed: a word of `payments.errors.DeclineReason`."""
-    amount_minor: int = Field(sa_type=BigInt)
     captured_minor: int = Field(default=0, sa_type=BigInt)
-    currency: str = Field(max_length=3)
-
     customer_id: str | None = Field(default=None, max_length=64)
     card_id: str | None = Field(default=None, max_length=64)
     card_brand: str | None = Field(default=None, max_length=32)
@@ -49,18 +60,11 @@ class Hold(SQLModel, table=True):
 
     wish: str = Field(default=Wish.KEEP, max_length=8)
     owed_minor: int = Field(default=0, sa_type=BigInt)
-    created_at: datetime
-    updated_at: datetime
 
     @property
     def is_settled(self) -> bool:
         """Whether it was said what is owed: also of what was too little to capture, whose hold is released."""
         return self.wish in (Wish.SETTLE, Wish.TAKE) or self.owed_minor > 0
-
-    @property
-    def amount(self) -> Money:
-        """What is put aside."""
-        return Money(self.amount_minor, self.currency)
 
 
 class OperationKind(StrEnum):
@@ -138,19 +142,14 @@ class DebtState(StrEnum):
     CANCELED = "CANCELED"
 
 
-class Debt(SQLModel, table=True):
-    """What a driver owes beyond what was held. `reference` is what it is owed for, once."""
+class Debt(Ordered, table=True):
+    """What a driver owes beyond what was held."""
 
     __tablename__ = "payment_debt"
     __table_args__ = (CheckConstraint("amount_minor > 0", name="amount"),)
 
-    id: str = Field(default_factory=uuid7, primary_key=True, max_length=36)
-    reference: str = Field(max_length=64, unique=True)
     hold_id: str | None = Field(default=None, max_length=36, foreign_key="payment_hold.id", unique=True)
     state: str = Field(default=DebtState.OWED, max_length=8, index=True)
-    reason: str | None = Field(default=None, max_length=200)
-    amount_minor: int = Field(sa_type=BigInt)
-    currency: str = Field(max_length=3)
     customer_id: str | None = Field(default=None, max_length=64)
     card_id: str | None = Field(default=None, max_length=64)
     """The card to try first."""
@@ -158,13 +157,6 @@ class Debt(SQLModel, table=True):
     """The payment of the last attempt, which the driver may still confirm."""
     attempts: int = 0
     next_attempt_at: datetime | None = None
-    created_at: datetime
-    updated_at: datetime
-
-    @property
-    def amount(self) -> Money:
-        """What is owed."""
-        return Money(self.amount_minor, self.currency)
 
 
 class Received(SQLModel, table=True):
@@ -194,22 +186,15 @@ class RefundState(StrEnum):
     FAILED = "FAILED"
 
 
-class Refund(SQLModel, table=True):
-    """Money that goes back. `reference` is what for, once."""
+class Refund(Ordered, table=True):
+    """Money that goes back."""
 
     __tablename__ = "payment_refund"
     __table_args__ = (CheckConstraint("amount_minor > 0", name="amount"),)
 
-    id: str = Field(default_factory=uuid7, primary_key=True, max_length=36)
-    reference: str = Field(max_length=64, unique=True)
     received_id: str = Field(max_length=36, foreign_key="payment_received.id", index=True)
     state: str = Field(default=RefundState.REQUESTED, max_length=10)
-    reason: str | None = Field(default=None, max_length=200)
-    amount_minor: int = Field(sa_type=BigInt)
-    currency: str = Field(max_length=3)
     provider_id: str | None = Field(default=None, max_length=64, unique=True)
-    created_at: datetime
-    updated_at: datetime
 
 
 class Dispute(SQLModel, table=True):

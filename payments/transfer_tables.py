@@ -8,9 +8,9 @@ from sqlalchemy import CheckConstraint, func, select
 from sqlmodel import Field, SQLModel, col
 
 from kit.db import BigInt
-from kit.ids import uuid7
 from kit.money import Money
 from kit.tx import Tx
+from payments.tables import Ordered
 
 
 class PartyAccount(SQLModel, table=True):
@@ -33,8 +33,8 @@ class TransferState(StrEnum):
     FAILED = "FAILED"
 
 
-class Transfer(SQLModel, table=True):
-    """A payout to a party. `reference` is what for, once. `reversed_minor` counts reversals that are under way, too."""
+class Transfer(Ordered, table=True):
+    """A payout to a party. `reversed_minor` counts reversals that are under way, too."""
 
     __tablename__ = "payment_transfer"
     __table_args__ = (
@@ -42,47 +42,23 @@ class Transfer(SQLModel, table=True):
         CheckConstraint("reversed_minor BETWEEN 0 AND amount_minor", name="reversed"),
     )
 
-    id: str = Field(default_factory=uuid7, primary_key=True, max_length=36)
-    reference: str = Field(max_length=64, unique=True)
     party: str = Field(max_length=6, index=True)
     account_id: str = Field(max_length=64)
     state: str = Field(default=TransferState.REQUESTED, max_length=10)
-    reason: str | None = Field(default=None, max_length=200)
-    amount_minor: int = Field(sa_type=BigInt)
     reversed_minor: int = Field(default=0, sa_type=BigInt)
-    currency: str = Field(max_length=3)
     provider_id: str | None = Field(default=None, max_length=64, unique=True)
-    created_at: datetime
-    updated_at: datetime
-
-    @property
-    def amount(self) -> Money:
-        """What is transferred."""
-        return Money(self.amount_minor, self.currency)
 
 
-class Reversal(SQLModel, table=True):
-    """What is taken back of a transfer. `reference` is what for, once."""
+class Reversal(Ordered, table=True):
+    """What is taken back of a transfer."""
 
     __tablename__ = "payment_reversal"
     __table_args__ = (CheckConstraint("amount_minor > 0", name="amount"),)
 
-    id: str = Field(default_factory=uuid7, primary_key=True, max_length=36)
-    reference: str = Field(max_length=64, unique=True)
     transfer_id: str = Field(max_length=36, foreign_key="payment_transfer.id", index=True)
     party: str = Field(max_length=6)
     state: str = Field(default=TransferState.REQUESTED, max_length=10)
-    reason: str | None = Field(default=None, max_length=200)
-    amount_minor: int = Field(sa_type=BigInt)
-    currency: str = Field(max_length=3)
     provider_id: str | None = Field(default=None, max_length=64, unique=True)
-    created_at: datetime
-    updated_at: datetime
-
-    @property
-    def amount(self) -> Money:
-        """What is taken back."""
-        return Money(self.amount_minor, self.currency)
 
 
 async def locked_account(tx: Tx, party: str) -> PartyAccount | None:
