@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.requests import Request
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub.app import API, DRIVER_API, OCPI, VERSION, Hub
@@ -160,7 +161,7 @@ def driver_app(hub: Hub) -> FastAPI:
         paying_driver_api.router(paying(hub), rates),
         documents_driver_api.router(driving, _links(hub), rates, Renderer()),
     ):
-        app.include_router(routes, prefix=DRIVER_API)
+        _add(app, DRIVER_API, routes)
 
     async def openapi(request: Request) -> JSONResponse:
         return JSONResponse(app.openapi())
@@ -188,6 +189,18 @@ def _fastapi(hub: Hub, title: str) -> FastAPI:
     app.add_middleware(CorrelationMiddleware)
     install_problem_handlers(app)
     return app
+
+
+def _add(app: FastAPI, prefix: str, router: APIRouter) -> None:
+    """Serve the routes of a room below a prefix.
+
+    `include_router` would analyse each of them a second time, while the first request waits.
+    """
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            route.path = f"{prefix}{route.path}"
+            route.path_regex, route.path_format, route.param_convertors = compile_path(route.path)
+            app.router.routes.append(route)
 
 
 def add_operator_api(app: FastAPI, hub: Hub) -> None:
@@ -230,7 +243,7 @@ def add_operator_api(app: FastAPI, hub: Hub) -> None:
         rates_api.router(db),
         payouts_api.router(db, hub.payments.psp if hub.payments else None),
     ):
-        app.include_router(router, prefix=API)
+        _add(app, API, router)
 
     async def openapi(request: Request) -> JSONResponse:
         return JSONResponse(app.openapi())

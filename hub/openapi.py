@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from fastapi.routing import APIRoute
 from pydantic import SecretStr
 from starlette.routing import Route
 
@@ -53,7 +54,8 @@ async def routes() -> list[tuple[str, str]]:
     """Every route that is served, as methods and path; those of OCPI by the level of what they are about."""
     async with described_hub() as hub:
         app = json_app(hub)
-        found = [(_methods(route.methods or ()), route.path) for route in app.routes if isinstance(route, Route)]
+        plain = [each for each in app.routes if isinstance(each, Route) and not isinstance(each, APIRoute)]
+        found = [(_methods(route.methods or ()), route.path) for route in plain]
         for described in (app, driver_app(hub)):
             found += [(_methods(item), path) for path, item in described.openapi()["paths"].items()]
         for module, side, verb, level in sorted(hub.ocpi_handlers):
