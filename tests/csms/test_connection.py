@@ -50,7 +50,7 @@ class Client:
     async def events(self, count: int) -> list[Frame]:
         found, self.waiting = self.waiting, []
         while len(found) < count:
-            data = await asyncio.wait_for(self.reader.read(2**16), 10)
+            data = await asyncio.wait_for(self.reader.read(2**16), 30)
             self.protocol.receive_data(data) if data else self.protocol.receive_eof()
             found += self.protocol.events_received()  # type: ignore[arg-type]
             if not data:

@@ -63,6 +63,7 @@ async def test_a_driver_pays_in_with_3d_secure_and_charges_on_it(shop: tuple[Net
         "currency": "EUR",
         "held": "10.00",
         "captured": "0.00",
+        "owed": None,
         "client_secret": None,
     }
     assert (await driver.get("/wallet"))["available"] == "15.00"

@@ -81,7 +81,7 @@ async def test_many_small_commits_reach_the_file_of_a_sqlite_database_before_its
     before = changed_at(db)
     for number in range(110):  # a page or two each, of the thousand that fill the log
         await db.write([(NEW, [job(number)])])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while changed_at(db) == before:
             await asyncio.sleep(0.01)
     assert len(await stored(db)) == 110

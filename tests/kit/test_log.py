@@ -144,8 +144,9 @@ def test_credentials_inside_a_text_are_cut_out(lines: Lines, text: str) -> None:
 
 def test_a_card_number_is_cut_out(lines: Lines) -> None:
     log.get("x").info("paid with 4242 4242 4242 4242", other="5555-5555-5555-4444")
-    assert "4242" not in str(lines())
-    assert "5555" not in str(lines())
+    [line] = lines()
+    assert "4242" not in str(line["event"])
+    assert "5555" not in str(line["other"])
 
 
 def test_objects_show_their_type_alone(lines: Lines) -> None:

@@ -92,10 +92,11 @@ async def test_a_key_replays_its_answer_errors_included_for_a_day(raw: httpx.Asy
 
 
 async def test_a_key_that_is_in_use_is_409(raw: httpx.AsyncClient) -> None:
-    await raw.post("/_control/plans", json=[{"do": "delay_answer", "seconds": 0.5}])
+    await raw.post("/_control/plans", json=[{"do": "delay_answer", "seconds": 2}])
     form, headers = {"amount": "5000", "currency": "eur"}, {"Idempotency-Key": "k1"}
     slow = asyncio.create_task(raw.post("/v1/payment_intents", data=form, headers=headers))
-    await asyncio.sleep(0.2)
+    while not (await raw.get("/_control/state")).json()["requests"]:
+        await asyncio.sleep(0.01)
     second = await raw.post("/v1/payment_intents", data=form, headers=headers)
     assert (second.status_code, second.json()["error"]["code"]) == (409, "idempotency_key_in_use")
     assert (await slow).status_code == 200
