@@ -15,52 +15,40 @@ import subprocess
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import uuid4
 
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy.engine import URL, Engine, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.engine import URL, make_url
 
 from bench.postgres import postgres_server
+from bench.processes import reserved_port
 from hub import schema
-from kit import db, migrate
+from kit import migrate
+from tests import once
 
 SERVER_URL = "PLUGBRIDGE_TEST_DATABASE_URL"
 
-# How long an example takes is no finding: the machine may be busy. `make test-slow` takes the thorough profile.
-for name, examples in {"quick": 25, "thorough": 400}.items():
-    settings.register_profile(name, max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes is no finding: the machine may be busy. `make test-slow` takes the thorough profile. Both
+# take the same examples each time, so that a run tells of the change and not of luck; `adrift` looks for others.
+for name, examples in {"quick": 25, "thorough": 400, "adrift": 400}.items():
+    settings.register_profile(
+        name,
+        max_examples=examples,
+        derandomize=name != "adrift",
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
 settings.load_profile("quick")
 
 
-def _compile_once() -> None:
-    """Let all engines of a process share what they compile: else each hub of a test compiles its statements anew.
-
-    Compiled statements depend on the dialect alone, which is the same once its first connection has told its version.
-    """
-    first: dict[str, Engine] = {}
-
-    def shared(url: str, **options: Any) -> AsyncEngine:
-        made = create_async_engine(url, **options)
-        engine = made.sync_engine
-        known = first.get(engine.dialect.name)
-        if known is None or getattr(known.dialect, "server_version_info", None) is None:
-            first[engine.dialect.name] = engine
-        else:
-            engine.dialect = engine.pool._dialect = known.dialect
-            engine._compiled_cache = known._compiled_cache
-        return made
-
-    pytest.MonkeyPatch().setattr(db, "create_async_engine", shared)
-
-
-_compile_once()
+once.compile_statements()
+once.read_routes()
 
 # The garbage collector looks at young objects a few hundred at a time, and at the old ones, of which collected tests
 # are many, again and again: that took a fifteenth of a run.
@@ -218,15 +206,17 @@ def start_nats(
 ) -> Iterator[Callable[..., tuple[subprocess.Popen[bytes], str]]]:
     """Starts real NATS servers: `start_nats()` or `start_nats(port)` gives the process and its URL."""
     started: list[subprocess.Popen[bytes]] = []
+    ports = ExitStack()
 
-    def start(port: int = -1) -> tuple[subprocess.Popen[bytes], str]:
+    def start(port: int | None = None) -> tuple[subprocess.Popen[bytes], str]:
+        port = ports.enter_context(reserved_port()) if port is None else port
         directory = tmp_path_factory.mktemp("nats")
         binary = Path(sysconfig.get_path("scripts")) / "nats-server"
         command: list[str | Path] = [binary, "-a", "127.0.0.1", "-p", str(port), "--ports_file_dir", directory]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         started.append(process)
         ports_file = directory / f"nats-server_{process.pid}.ports"
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not (ports_file.exists() and ports_file.read_text().endswith("}")):
             assert process.poll() is None, "nats-server ended at once"
             assert time.monotonic() < deadline, "nats-server does not come up"
@@ -236,7 +226,8 @@ def start_nats(
     yield start
     for process in started:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
+    ports.close()
 
 
 @pytest.fixture(scope="session")

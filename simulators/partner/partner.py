@@ -31,7 +31,7 @@ class Door(Protocol):
         """Listen."""
         ...
 
-    async def close(self) -> None:
+    async def refuse(self) -> None:
         """Refuse connections."""
         ...
 
@@ -111,7 +111,7 @@ class Partner:
         self._forget_return()
         self.state.online = False
         if refuse and self.door is not None:
-            await self.door.close()
+            await self.door.refuse()
         if for_s is not None:
             self._returning = asyncio.create_task(self._return_after(for_s))
 

@@ -67,18 +67,26 @@ class Listener:
             if self._serving is None and self._app is not None:
                 await self._start(self._app)
 
-    async def close(self) -> None:
-        """Refuse connections; requests that are being answered are finished first."""
+    async def refuse(self) -> None:
+        """Refuse connections; requests that are being answered are finished first. Nobody else gets the address."""
         async with self._one_at_a_time:
-            if self._serving is not None and self._server is not None:
-                self._server.should_exit = True
-                await self._serving
-            self._serving = None
-            self._socket.close()
+            if self._serving is not None:
+                await self._stop()
+                self._socket = self._bind(self._port)
+
+    async def close(self) -> None:
+        """Refuse connections, for good."""
+        async with self._one_at_a_time:
+            await self._stop()
+
+    async def _stop(self) -> None:
+        if self._serving is not None and self._server is not None:
+            self._server.should_exit = True
+            await self._serving
+        self._serving = None
+        self._socket.close()
 
     async def _start(self, app: ASGIApp) -> None:
-        if self._socket.fileno() < 0:
-            self._socket = self._bind(self._port)
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S)
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server._serve(sockets=[self._socket]))

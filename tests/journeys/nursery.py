@@ -13,12 +13,12 @@ import sys
 from asyncio import create_subprocess_exec, timeout
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.processes import tied
+from bench.processes import reserved_port, tied
 from tests.journeys.doom import Doom
 from tests.journeys.process import ROOT, START_TIMEOUT_S, HubProcess
 
@@ -30,9 +30,14 @@ class NursedHub(HubProcess):
     doom: Doom | None = None
     _nursery: Process | None = None
     _lives: bool = False
+    _ports: ExitStack = field(default_factory=ExitStack)
 
     async def start(self) -> None:
         """Start and wait until it listens. Fails with the end of its log."""
+        if not self.http_url:
+            self._ports.close()
+            self.http_url = f"http://localhost:{self._ports.enter_context(reserved_port())}"
+            self.ocpp_url = f"ws://localhost:{self._ports.enter_context(reserved_port())}/ocpp"
         wish: dict[str, Any] = {"serve": self._environment(), "log": str(self.directory / "hub.log")}
         up = await self._ask(wish | ({"doom": self.doom.wish()} if self.doom else {}))
         assert "http_url" in up, f"the hub did not start: {up}\n{self.log()[-3000:]}"
@@ -46,6 +51,7 @@ class NursedHub(HubProcess):
 
     async def close(self) -> None:
         """End the hub and what it is a fork of."""
+        self._ports.close()
         if self._nursery is not None:
             await self.kill()
             await self._nursery.communicate(b"")

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from auth.keys import create_key
 from auth.subjects import OperatorRole
-from bench.processes import tied
+from bench.processes import reserved_port, tied
 from kit.clock import SystemClock
 from kit.crypto import KeyRing
 from kit.tx import Database
@@ -107,12 +107,13 @@ class HubProcess:
 @asynccontextmanager
 async def hub_process(directory: Path, database_url: str, **settings: str) -> AsyncIterator[HubProcess]:
     """A hub process that is up when the block is entered, and ended when it is left."""
-    hub = HubProcess(directory, database_url, settings)
-    try:
-        await hub.start()
-        yield hub
-    finally:
-        await hub.kill()
+    with reserved_port() as http, reserved_port() as ocpp:
+        hub = HubProcess(directory, database_url, settings, f"http://localhost:{http}", f"ws://localhost:{ocpp}/ocpp")
+        try:
+            await hub.start()
+            yield hub
+        finally:
+            await hub.kill()
 
 
 @asynccontextmanager

@@ -1,16 +1,16 @@
 """One hub in several processes: the stations' sockets are in one, the operator and the partners at another."""
 
 import asyncio
-import socket
 from asyncio import StreamReader, StreamWriter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 
+from bench.processes import reserved_port
 from simulators.station import SimulatedStation
 from tests.journeys.network import Network
 from tests.journeys.process import HubProcess
@@ -92,16 +92,6 @@ async def _pass_on(reader: StreamReader, writer: StreamWriter) -> None:
             writer.write(data)
             await writer.drain()
     writer.close()
-
-
-@contextmanager
-def reserved_port() -> Iterator[int]:
-    """A port that nobody gets by chance: only who asks for it by number may still listen on it."""
-    with socket.socket() as holder:
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind(("127.0.0.1", 0))
-        port: int = holder.getsockname()[1]
-        yield port
 
 
 def _process(like: HubProcess, name: str, roles: str) -> HubProcess:

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import http
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -35,6 +36,14 @@ def check(protocol: str, name: str, payload: Json) -> None:
     jsonschema_rs.validator_for(schema).validate(payload)
 
 
+def door(port: int) -> socket.socket:
+    """A port on which nobody listens yet."""
+    made = socket.socket(proto=socket.IPPROTO_TCP)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind(("127.0.0.1", port))
+    return made
+
+
 @dataclass
 class CentralSystem:
     """Answers every call as a friendly central system does, unless `answers` says otherwise."""
@@ -50,6 +59,7 @@ class CentralSystem:
     port: int = 0
     _socket: ServerConnection | None = None
     _server: Server | None = None
+    _door: socket.socket = field(default_factory=lambda: door(0))
     _numbers: Any = field(default_factory=lambda: count(1))
     _replies: dict[str, asyncio.Future[list[Any]]] = field(default_factory=dict)
 
@@ -66,8 +76,7 @@ class CentralSystem:
     async def listen(self) -> None:
         self._server = await serve(
             self._serve,
-            "127.0.0.1",
-            self.port,
+            sock=self._door,
             subprotocols=[Subprotocol(each) for each in PROTOCOLS],
             process_request=self._admit,
             compression=None,
@@ -75,9 +84,11 @@ class CentralSystem:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
+        """Refuse connections; nobody else gets the port meanwhile."""
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
+            self._door = door(self.port)
 
     async def ask(self, action: str, payload: Json) -> list[Any]:
         """Call the station; the whole frame that answers."""
@@ -158,6 +169,7 @@ async def central() -> AsyncIterator[CentralSystem]:
     await system.listen()
     yield system
     await system.stop()
+    system._door.close()
     assert system.faults == []
 
 
