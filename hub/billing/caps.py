@@ -15,10 +15,14 @@ ASK_AGAIN_AFTER = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a session has cost by now, VAT included, in the major unit, and for how long it has run."""
+    """What a session has cost by now, VAT included, in the major unit, and for how long it has run.
+
+    `before` of it is for the reservation before the session, which costs no more as it goes on.
+    """
 
     cost: Decimal
     ran_s: Decimal
+    before: Decimal = Decimal(0)
 
 
 def must_stop(spent: Spent, held: Money, *, look_every_s: float) -> bool:
@@ -28,7 +32,7 @@ def must_stop(spent: Spent, held: Money, *, look_every_s: float) -> bool:
         return True
     if spent.ran_s <= 0:
         return False
-    pace_per_s = spent.cost / spent.ran_s
+    pace_per_s = max(spent.cost - spent.before, Decimal(0)) / spent.ran_s
     return spent.cost + pace_per_s * Decimal(str(look_every_s)) * LOOKS_AHEAD >= limit
 
 

@@ -53,7 +53,7 @@ class Minder:
             return
         if seen.to_pay is None or seen.course is None:
             return
-        spent = Spent(seen.to_pay.to_decimal(), _seconds(seen.course.started_at, now))
+        spent = Spent(seen.to_pay.to_decimal(), _seconds(seen.course.started_at, now), seen.paid_to_wait)
         limit = await self._limit(db, aside, spent)
         if must_stop(spent, limit, look_every_s=self.look_every_s):
             await self._end(db, start.id)

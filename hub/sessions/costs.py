@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any
 
 from csms.transaction import Reached
 from hub.sessions.course import at_readings
-from hub.sessions.documents import Course, Facts, Stretch, seconds
+from hub.sessions.documents import Course, Facts, Reserved, Stretch, seconds
 from hub.tariffs.cuts import cut, joined
 from hub.tariffs.idle import FIELD, expanded
-from hub.tariffs.pricing import Period, Priced, Reservation, cost_fields, parse_tariff, price
+from hub.tariffs.pricing import Period, Priced, Reservation, Tariff, cost_fields, parse_tariff, price
 from kit.errors import InvalidInput
 
 Json = dict[str, Any]
@@ -20,11 +20,15 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a session is priced by: an OCPI tariff, and the time zone of the charger, where it is known."""
+    """What a session is priced by: an OCPI tariff, and the time zone of the charger, where it is known.
+
+    `reserved` is the reservation before it, which is priced with it.
+    """
 
     tariff: Json
     currency: str
     time_zone: str | None
+    reserved: Reserved | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +61,33 @@ def price_periods(
     """Price a session at our own charger; None without a tariff, or with one that cannot be priced here.
 
     `time_zone` is that of the charger. The stretches are cut where the price changes, with the energy that the readings
-    of `curve` before and after tell.
+    of `curve` before and after tell. A reservation that they begin with is one that was used.
     """
     if tariff is None or not stretches:
         return None
+    waited = list(takewhile(lambda stretch: stretch.reserved, stretches))
+    lasted = stretches[len(waited) :]
     periods: Sequence[Period] = [period_of(stretch) for stretch in stretches]
     ended_at = stretches[-1].end
     try:
         plain = expanded(tariff, periods, ended_at=ended_at, time_zone=time_zone)
         parsed = parse_tariff(plain)
         if any(restrictions.has_bounds for restrictions in parsed.restrictions):
-            periods = [period_of(stretch) for stretch in at_readings(stretches, curve)]
-            periods = cut(parsed, periods, ended_at=ended_at, time_zone=time_zone)
-            periods = joined(parsed, periods, time_zone=time_zone)
-        priced = price(parsed, periods, currency=currency, time_zone=time_zone)
+            pieces = _cut(parsed, waited, time_zone) + _cut(parsed, at_readings(lasted, curve), time_zone)
+            periods = joined(parsed, pieces, time_zone=time_zone)
+        reservation = Reservation.USED if waited else None
+        priced = price(parsed, periods, currency=currency, time_zone=time_zone, reservation=reservation)
     except InvalidInput:
         return None
     return costs_of(priced, periods, plain, ended_at=ended_at)
+
+
+def _cut(tariff: Tariff, stretches: Sequence[Stretch], time_zone: str | None) -> tuple[Period, ...]:
+    """The stretches cut where the price changes: a reservation and the session after it each by itself."""
+    if not stretches:
+        return ()
+    periods = [period_of(stretch) for stretch in stretches]
+    return cut(tariff, periods, ended_at=stretches[-1].end, time_zone=time_zone)
 
 
 def reservation_costs(terms: Terms | None, *, began: datetime, ended: datetime) -> Costs | None:
@@ -97,16 +111,22 @@ def costs_of(priced: Priced, periods: Sequence[Period], plain: Json, *, ended_at
     """The costs from what the engine made of these periods by a tariff in plain OCPI."""
     fields: Json = {**cost_fields(priced)}
     ends = [*(following.start for _, following in pairwise(periods)), ended_at]
-    priced_stretches = [
-        Stretch(period.start, end, period.energy_wh, parked=bool(period.parking_s))
-        for period, end in zip(periods, ends, strict=True)
-    ]
+    priced_stretches = [_stretch_of(period, end) for period, end in zip(periods, ends, strict=True)]
     return Costs(priced.total.excl_vat, fields["total_cost"], fields, priced_stretches, plain)
 
 
 def period_of(stretch: Stretch) -> Period:
     """A stretch as the engine counts it."""
     lasted_s = seconds(stretch.start, stretch.end)
+    if stretch.reserved:
+        return Period(stretch.start, reserved_s=lasted_s)
     if stretch.parked:
         return Period(stretch.start, stretch.energy_wh, parking_s=lasted_s)
     return Period(stretch.start, stretch.energy_wh, charging_s=lasted_s)
+
+
+def _stretch_of(period: Period, end: datetime) -> Stretch:
+    """A period as a stretch that lasts until `end`; a reservation that ran out before lasts until then."""
+    if period.is_reservation:
+        return Stretch(period.start, period.reserved_until, period.energy_wh, parked=False, reserved=True)
+    return Stretch(period.start, end, period.energy_wh, parked=bool(period.parking_s))

@@ -46,9 +46,9 @@ def split(
             told_wh = reached.energy_wh - before_wh
             now_wh = min(max(told_wh, used_wh), stretch.energy_wh)
             fits = fits and now_wh == told_wh
-            finer.append(Stretch(at, reached.at, now_wh - used_wh, stretch.parked))
+            finer.append(Stretch(at, reached.at, now_wh - used_wh, stretch.parked, stretch.reserved))
             at, used_wh = reached.at, now_wh
-        finer.append(Stretch(at, stretch.end, stretch.energy_wh - used_wh, stretch.parked))
+        finer.append(Stretch(at, stretch.end, stretch.energy_wh - used_wh, stretch.parked, stretch.reserved))
         before_wh += stretch.energy_wh
     return finer, fits
 

@@ -26,18 +26,43 @@ _FOUR_DECIMALS = Decimal("0.0001")
 class Stretch:
     """A part of a session in which nothing that matters for the price changed.
 
-    `energy_wh` flowed in it. `parked` means that the vehicle did not ask for power (OCPI's PARKING_TIME).
+    `energy_wh` flowed in it. `parked` means that the vehicle did not ask for power (OCPI's PARKING_TIME), `reserved`
+    that the place was kept for a driver who had not come yet (RESERVATION_TIME).
     """
 
     start: datetime
     end: datetime
     energy_wh: Decimal
     parked: bool
+    reserved: bool = False
 
     @property
     def hours(self) -> Decimal:
         """Its duration in hours."""
         return seconds(self.start, self.end) / HOUR_S
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """The time for which a place was kept for the driver of a session before it began."""
+
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def until(
+        cls, began: datetime, *, made_at: datetime, expires_at: datetime, cancelled_at: datetime | None
+    ) -> "Reserved | None":
+        """What a reservation was for a session that began then: no longer than it lasted (OCPI 2.2.1, mod_tariffs,
+        TariffRestrictions, reservation). None for one that was given back before, or that took no time."""
+        end = min(began, expires_at)
+        if made_at >= end or (cancelled_at is not None and cancelled_at < began):
+            return None
+        return cls(made_at, end)
+
+    def stretch(self) -> Stretch:
+        """The same as a part of the session, its first."""
+        return Stretch(self.start, self.end, Decimal(0), parked=False, reserved=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +82,16 @@ class Facts:
     tariff: Json | None
     doubt: str | None = None
     """Why a person should look at the session, whatever its record says."""
+    reserved: Reserved | None = None
+    """The reservation under which it began."""
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How far the session has come. `ended_at` is None while it runs; `curve` is its energy at each reading."""
+    """How far the session has come. `ended_at` is None while it runs; `curve` is its energy at each reading.
+
+    A reservation before it is no part of its duration, but it is the first of the `stretches` that documents show.
+    """
 
     started_at: datetime
     ended_at: datetime | None
@@ -69,9 +99,22 @@ class Course:
     stretches: Sequence[Stretch]
     curve: Sequence[Reached] = ()
 
+    @property
+    def began_at(self) -> datetime:
+        """When it began, or the reservation before it."""
+        return self.stretches[0].start if self.stretches and self.stretches[0].reserved else self.started_at
+
+
+def after_reserved(reserved: Reserved | None, stretches: Sequence[Stretch]) -> Sequence[Stretch]:
+    """The stretches of a session, the reservation before it included."""
+    return stretches if reserved is None else [reserved.stretch(), *stretches]
+
 
 def session(facts: Facts, course: Course, *, status: str, total_cost: Json | None, last_updated: datetime) -> Json:
-    """The Session object (OCPI 2.2.1, mod_sessions) in its present state."""
+    """The Session object (OCPI 2.2.1, mod_sessions) in its present state.
+
+    It starts when it becomes ACTIVE; a reservation before it stands in its first charging periods alone.
+    """
     body: Json = {
         "country_code": facts.country_code,
         "party_id": facts.party_id,
@@ -100,6 +143,7 @@ def session(facts: Facts, course: Course, *, status: str, total_cost: Json | Non
 def cdr(facts: Facts, course: Course, *, cdr_id: str, costs: Mapping[str, Json], issued_at: datetime) -> Json:
     """The CDR (OCPI 2.2.1, mod_cdrs) of a session that has ended. `costs` are its cost fields, `total_cost` among them.
 
+    It starts with the reservation, if there was one; `total_time` is that of the session alone.
     Raises `ValueError` for a session that still runs.
     """
     if course.ended_at is None:
@@ -109,7 +153,7 @@ def cdr(facts: Facts, course: Course, *, cdr_id: str, costs: Mapping[str, Json],
         "country_code": facts.country_code,
         "party_id": facts.party_id,
         "id": cdr_id,
-        "start_date_time": format_datetime(course.started_at),
+        "start_date_time": format_datetime(course.began_at),
         "end_date_time": format_datetime(course.ended_at),
         "session_id": facts.session_id,
         "cdr_token": facts.cdr_token,
@@ -129,21 +173,11 @@ def cdr(facts: Facts, course: Course, *, cdr_id: str, costs: Mapping[str, Json],
     return body
 
 
-def reservation_cdr(
-    facts: Facts, *, began: datetime, ended: datetime, costs: Mapping[str, Json], issued_at: datetime
-) -> Json:
+def reservation_cdr(facts: Facts, course: Course, *, costs: Mapping[str, Json], issued_at: datetime) -> Json:
     """The CDR, under `facts.session_id`, of a reservation that nobody came for: time, no energy and no session."""
-    course = Course(began, ended, Decimal(0), ())
     body = cdr(facts, course, cdr_id=facts.session_id, costs=costs, issued_at=issued_at)
     del body["session_id"]
-    volume = json_number(seconds(began, ended) / HOUR_S)
-    period: Json = {
-        "start_date_time": format_datetime(began),
-        "dimensions": [{"type": "RESERVATION_TIME", "volume": volume}],
-    }
-    if facts.tariff is not None:
-        period["tariff_id"] = facts.tariff["id"]
-    return {**body, "charging_periods": [period], "total_time": 0}
+    return {**body, "total_time": 0}
 
 
 def signed_data(values: Sequence[SignedValue]) -> Json | None:
@@ -171,15 +205,21 @@ def periods(stretches: Sequence[Stretch], tariff: Json | None) -> list[Json]:
     """OCPI charging periods: energy with TIME while charging, with PARKING_TIME while parked."""
     found: list[Json] = []
     for stretch in stretches:
-        dimensions = [
-            {"type": "ENERGY", "volume": json_number(kwh(stretch.energy_wh))},
-            {"type": "PARKING_TIME" if stretch.parked else "TIME", "volume": json_number(stretch.hours)},
-        ]
-        period: Json = {"start_date_time": format_datetime(stretch.start), "dimensions": dimensions}
+        period: Json = {"start_date_time": format_datetime(stretch.start), "dimensions": _dimensions(stretch)}
         if tariff is not None:
             period["tariff_id"] = tariff["id"]
         found.append(period)
     return found
+
+
+def _dimensions(stretch: Stretch) -> list[Json]:
+    hours = json_number(stretch.hours)
+    if stretch.reserved:
+        return [{"type": "RESERVATION_TIME", "volume": hours}]
+    return [
+        {"type": "ENERGY", "volume": json_number(kwh(stretch.energy_wh))},
+        {"type": "PARKING_TIME" if stretch.parked else "TIME", "volume": hours},
+    ]
 
 
 def cdr_location(location: Json, evse_uid: str, connector_id: str) -> Json:

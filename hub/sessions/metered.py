@@ -101,8 +101,13 @@ class _PricedBy:
         self._energy_wh = ZERO
         self._meter: Meter | None = None
         try:
-            tariff = parse_tariff(self._plain)
-            self._meter = Meter(tariff, began=began, currency=terms.currency, time_zone=terms.time_zone)
+            self._meter = Meter(
+                parse_tariff(self._plain),
+                began=began,
+                currency=terms.currency,
+                time_zone=terms.time_zone,
+                reserved=period_of(terms.reserved.stretch()) if terms.reserved is not None else None,
+            )
         except InvalidInput:
             return
 

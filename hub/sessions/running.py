@@ -13,7 +13,7 @@ from csms.record import Reached, TransactionEvent, TransactionRecord, reduce_wit
 from csms.store import read_numbered_events
 from hub.sessions.costs import Costs, Terms, price_periods
 from hub.sessions.course import course_of
-from hub.sessions.documents import Course
+from hub.sessions.documents import Course, after_reserved
 from hub.sessions.metered import Metered, OutOfStep
 from kit.errors import NotFound
 from kit.tx import Tx
@@ -117,5 +117,6 @@ def _from_scratch(record: TransactionRecord, curve: Sequence[Reached], terms: Te
     course = course_of(record, now=now, curve=curve)
     if terms is None:
         return Seen(record, course, None)
-    costs = price_periods(terms.tariff, course.stretches, terms.currency, terms.time_zone, curve=curve)
+    stretches = after_reserved(terms.reserved, course.stretches)
+    costs = price_periods(terms.tariff, stretches, terms.currency, terms.time_zone, curve=curve)
     return Seen(record, course, costs)

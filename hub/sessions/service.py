@@ -16,7 +16,7 @@ from hub.parties.objects import Kept, ObjectKey, find, is_same_content, keep
 from hub.sessions import documents
 from hub.sessions.costs import Costs, Terms, price_periods, reservation_costs
 from hub.sessions.course import course_of
-from hub.sessions.documents import Course, Facts
+from hub.sessions.documents import Course, Facts, Reserved, after_reserved
 from hub.sessions.events import CdrStored
 from hub.sessions.tables import Cdr, CdrDispute, Session, disputes_of
 from hub.tariffs import service as tariffs
@@ -58,6 +58,9 @@ async def follow(
     if session is not None and await _cdr_of(tx, facts) is not None:
         if course.energy_wh != session.energy_wh or course.ended_at != session.ended_at:
             session.review = "the charger's record changed after the CDR was issued"
+        if facts.reserved != _reserved_of(session):
+            session.facts = orjson.dumps(asdict(facts))
+            session.review = "its reservation became known after the CDR was issued"
         return session
     costs = costs or _costs(facts, course)
     review = facts.doubt or review or (UNPRICED if facts.tariff is not None and costs is None else None)
@@ -209,17 +212,37 @@ def _check_volumes(body: Json) -> None:
 
 def facts_of(session: Session) -> Facts | None:
     """What was frozen when the session started; None for a partner's session."""
-    return Facts(**orjson.loads(session.facts)) if session.facts else None
+    if not session.facts:
+        return None
+    frozen = orjson.loads(session.facts)
+    span = frozen.pop("reserved", None)
+    if span is None:
+        return Facts(**frozen)
+    return Facts(**frozen, reserved=Reserved(*(datetime.fromisoformat(span[name]) for name in ("start", "end"))))
+
+
+def _reserved_of(session: Session) -> Reserved | None:
+    facts = facts_of(session)
+    return facts.reserved if facts is not None else None
 
 
 def terms_of(facts: Facts) -> Terms | None:
     """What a session at our own charger is priced by; None without a tariff."""
-    return Terms(facts.tariff, facts.currency, facts.location.get("time_zone")) if facts.tariff is not None else None
+    if facts.tariff is None:
+        return None
+    return Terms(facts.tariff, facts.currency, facts.location.get("time_zone"), facts.reserved)
 
 
 def _costs(facts: Facts, course: Course) -> Costs | None:
-    zone = facts.location.get("time_zone")
-    return price_periods(facts.tariff, course.stretches, facts.currency, zone, curve=course.curve)
+    zone, stretches = facts.location.get("time_zone"), after_reserved(facts.reserved, course.stretches)
+    return price_periods(facts.tariff, stretches, facts.currency, zone, curve=course.curve)
+
+
+def _shown(facts: Facts, course: Course, costs: Costs | None) -> tuple[Facts, Course]:
+    """The session as its documents show it."""
+    if costs is not None:
+        return costs.applied(facts, course)
+    return facts, replace(course, stretches=after_reserved(facts.reserved, course.stretches))
 
 
 async def _cdr_of(tx: Tx, facts: Facts) -> Cdr | None:
@@ -233,7 +256,7 @@ async def _store(
     status = "COMPLETED" if course.ended_at is not None else "ACTIVE"
     key = ObjectKey.of(facts.country_code, facts.party_id, facts.session_id)
     known = await find(tx, Session, key)
-    shown = costs.applied(facts, course) if costs else (facts, course)
+    shown = _shown(facts, course, costs)
     body = documents.session(*shown, status=status, total_cost=costs.total if costs else None, last_updated=tx.now)
     if known is not None:
         body["last_updated"] = _stamp(known, body, tx.now)
@@ -293,7 +316,7 @@ async def _issue_cdr(
     signed = documents.signed_data(await signed_values_of(tx, transaction_id))
     if signed is not None:
         fields = {**fields, "signed_data": signed}
-    shown = costs.applied(facts, course) if costs else (facts, course)
+    shown = _shown(facts, course, costs)
     body = documents.cdr(*shown, cdr_id=cdr_id, costs=fields, issued_at=tx.now)
     await keep(
         tx,
@@ -317,8 +340,8 @@ async def bill_reservation(tx: Tx, facts: Facts, *, began: datetime, ended: date
     costs = reservation_costs(terms_of(facts), began=began, ended=ended)
     if costs is None:
         return False
-    shown = replace(facts, tariff=costs.tariff)
-    body = documents.reservation_cdr(shown, began=began, ended=ended, costs=costs.cdr_fields, issued_at=tx.now)
+    shown = costs.applied(facts, Course(began, ended, Decimal(0), ()))
+    body = documents.reservation_cdr(*shown, costs=costs.cdr_fields, issued_at=tx.now)
     await keep(
         tx,
         Cdr,
@@ -349,32 +372,6 @@ async def _priced(tx: Tx, body: Json) -> Decimal | None:
         return price_cdr(known, body, time_zone=(location or {}).get("time_zone")).priced.total.excl_vat
     except InvalidInput:
         return None
-
-
-def course_of_partner(session: Session, *, now: datetime) -> Course:
-    """How far a partner's session has come, by what it last said; a running one is taken to last until `now`."""
-    body = session.body()
-    end = session.ended_at or max(now, session.started_at)
-    periods = body.get("charging_periods") or []
-    stretches = _stretches(periods, end) or [
-        documents.Stretch(session.started_at, end, session.energy_wh, parked=False)
-    ]
-    return Course(session.started_at, session.ended_at, session.energy_wh, stretches)
-
-
-def _stretches(periods: Sequence[Json], end: datetime) -> list[documents.Stretch]:
-    """The charging periods of a partner: each lasts until the next one, or the end."""
-    starts = [parse_datetime(period["start_date_time"]) for period in periods]
-    ends = [*starts[1:], end]
-    return [
-        _stretch(period["dimensions"], start, until)
-        for period, start, until in zip(periods, starts, ends, strict=False)
-    ]
-
-
-def _stretch(dimensions: list[Json], start: datetime, end: datetime) -> documents.Stretch:
-    volumes = {dimension["type"]: dimension["volume"] for dimension in dimensions}
-    return documents.Stretch(start, end, energy_wh(volumes.get("ENERGY", 0)), parked="PARKING_TIME" in volumes)
 
 
 def _id(given: str | None) -> str | None:

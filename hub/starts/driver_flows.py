@@ -20,6 +20,7 @@ from hub.starts.owing import check_debts
 from hub.starts.quoting import GUEST, Promised, Wanted
 from hub.starts.running import so_far
 from hub.starts.tables import Start, of_driver
+from hub.starts.used_reservations import waiting_until_now
 from hub.starts.vehicles import Announced
 from hub.starts.words import FALLBACK
 from hub.tokens import service as tokens
@@ -83,14 +84,19 @@ class Driving:
                 cpo=asked.cpo,
                 own=self.own_cpos,
             )
+            driver = None if isinstance(who, Guest) else await drivers.get(tx, who.driver_id)
+            reserved = None
+            if driver is not None:
+                reserved = await waiting_until_now(tx, self.starter.keys, where, driver.token_uid)
             promised = await quoting.promise(
                 tx,
                 payer=_payer(who),
                 where=where,
                 wanted=wanted,
                 policy=self.policy,
-                pay_currency=None if isinstance(who, Guest) else (await drivers.get(tx, who.driver_id)).currency,
+                pay_currency=driver.currency if driver is not None else None,
                 spread_percent=self.spread_percent,
+                reserved=reserved,
             )
         return promised, quoting.signature(self.starter.keys, promised.row)
 

@@ -13,7 +13,15 @@ import orjson
 
 from csms.capabilities import Capabilities
 from csms.charging import ChargingProfile, ProfilePurpose
-from csms.commands import Command, CommandOutcome, CommandStatus, StartCharging, StopCharging, Unlock
+from csms.commands import (
+    CancelReservation,
+    Command,
+    CommandOutcome,
+    CommandStatus,
+    StartCharging,
+    StopCharging,
+    Unlock,
+)
 from csms.link import Link
 from csms.operations import SetProfile
 from csms.profiles import CannotBuild, Wish, build, number_of
@@ -145,15 +153,25 @@ class Starter:
                 _post(tx, payload, "FAILED")
                 return
             command = await self._command_of(tx, payload)
-        if command is None:
-            outcome = CommandOutcome(CommandStatus.REJECTED)
-        else:
+        outcome = CommandOutcome(CommandStatus.REJECTED)
+        if command is not None and await self._is_given_back(db, payload):
             outcome = await self.link.call(payload["station_id"], command, timeout_s=self.command_timeout_s)
         async with db.tx() as tx:
             number = payload.get("reserve", payload.get("cancel"))
             if number is not None:
                 await reservations.settle(tx, number, outcome, cancels="cancel" in payload)
             _post(tx, payload, _result(payload, outcome))
+
+    async def _is_given_back(self, db: Database, payload: Mapping[str, Any]) -> bool:
+        """Whether the charger keeps nothing any more for the driver whose reservation another's takes the place of."""
+        number = payload.get("instead_of")
+        if number is None:
+            return True
+        command = CancelReservation(number)
+        outcome = await self.link.call(payload["station_id"], command, timeout_s=self.command_timeout_s)
+        async with db.tx() as tx:
+            await reservations.settle(tx, number, outcome, cancels=True)
+        return outcome.payload is not None
 
     async def _command_of(self, tx: Tx, payload: Mapping[str, Any]) -> Command | None:
         """The command that a partner's command became; None for a reservation that is over by now."""

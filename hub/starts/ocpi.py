@@ -17,6 +17,7 @@ from hub.starts.service import Asked
 from hub.starts.tables import Start
 from hub.stations import reservations
 from hub.stations import service as stations
+from hub.stations.reservations import StationReservation
 from hub.stations.service import Place
 from hub.stations.tables import by_evse_uid
 from hub.tokens.flows import Authorization
@@ -139,7 +140,7 @@ class CommandHandlers:
             cpo = f"{place.country_code}*{place.party_id}"
             if not agreements.may_charge(cpo, emsp, place.location_id):
                 raise UnknownLocation("no such location, or no charger there")
-            row = await reservations.keep_for_partner(
+            keeping = await reservations.keep_for_partner(
                 tx,
                 self._starter.keys,
                 station_id=station_id,
@@ -149,11 +150,13 @@ class CommandHandlers:
                 platform_id=caller(call).peer.id,
                 emsp=emsp,
                 reservation_id=command.reservation_id,
+                authorization_reference=command.authorization_reference,
                 anywhere=command.evse_uid is None,
             )
-            if row is None:
+            if keeping is None:
                 return self._response("REJECTED")
-            self._enqueue(tx, call, command.response_url, cpo, row.station_id, {"reserve": row.number})
+            row, wanted = keeping.row, {"reserve": keeping.row.number, "instead_of": keeping.instead_of}
+            self._enqueue(tx, call, command.response_url, cpo, row.station_id, wanted, lane=_lane(row))
         return self._response("ACCEPTED")
 
     async def cancel_reservation(self, call: Call) -> Answer:
@@ -168,7 +171,8 @@ class CommandHandlers:
             cpo = await stations.cpo_of(tx, row.station_id) if row is not None else None
             if row is None or cpo is None or not reservations.ReservationState(row.state).is_open:
                 return self._response("REJECTED")
-            self._enqueue(tx, call, command.response_url, cpo, row.station_id, {"cancel": row.number})
+            cancel = {"cancel": row.number}
+            self._enqueue(tx, call, command.response_url, cpo, row.station_id, cancel, lane=_lane(row))
         return self._response("ACCEPTED")
 
     async def result(self, call: Call) -> Answer:
@@ -209,12 +213,19 @@ class CommandHandlers:
         raise UnknownLocation("no such location, or no charger there")
 
     def _enqueue(
-        self, tx: Tx, call: Call, response_url: str, cpo: str, station_id: str, command: Mapping[str, int | None]
+        self,
+        tx: Tx,
+        call: Call,
+        response_url: str,
+        cpo: str,
+        station_id: str,
+        command: Mapping[str, int | None],
+        lane: str | None = None,
     ) -> None:
         """Have a command carried out once: one that may have reached the charger is not repeated.
 
-        `command` is `transaction_id` to stop, `evse_id` to unlock, or the number of a reservation to `reserve` or
-        `cancel`. Those of one reservation reach the charger in order.
+        `command` is `transaction_id` to stop, `evse_id` to unlock, or the number of a reservation to `cancel`, or to
+        `reserve`, `instead_of` another if there is one. Those of one `lane` reach the charger in order.
         """
         payload = {
             **command,
@@ -223,13 +234,16 @@ class CommandHandlers:
             "response_url": response_url,
             "sender": cpo,
         }
-        number = command.get("reserve") or command.get("cancel")
-        lane = None if number is None else f"starts.reservation:{number}"
         tx.enqueue(COMMAND_FOR_PARTNER, payload, lane=lane, max_attempts=1)
 
     def _response(self, result: str) -> Answer:
         timeout_s = int(self._starter.command_timeout_s) + 5
         return Answer(orjson.dumps({"result": result, "timeout": timeout_s}))
+
+
+def _lane(row: StationReservation) -> str:
+    """That of all reservations which a partner makes under one id."""
+    return f"starts.reservation:{row.platform_id}/{row.emsp}/{row.reservation_id}"
 
 
 def _split(party: str) -> tuple[str, str]:

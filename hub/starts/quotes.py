@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from hub.sessions.documents import Reserved, seconds
 from hub.tariffs.cuts import cut
 from hub.tariffs.pricing import Period, Priced, parse_tariff, price
 from kit.errors import Conflict, Gone, InvalidInput
@@ -145,8 +146,12 @@ def estimate(
     energy_wh: Decimal,
     charging_s: Decimal,
     parking_s: Decimal,
+    reserved: Reserved | None = None,
 ) -> Priced:
-    """The price of a session that takes energy evenly and then stands for a while. Raises `NoPrice`."""
+    """The price of a session that takes energy evenly and then stands for a while, and of the reservation before it.
+
+    Raises `NoPrice`.
+    """
     charged = began + timedelta(seconds=float(charging_s))
     ended = charged + timedelta(seconds=float(parking_s))
     periods = [Period(began, energy_wh, charging_s=charging_s)]
@@ -155,6 +160,9 @@ def estimate(
     try:
         parsed = parse_tariff(tariff)
         pieces = cut(parsed, periods, ended_at=ended, time_zone=time_zone)
+        if reserved is not None:
+            waited = Period(reserved.start, reserved_s=seconds(reserved.start, reserved.end))
+            pieces = cut(parsed, [waited], ended_at=reserved.end, time_zone=time_zone) + pieces
         return price(parsed, pieces, currency=currency, time_zone=time_zone)
     except InvalidInput as error:
         raise NoPrice(error.detail) from error

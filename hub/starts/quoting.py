@@ -8,6 +8,7 @@ import orjson
 
 from hub.locations import service as locations
 from hub.locations import tree
+from hub.sessions.documents import Reserved
 from hub.starts.places import Where, tariffs_at
 from hub.starts.quote_tables import QuoteRow, locked_quote
 from hub.starts.quotes import VALIDITY, NoPrice, QuoteUsed, WrongSignature, charging_s, estimate, exchange_document
@@ -53,8 +54,12 @@ async def promise(
     policy: HoldPolicy,
     pay_currency: str | None = None,
     spread_percent: Decimal = Decimal(0),
+    reserved: Reserved | None = None,
 ) -> Promised:
     """The price at a connector for a payer. Raises `NotFound`, `NoPrice`: what cannot be priced is not promised.
+
+    `reserved` is a reservation of the payer's that stands until now: what it costs is part of the estimate, and of what
+    is put aside.
 
     It is paid in `pay_currency` where a rate is known, which the quote freezes with the spread; else in the tariff's.
     """
@@ -77,6 +82,7 @@ async def promise(
         energy_wh=wanted.energy_wh,
         charging_s=lasts_s,
         parking_s=wanted.parking_s,
+        reserved=reserved,
     )
     rate = await _rate(tx, currency, pay_currency, spread_percent)
     to_pay = convert(expected.payable(), rate).taken if rate else expected.payable()

@@ -9,9 +9,10 @@ from decimal import Decimal
 
 from hub.drivers.tables import PaymentMethod
 from hub.sessions.costs import Costs, Terms, price_periods
-from hub.sessions.documents import Course
+from hub.sessions.documents import Course, Reserved
+from hub.sessions.partner_course import course_of_partner
 from hub.sessions.running import RunningSessions
-from hub.sessions.service import course_of_partner
+from hub.sessions.service import facts_of
 from hub.starts.lifecycle import StartState
 from hub.starts.owing import debt_of
 from hub.starts.quote_tables import QuoteRow, of_start
@@ -47,6 +48,14 @@ class SoFar:
         return quote.to_pay(round_to_minor(Decimal(str(self.costs.total["incl_vat"])), quote.currency))
 
     @property
+    def paid_to_wait(self) -> Decimal:
+        """What of that the reservation before the session costs, in major units."""
+        if self.quote is None or self.costs is None:
+            return Decimal(0)
+        quote, cost = self.quote.quote(), self.costs.cdr_fields.get("total_reservation_cost", {"incl_vat": 0})
+        return quote.to_pay(round_to_minor(Decimal(str(cost["incl_vat"])), quote.currency)).to_decimal()
+
+    @property
     def started_at(self) -> datetime | None:
         """When energy could flow."""
         return self.course.started_at if self.course else None
@@ -66,7 +75,8 @@ async def so_far(tx: Tx, start: Start, running: RunningSessions) -> SoFar:
     if session is None:
         return SoFar(start, quote, hold=hold, earmark=earmark)
     debt = await debt_of(tx, start.id) if start.state == StartState.ENDED else None
-    terms = terms_of(quote)
+    facts = facts_of(session)
+    terms = terms_of(quote, facts.reserved if facts is not None else None)
     if session.transaction_id is None:
         course = course_of_partner(session, now=tx.now)
         costs = price_periods(terms.tariff, course.stretches, terms.currency, terms.time_zone) if terms else None
@@ -76,9 +86,9 @@ async def so_far(tx: Tx, start: Start, running: RunningSessions) -> SoFar:
     return SoFar(start, quote, seen.course, power_w, seen.costs, hold, earmark, debt)
 
 
-def terms_of(row: QuoteRow | None) -> Terms | None:
-    """What was promised; None where nothing was."""
+def terms_of(row: QuoteRow | None, reserved: Reserved | None) -> Terms | None:
+    """What was promised, for a session with this reservation before it; None where nothing was."""
     if row is None:
         return None
     quote = row.quote()
-    return Terms(quote.tariff, quote.currency, quote.time_zone or "UTC")
+    return Terms(quote.tariff, quote.currency, quote.time_zone or "UTC", reserved)

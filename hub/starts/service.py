@@ -31,7 +31,7 @@ from hub.starts.tables import (
     waiting_at,
     waiting_at_evse,
 )
-from hub.stations import reservations
+from hub.starts.used_reservations import with_reservation
 from hub.stations import service as stations
 from hub.stations.live import model_of
 from hub.stations.service import Place
@@ -199,16 +199,15 @@ async def follow_transaction(
         facts, start = await _begin(tx, ring, record, transaction, currency=currency, emsp=emsp)
         if facts is not None and start is not None and StartMethod(start.method).is_tap:
             await move_to(tx, start.id, facts.evse_uid, facts.connector_id, facts.tariff)
-        if transaction.reservation_id is not None:
-            await reservations.use(tx, transaction.station_id, transaction.reservation_id)
-        if facts is not None:
-            seen = await running.see(tx, event.transaction_id, sessions.terms_of(facts))
     else:
         start = await _start_behind(tx, session)
         if facts is not None and facts.doubt is not None and start is None:
             facts, start = await _claim(tx, ring, facts, record, transaction, emsp=emsp)
     if facts is None:
         return
+    facts = await with_reservation(tx, ring, record, facts)
+    if sessions.terms_of(facts) != terms:
+        seen = await running.see(tx, event.transaction_id, sessions.terms_of(facts))
     if start is not None:
         correlation_id.set(start.correlation_id)
     _tell_turns(tx, session, record)

@@ -142,7 +142,7 @@ class CostTeller:
                 return None
             start = await tx.get(Start, session.start_id) if session.start_id else None
             quote = await of_start(tx, start.id) if start is not None else None
-            terms = terms_of(quote) or sessions.terms_of(facts)
+            terms = terms_of(quote, facts.reserved) or sessions.terms_of(facts)
             if terms is None:
                 return None
             seen = await self.running.see(tx, transaction_id, terms)

@@ -23,6 +23,7 @@ from hub.starts.places import Where, tariffs_at
 from hub.starts.quotes import NoPrice
 from hub.starts.quoting import Wanted
 from hub.starts.tables import Start, locked
+from hub.starts.used_reservations import waiting_until_now
 from hub.starts.words import PAYMENT
 from hub.stations.service import Place
 from hub.tokens import linked
@@ -92,7 +93,13 @@ async def standing_attempt(
 
 
 async def begin(
-    tx: Tx, start: Start, driver: Driver, authorization: Authorization, where: Where | None, rules: TapRules
+    tx: Tx,
+    ring: KeyRing,
+    start: Start,
+    driver: Driver,
+    authorization: Authorization,
+    where: Where | None,
+    rules: TapRules,
 ) -> Operation | None:
     """Let an attempt be paid in its driver's way; the order for the provider, which the caller sends, if there is one.
 
@@ -106,7 +113,8 @@ async def begin(
     await tx.flush()
     try:
         await check_debts(tx, driver.id, rules.debt_limit)
-        amount = await _quoted(tx, start, driver, where, rules)
+        uid = str((authorization.cdr_token or {}).get("uid", ""))
+        amount = await _quoted(tx, ring, start, driver, uid, where, rules)
         if amount is None:
             service.move(tx, start, Happening.ALLOWED)
             return None
@@ -166,7 +174,9 @@ async def claim(tx: Tx, ring: KeyRing, start: Start, cdr: Json) -> None:
         start.driver_id, start.payment = driver.id, driver.payment
 
 
-async def _quoted(tx: Tx, start: Start, driver: Driver, where: Where | None, rules: TapRules) -> Money | None:
+async def _quoted(
+    tx: Tx, ring: KeyRing, start: Start, driver: Driver, uid: str, where: Where | None, rules: TapRules
+) -> Money | None:
     """What is to be put aside, by the price that is promised now; None where charging costs nothing.
 
     A partner's charger whose price we do not know is billed by its CDR: then the least is put aside. Raises `NoPrice`
@@ -180,8 +190,11 @@ async def _quoted(tx: Tx, start: Start, driver: Driver, where: Where | None, rul
     location = await locations.get(tx, place.country_code, place.party_id, place.location_id)
     if location is None or not await tariffs_at(tx, place, location):
         return unknown if is_prepaid and where.station_id is None else None
+    payer, reserved = payer_of(driver.id), await waiting_until_now(tx, ring, where, uid)
     try:
-        promised = await quoting.promise(tx, payer=payer_of(driver.id), where=where, wanted=USUAL, policy=rules.policy)
+        promised = await quoting.promise(
+            tx, payer=payer, where=where, wanted=USUAL, policy=rules.policy, reserved=reserved
+        )
     except NotFound:
         return unknown if is_prepaid else None
     except NoPrice:

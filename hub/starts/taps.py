@@ -137,7 +137,7 @@ class Taps:
             service.decide(tx, start, answer)
             start.driver_id = driver.id if driver is not None else None
             return start, None
-        order = await tapping.begin(tx, start, driver, answer, where, self.rules)
+        order = await tapping.begin(tx, self.keys, start, driver, answer, where, self.rules)
         return start, order.id if order is not None else None
 
     async def _paid(self, start: Start, order: str | None, answer: Authorization) -> Authorization:

@@ -50,7 +50,7 @@ async def _bill(tx: Tx, ring: KeyRing, row: StationReservation) -> None:
         session_id=uuid7(),
         cdr_token=token,
         auth_method="COMMAND",
-        authorization_reference=None,
+        authorization_reference=row.authorization_reference,
         location=location,
         evse_uid=place.evse_uid,
         connector_id=place.connector_id,
@@ -58,7 +58,8 @@ async def _bill(tx: Tx, ring: KeyRing, row: StationReservation) -> None:
         tariff=None,
     )
     facts = await priced_by(tx, facts, place, row.created_at)
-    await sessions.bill_reservation(tx, facts, began=row.created_at, ended=row.expires_at)
+    if await sessions.bill_reservation(tx, facts, began=row.created_at, ended=row.expires_at):
+        row.cdr_id = facts.session_id
 
 
 async def _token(tx: Tx, ring: KeyRing, row: StationReservation) -> Json | None:

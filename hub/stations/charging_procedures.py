@@ -21,7 +21,7 @@ async def reserve(at: AtStation, intent: ReserveIn) -> CommandOutcome:
     async with at.db.tx() as tx:
         row = await tx.get(StationReservation, at.request_id)  # there is one when the station was away before
         if row is not None:
-            row.state = ReservationState.ASKED
+            row.state, row.created_at = ReservationState.ASKED, tx.now
         row = row or reservations.make(
             tx,
             at.keys,

@@ -2,14 +2,18 @@
 
 An operator makes one by an operation, a partner by RESERVE_NOW, under an id of its own: two partners may choose the
 same one, and the same partner's again replaces it (OCPI 2.2.1, commands, section ReserveNow).
+
+A number stands for one reservation, of one token, for ever: by it a charger may tell much later which of them a session
+has used.
 """
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Index, Text, UniqueConstraint, delete, select, update
+from sqlalchemy import Index, Text, UniqueConstraint, delete, select
 from sqlmodel import Field, SQLModel, col
 
 import kit.db  # noqa: F401 - sets the naming convention before the first table
@@ -67,8 +71,24 @@ class StationReservation(SQLModel, table=True):
     emsp: str | None = Field(default=None, max_length=6)
     """`CC*PID`."""
     reservation_id: str | None = Field(default=None, max_length=36)
-    """What the partner calls it, casefolded."""
+    """What the partner calls it, casefolded; null once it calls another one so."""
+    authorization_reference: str | None = Field(default=None, max_length=36)
+    """The eMSP's, which comes back in the CDR."""
     created_at: datetime
+    """Since when the place is kept."""
+    cancelled_at: datetime | None = None
+    """When the charger gave it back."""
+    cdr_id: str | None = Field(default=None, max_length=36)
+    """The CDR that was issued because nobody came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """A reservation that is about to be asked for. `instead_of` is the number of another driver's, to be given back
+    before."""
+
+    row: StationReservation
+    instead_of: int | None = None
 
 
 def make(
@@ -108,21 +128,31 @@ async def keep_for_partner(
     platform_id: str,
     emsp: str,
     reservation_id: str,
+    authorization_reference: str | None,
     anywhere: bool,
-) -> StationReservation | None:
-    """Note a partner's reservation. The one of the same id is replaced, under its number, and stays where it is when
-    it may be anywhere; None when it would have to move to another charger, which would leave two of them.
+) -> Keeping | None:
+    """Note a partner's reservation. The one of the same id is replaced, and stays where it is when it may be anywhere;
+    None when it would have to move to another charger, which would leave two of them.
+
+    The same driver's goes on under its number, from when it was made. Another's ends, and so the id gets a new number,
+    as after one that is over.
     """
-    row = await of_partner(tx, platform_id=platform_id, emsps=(emsp,), reservation_id=reservation_id)
-    if row is not None:
-        is_open = ReservationState(row.state).is_open and row.expires_at > tx.now
-        if is_open and anywhere:
-            station_id, evse_id = row.station_id, row.evse_id
-        if is_open and row.station_id != station_id:
+    known = await of_partner(tx, platform_id=platform_id, emsps=(emsp,), reservation_id=reservation_id)
+    is_open = known is not None and ReservationState(known.state).is_open and known.expires_at > tx.now
+    if known is not None and is_open:
+        if anywhere:
+            station_id, evse_id = known.station_id, known.evse_id
+        if known.station_id != station_id:
             return None
-        row.station_id, row.evse_id, row.expires_at = station_id, evse_id, expires_at
-        row.sealed_token, row.state = ring.encrypt(_PURPOSE, token.encode()), ReservationState.ASKED
-        return row
+        if is_of(ring, known, token):
+            if known.state == ReservationState.ASKED:
+                known.created_at = tx.now  # nobody knows of anything that was kept before
+            known.evse_id, known.expires_at, known.state = evse_id, expires_at, ReservationState.ASKED
+            known.authorization_reference = authorization_reference or known.authorization_reference
+            return Keeping(known)
+    if known is not None:
+        known.reservation_id = None
+        await tx.flush()
     row = make(
         tx,
         ring,
@@ -133,7 +163,8 @@ async def keep_for_partner(
         expires_at=expires_at,
     )
     row.platform_id, row.emsp, row.reservation_id = platform_id, emsp, reservation_id.casefold()
-    return row
+    row.authorization_reference = authorization_reference
+    return Keeping(row, known.number if known is not None and is_open else None)
 
 
 def reserve_command(ring: KeyRing, row: StationReservation) -> Reserve:
@@ -149,7 +180,11 @@ def cancel_command(row: StationReservation) -> CancelReservation:
 async def settle(tx: Tx, number: int, outcome: CommandOutcome, *, cancels: bool) -> None:
     """What came of asking for a reservation, or of giving it back: refused, the charger does not know it."""
     row = await tx.first(select(StationReservation).where(col(StationReservation.number) == number).with_for_update())
-    if row is None or not ReservationState(row.state).is_open:
+    if row is None:
+        return
+    if cancels and outcome.ok and row.cancelled_at is None:
+        row.cancelled_at = tx.now
+    if not ReservationState(row.state).is_open:
         return
     if cancels:
         row.state = ReservationState.CANCELLED if outcome.payload is not None else row.state
@@ -174,13 +209,24 @@ def token_uid(ring: KeyRing, row: StationReservation) -> str:
     return ring.decrypt(_PURPOSE, row.sealed_token).decode()
 
 
-async def use(tx: Tx, station_id: str, number: int) -> None:
-    """A transaction has begun under a reservation."""
-    await tx.execute(
-        update(StationReservation)
-        .where(col(StationReservation.number) == number, col(StationReservation.station_id) == station_id)
-        .values(state=ReservationState.USED)
-    )
+def is_of(ring: KeyRing, row: StationReservation, uid: str) -> bool:
+    """Whether a place is kept for this token."""
+    return token_uid(ring, row).casefold() == uid.casefold()
+
+
+async def of_number(tx: Tx, station_id: str, number: int) -> StationReservation | None:
+    """What a charger calls so, locked."""
+    where = (col(StationReservation.number) == number, col(StationReservation.station_id) == station_id)
+    return await tx.first(select(StationReservation).where(*where).with_for_update())
+
+
+async def standing(tx: Tx, ring: KeyRing, station_id: str, evse_id: int | None, uid: str) -> StationReservation | None:
+    """The reservation by which a place is kept for this token now: that EVSE, or any of the station."""
+    for row in await current(tx, station_id):
+        fits = row.evse_id == 0 or evse_id in (None, row.evse_id)
+        if fits and row.state == ReservationState.HELD and is_of(ring, row, uid):
+            return row
+    return None
 
 
 async def of_partner(

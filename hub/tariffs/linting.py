@@ -153,7 +153,9 @@ def _never(one: Restrictions) -> bool:
         (one.start_date, one.end_date),
         *((band.least, band.most) for band in (one.power_kw, one.current_a) if band is not None),
     )
-    return any(least is not None and most is not None and least >= most for least, most in pairs)  # type: ignore[operator]
+    if any(least is not None and most is not None and least >= most for least, most in pairs):  # type: ignore[operator]
+        return True
+    return one.reservation is not None and bool(one.min_energy_wh)  # no energy flows while nobody has come
 
 
 def _covers(outer: Restrictions | None, inner: Restrictions | None) -> bool:

@@ -66,7 +66,7 @@ class Meter:
         self._prices: list[Candidate | None] = []
         self._is_cut = any(restrictions.has_bounds for restrictions in tariff.restrictions)
         if reserved is not None:
-            self._add(reserved, began, began=reserved.start)
+            self._add(reserved, reserved.reserved_until, began=reserved.start)
 
     def read(self, reading: Reading) -> None:
         """Count what happened since the last reading. Raises `CannotPrice` for one that is older, or with less."""

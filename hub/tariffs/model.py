@@ -6,7 +6,7 @@ them is a rounded fraction of an hour; prices stay per kWh and per hour, as OCPI
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -90,7 +90,6 @@ class Measure(StrEnum):
 
     POWER = "POWER"
     CURRENT = "CURRENT"
-    RESERVATION = "RESERVATION"
     OCCUPANCY = "OCCUPANCY"
 
 
@@ -269,6 +268,11 @@ class Period:
     def is_reservation(self) -> bool:
         """Whether the driver has not come yet."""
         return bool(self.reserved_s) and not (self.energy_wh or self.charging_s or self.parking_s)
+
+    @property
+    def reserved_until(self) -> datetime:
+        """When the time of the reservation was over, to the microsecond."""
+        return self.start + timedelta(microseconds=int(self.reserved_s.scaleb(6)))
 
     def quantity(self, dimension: Dimension) -> Decimal:
         """Watt-hours or seconds of a dimension; nothing of a fee, which is no quantity."""

@@ -140,20 +140,16 @@ def _restrictions(doc: Json, measured: frozenset[Measure]) -> Restrictions | Non
         max_duration_s=_optional_whole(given.get("max_duration")),
         power_kw=_band(given, "power", Measure.POWER, measured),
         current_a=_band(given, "current", Measure.CURRENT, measured),
-        reservation=_reservation(given.get("reservation"), measured),
+        reservation=_reservation(given.get("reservation")),
     )
 
 
-def _reservation(name: str | None, measured: frozenset[Measure]) -> Reservation | None:
+def _reservation(name: str | None) -> Reservation | None:
     if name is None:
         return None
     if not isinstance(name, str) or name not in _RESERVATIONS:
         raise UnsupportedTariff("an unknown kind of reservation")
-    reservation = _RESERVATIONS[name]
-    # One that ran out is no session, and prices none; only what a session follows has to be told by it.
-    if reservation is Reservation.USED and Measure.RESERVATION not in measured:
-        raise UnsupportedTariff("reservations before a session are not priced here: the sessions do not tell of them")
-    return reservation
+    return _RESERVATIONS[name]
 
 
 def _band(given: Json, name: str, measure: Measure, measured: frozenset[Measure]) -> Band | None:

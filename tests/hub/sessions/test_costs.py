@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from csms.transaction import Reached
 from hub.sessions import documents
 from hub.sessions.costs import Costs, price_periods
-from hub.sessions.documents import Facts
+from hub.sessions.documents import Facts, Reserved
 from hub.tariffs.cdr import price_cdr
 from ocpi.v221.cdrs import Cdr
+from ocpi.v221.sessions import Session as WireSession
 
 Json = dict[str, Any]
 CourseOf = Any
@@ -40,10 +41,11 @@ def test_energy_before_a_change_of_price_is_what_the_meter_told(facts: Facts, co
     assert costs.total_excl_vat == Decimal("3.3")
 
 
-def issued(facts: Facts, course: Any, **tariff: Any) -> tuple[Costs, Json]:
+def issued(facts: Facts, course: Any, reserved: Reserved | None = None, **tariff: Any) -> tuple[Costs, Json]:
     assert facts.tariff is not None
     frozen = replace(facts, tariff={**facts.tariff, **tariff})
-    costs = price_periods(frozen.tariff, course.stretches, "EUR", "Europe/Amsterdam", curve=course.curve)
+    stretches = documents.after_reserved(reserved, course.stretches)
+    costs = price_periods(frozen.tariff, stretches, "EUR", "Europe/Amsterdam", curve=course.curve)
     assert costs is not None
     body = documents.cdr(*costs.applied(frozen, course), cdr_id="S-1", costs=costs.cdr_fields, issued_at=NOW)
     Cdr.model_validate_json(orjson.dumps(body))
@@ -59,6 +61,64 @@ def test_a_cdr_has_a_period_for_each_price(facts: Facts, course: CourseOf) -> No
     assert [period["dimensions"][0]["volume"] for period in periods] == [5, 5]
     assert costs.total_excl_vat == Decimal("4.5")
     assert price_cdr(body["tariffs"], body, time_zone="Europe/Amsterdam").priced.total.excl_vat == Decimal("4.5")
+
+
+RESERVING = [
+    {
+        "price_components": [
+            {"type": "FLAT", "price": 2, "vat": 21, "step_size": 1},
+            {"type": "TIME", "price": 5, "vat": 21, "step_size": 300},
+        ],
+        "restrictions": {"reservation": "RESERVATION"},
+    },
+    element("ENERGY", 0.4),
+    element("PARKING_TIME", 6),
+]
+
+
+def test_a_reservation_that_was_used_is_part_of_the_cdr(facts: Facts, course: CourseOf) -> None:
+    """OCPI 2.2.1, mod_tariffs, example "Tariff example with reservation price and fee": 13 minutes cost 15."""
+    hour = course(60, "10000", ended=True, parked=15)
+    reserved = Reserved(hour.started_at - timedelta(minutes=13), hour.started_at)
+    costs, body = issued(facts, hour, reserved=reserved, elements=RESERVING)
+    assert body["start_date_time"] == "2026-03-01T09:47:00Z", "the CDR begins with the reservation"
+    assert body["end_date_time"] == "2026-03-01T11:00:00Z"
+    assert [period["dimensions"] for period in body["charging_periods"]] == [
+        [{"type": "RESERVATION_TIME", "volume": 0.2167}],
+        [{"type": "ENERGY", "volume": 10}, {"type": "TIME", "volume": 0.75}],
+        [{"type": "ENERGY", "volume": 0}, {"type": "PARKING_TIME", "volume": 0.25}],
+    ]
+    assert body["total_reservation_cost"] == {"excl_vat": 3.25, "incl_vat": 3.9325}
+    assert body["total_cost"] == {"excl_vat": 8.75, "incl_vat": 10.5875}
+    assert (body["total_time"], body["total_parking_time"]) == (1, 0.25), "of the session alone"
+    assert price_cdr(body["tariffs"], body).priced.total.excl_vat == costs.total_excl_vat == Decimal("8.75")
+    live = documents.session(*costs.applied(facts, hour), status="ACTIVE", total_cost=costs.total, last_updated=NOW)
+    WireSession.model_validate_json(orjson.dumps(live))
+    assert live["start_date_time"] == "2026-03-01T10:00:00Z", "a session begins when it is ACTIVE"
+    assert live["charging_periods"] == body["charging_periods"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(reserved_s=st.integers(1, 20_000), late_s=st.integers(0, 1800), minutes=st.integers(1, 300))
+def test_a_partner_prices_a_reservation_to_the_same_sum(
+    facts: Facts, course: CourseOf, reserved_s: int, late_s: int, minutes: int
+) -> None:
+    """By elements that hold at hours of the wall and until a duration, each of its own."""
+    night = {"reservation": "RESERVATION", "start_time": "22:00", "end_time": "11:30"}
+    elements = [
+        element("TIME", 3, **night),
+        element("TIME", 7, reservation="RESERVATION", max_duration=7200),
+        element("ENERGY", 0.3, max_duration=3600),
+        element("ENERGY", 0.6),
+    ]
+    whole = course(minutes, "12345", ended=True)
+    end = whole.started_at - timedelta(seconds=late_s)
+    reserved = Reserved(end - timedelta(seconds=reserved_s), end)
+    costs, body = issued(facts, whole, reserved=reserved, elements=elements)
+    theirs = price_cdr(body["tariffs"], body, time_zone="Europe/Amsterdam").priced.total.excl_vat
+    assert abs(theirs - costs.total_excl_vat) < Decimal("0.005")
+    waited = [stretch for stretch in costs.stretches if stretch.reserved]
+    assert sum((stretch.end - stretch.start for stretch in waited), timedelta()) == timedelta(seconds=reserved_s)
 
 
 def test_an_idle_fee_is_plain_ocpi_in_the_cdr(facts: Facts, course: CourseOf) -> None:

@@ -1,6 +1,6 @@
 """The Session and the CDR of a session of ours, field by field, and as the wire types read them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from hub.sessions import documents
 from hub.sessions.costs import price_periods
-from hub.sessions.documents import Facts, json_number
+from hub.sessions.documents import Facts, Reserved, json_number
 from ocpi.v221.cdrs import Cdr
 from ocpi.v221.sessions import Session
+from tests.hub.sessions.conftest import START
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CourseOf = Any
@@ -124,3 +125,27 @@ def test_a_number_is_written_with_four_decimals_half_up(number: Decimal) -> None
     assert abs(written - number) <= Decimal("0.00005")
     assert written == written.quantize(Decimal("0.0001"))
     assert orjson.loads(orjson.dumps(json_number(number))) == json_number(number)
+
+
+@pytest.mark.parametrize(
+    ("made", "expires", "cancelled", "lasted"),
+    [
+        (-20, 40, None, 20),
+        (-20, -5, None, 15),
+        (0, 40, None, None),
+        (5, 40, None, None),
+        (-20, 40, -1, None),
+        (-20, 40, 1, 20),
+    ],
+)
+def test_a_reservation_lasts_until_the_session_begins(
+    made: int, expires: int, cancelled: int | None, lasted: int | None
+) -> None:
+    """Not past its end, not when it was given back before; giving it back afterwards changes nothing."""
+
+    def at(minutes: int) -> datetime:
+        return START + timedelta(minutes=minutes)
+
+    ended = None if cancelled is None else at(cancelled)
+    reserved = Reserved.until(START, made_at=at(made), expires_at=at(expires), cancelled_at=ended)
+    assert (reserved.end - reserved.start if reserved else None) == (timedelta(minutes=lasted) if lasted else None)

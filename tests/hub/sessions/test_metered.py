@@ -14,6 +14,7 @@ from csms.record import TransactionEvent, reduce_with_curve
 from csms.station import ChargingState, FactKind, Reading, Sample, TransactionFact
 from hub.sessions.costs import Costs, Terms, price_periods
 from hub.sessions.course import course_of
+from hub.sessions.documents import Reserved, after_reserved
 from hub.sessions.metered import Metered, OutOfStep
 from hub.tariffs import meter as meters
 
@@ -47,7 +48,21 @@ TARIFFS = [
     ),
     tariff(element(("FLAT", 0.35, 1), ("ENERGY", 0.42, 1), ("TIME", 0.6, 60)), idle_fee=IDLE),
     tariff(element(("ENERGY", 0.3, 1), max_kwh=3), element(("ENERGY", 0.6, 1)), idle_fee={"price": 12, "grace": 0}),
+    tariff(
+        element(("FLAT", 2, 1), ("TIME", 4, 300), reservation="RESERVATION", start_time="06:00", end_time="21:00"),
+        element(("FLAT", 1, 1), ("TIME", 2, 60), reservation="RESERVATION", max_duration=1800),
+        element(("FLAT", 9, 1), ("TIME", 9, 1), reservation="RESERVATION_EXPIRES"),
+        element(("ENERGY", 0.3, 1), ("PARKING_TIME", 6, 60), max_duration=3600),
+        element(("FLAT", 0.35, 1), ("ENERGY", 0.42, 1), ("TIME", 0.6, 60)),
+    ),
+    tariff(element(("TIME", 3, 1), reservation="RESERVATION"), element(("ENERGY", 0.42, 1)), idle_fee=IDLE),
 ]
+RESERVED = [
+    None,
+    Reserved(BEGAN - timedelta(minutes=52, seconds=7), BEGAN),
+    Reserved(BEGAN - timedelta(hours=3), BEGAN - timedelta(minutes=20, microseconds=333_333)),
+]
+"""Before the session: nothing, until it began, and until it ran out a while before."""
 
 
 @dataclass
@@ -82,7 +97,8 @@ class Hub:
     def from_scratch(self, terms: Terms, now: datetime) -> Costs | None:
         record, curve = reduce_with_curve(self.told)
         course = course_of(record, now=now, curve=curve)
-        return price_periods(terms.tariff, course.stretches, terms.currency, terms.time_zone, curve=curve)
+        stretches = after_reserved(terms.reserved, course.stretches)
+        return price_periods(terms.tariff, stretches, terms.currency, terms.time_zone, curve=curve)
 
 
 def started(at: datetime) -> TransactionFact:
@@ -119,11 +135,17 @@ steps = st.lists(
 tells, and how much later somebody looks."""
 
 
-@given(steps, st.lists(st.sampled_from(TARIFFS), min_size=1, max_size=2), st.booleans())
+@given(
+    steps,
+    st.lists(st.tuples(st.sampled_from(TARIFFS), st.sampled_from(RESERVED)), min_size=1, max_size=2),
+    st.booleans(),
+)
 def test_a_running_session_costs_what_it_costs_from_scratch(
-    told: Sequence[tuple[int, int, ChargingState | None, int, int]], tariffs: list[Json], looks_always: bool
+    told: Sequence[tuple[int, int, ChargingState | None, int, int]],
+    priced_by: list[tuple[Json, Reserved | None]],
+    looks_always: bool,
 ) -> None:
-    terms = [Terms(each, "EUR", ZONE) for each in tariffs]
+    terms = [Terms(each, "EUR", ZONE, reserved) for each, reserved in priced_by]
     hub, at, energy_wh = Hub([]), BEGAN, 0
     hub.tell(started(at), at)
     for number, (lasted_s, more_wh, state, wrong_s, looks_after_s) in enumerate(told):
@@ -175,6 +197,24 @@ def test_a_running_session_shows_the_periods_of_its_cdr() -> None:
     assert whole is not None
     assert list(shown.stretches) == list(whole.stretches)
     assert len(shown.stretches) > 2
+
+
+def test_a_reservation_before_a_session_is_the_first_of_its_periods() -> None:
+    terms, hub = Terms(TARIFFS[5], "EUR", ZONE, RESERVED[1]), Hub([])
+    hub.tell(started(BEGAN), BEGAN)
+    for minute in range(1, 90):
+        at = BEGAN + timedelta(minutes=minute)
+        hub.tell(metered(at, 100 * minute, f"{minute}"), at)
+        hub.costs(terms, at)
+    shown, whole = hub.costs(terms, at), hub.from_scratch(terms, at)
+    assert shown is not None
+    assert whole is not None
+    assert list(shown.stretches) == list(whole.stretches)
+    waited = [stretch for stretch in shown.stretches if stretch.reserved]
+    assert waited == list(shown.stretches[: len(waited)])
+    assert (waited[0].start, waited[-1].end) == (BEGAN - timedelta(minutes=52, seconds=7), BEGAN)
+    # A fee of 2, 22:07 minutes at 4 an hour until 21:00, 7:53 at 2 until half an hour is over, and then nothing.
+    assert shown.cdr_fields["total_reservation_cost"] == {"excl_vat": 3.7372, "incl_vat": 4.522}
 
 
 def test_a_tariff_that_cannot_be_priced_costs_nothing_that_we_know() -> None:

@@ -102,6 +102,9 @@ def test_a_reservation_hides_no_session_and_no_expiry() -> None:
 def test_restrictions_that_exclude_each_other_are_an_error() -> None:
     doc = tariff(element(component("ENERGY"), min_kwh=10, max_kwh=10), element(component("ENERGY")))
     assert codes(doc)[0] == ("error", "never_active", "/elements/0")
+    waiting = element(component("TIME"), reservation="RESERVATION", min_kwh=1)
+    doc = tariff(waiting, element(component("ENERGY")))
+    assert codes(doc)[0] == ("error", "never_active", "/elements/0"), "no energy flows before the driver has come"
 
 
 def test_what_partners_might_read_differently_is_a_warning() -> None:

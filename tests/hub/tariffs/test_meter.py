@@ -1,6 +1,7 @@
 """A running price is that of all readings together, to the last digit, whatever came before."""
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal as D
 
 import pytest
@@ -22,9 +23,18 @@ from hub.tariffs.model import (
     Tariff,
 )
 from hub.tariffs.pricing import price
-from tests.hub.tariffs.strategies import ZONES, courses, tariffs
+from tests.hub.tariffs.strategies import ZONES, courses, prices, tariffs
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+waits = st.builds(
+    lambda window, most: Restrictions(
+        reservation=Reservation.USED, start_time=window[0], end_time=window[1], max_duration_s=most
+    ),
+    st.sampled_from([(None, None), (time(6), time(22)), (time(22), time(6))]),
+    st.none() | st.integers(0, 10_000),
+)
+"""When a price for a reservation holds."""
 
 
 def periods_of(began: datetime, readings: list[Reading]) -> list[Period]:
@@ -53,6 +63,41 @@ def test_a_running_price_is_the_price_from_scratch(
         assert meter.total() == whole.total
         shown = meter.priced()
         assert (shown.total, dict(shown.costs)) == (whole.total, dict(whole.costs))
+
+
+@given(
+    tariffs,
+    courses,
+    st.sampled_from(ZONES),
+    st.integers(1, 20_000),
+    st.integers(0, 3600),
+    st.lists(st.tuples(prices, st.sampled_from([1, 60, 900]), waits), min_size=1, max_size=3),
+)
+def test_so_it_is_with_a_reservation_before_the_session(
+    tariff: Tariff,
+    course: tuple[datetime, list[Reading]],
+    zone: str,
+    reserved_s: int,
+    late_s: int,
+    prices: list[tuple[D, int, Restrictions]],
+) -> None:
+    """Also where it ran out some time before the charger began all the same."""
+    began, readings = course
+    elements = [
+        Element((PriceComponent(Dimension.RESERVATION_TIME, price, D(21), step),), restrictions)
+        for price, step, restrictions in prices
+    ]
+    tariff = replace(tariff, elements=(*tariff.elements, *elements))
+    waited = Period(began - timedelta(seconds=reserved_s + late_s), reserved_s=D(reserved_s))
+    meter = Meter(tariff, began=began, currency="EUR", time_zone=zone, reserved=waited)
+    for reading in readings:
+        meter.read(reading)
+    pieces = cut(tariff, [waited], ended_at=waited.reserved_until, time_zone=zone)
+    pieces += cut(tariff, periods_of(began, readings), ended_at=readings[-1].at, time_zone=zone)
+    whole = price(tariff, pieces, currency="EUR", time_zone=zone)
+    assert meter.total() == whole.total
+    assert dict(meter.priced().costs) == dict(whole.costs)
+    assert sum(piece.reserved_s for piece in meter.periods) == reserved_s
 
 
 @given(tariffs, courses, st.sampled_from(ZONES))

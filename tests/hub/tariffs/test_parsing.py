@@ -41,7 +41,6 @@ def restricted(**restrictions: Any) -> Json:
 @pytest.mark.parametrize(
     "doc",
     [
-        restricted(reservation="RESERVATION"),
         restricted(min_power=11),
         restricted(max_current=32),
         restricted(min_soc=80),
@@ -54,6 +53,12 @@ def restricted(**restrictions: Any) -> Json:
 def test_what_would_be_mispriced_is_refused(doc: Json) -> None:
     with pytest.raises(UnsupportedTariff):
         parse_tariff(doc)
+
+
+@pytest.mark.parametrize("kind", ["RESERVATION", "RESERVATION_EXPIRES"])
+def test_our_own_sessions_tell_of_reservations(kind: str) -> None:
+    [element] = parse_tariff(restricted(reservation=kind)).elements
+    assert element.components[0].dimension is Dimension.RESERVATION_TIME
 
 
 @pytest.mark.parametrize(
