@@ -18,6 +18,7 @@ from hub.tariffs.idle import parse_idle_fee
 from hub.tariffs.parsing import parse_tariff
 from kit.errors import InvalidInput
 from kit.money import Money
+from ocpi.datetimes import parse_datetime
 from payments.documents.kinds import is_simplified, kind_of
 from payments.documents.model import Detail, Document, Party, Payment
 from payments.documents.profile import SellerProfile
@@ -171,7 +172,7 @@ def _details(billed: Billed, words: Mapping[str, str], speech: Speech) -> Iterat
     where = ", ".join(part for part in (place.get("name"), place["address"], town, place["country"]) if part)
     evse = place["evse_id"] if place.get("evse_id") not in (None, "#NA") else place["evse_uid"]
     connector = f"{place['connector_id']} ({place['connector_standard']})"
-    lasted = billed.ended_at - billed.started_at
+    lasted = billed.ended_at - _came_at(billed)
     minutes, seconds = divmod(lasted.days * 86_400 + lasted.seconds, 60)
     facts = {
         "energy": f"{speech.number(Decimal(str(billed.cdr['total_energy'])), most=4)} kWh",
@@ -187,6 +188,17 @@ def _details(billed: Billed, words: Mapping[str, str], speech: Speech) -> Iterat
     for code, value in facts.items():
         if value:
             yield Detail(code, words[code], value)
+
+
+def _came_at(billed: Billed) -> datetime:
+    """When the session began: a reservation before it is a line of its own, and no part of the duration."""
+    periods: Sequence[Json] = billed.cdr.get("charging_periods") or ()
+    kinds = [{each["type"] for each in period["dimensions"]} for period in periods]
+    if not kinds or kinds[0] != {"RESERVATION_TIME"}:
+        return billed.started_at
+    came = (period["start_date_time"] for period, kind in zip(periods, kinds, strict=True) if kind != kinds[0])
+    first = next(came, None)
+    return parse_datetime(first) if first is not None else billed.ended_at
 
 
 def _exchange_text(exchanged: Exchanged) -> str:

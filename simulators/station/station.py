@@ -203,7 +203,7 @@ class SimulatedStation:
         evse = self.evses[evse_id]
         if evse.charging is not None:
             raise ValueError(f"EVSE {evse_id} is charging")
-        charging = Charging(
+        evse.charging = charging = Charging(
             id_token,
             evse_id,
             uuid7(),
@@ -212,8 +212,8 @@ class SimulatedStation:
             self.clock.now(),
             remote_start_id=remote_start_id,
             token_type=token_type,
+            reservation_id=self.upkeep.use_reservation(evse, id_token),
         )
-        evse.charging = charging
         if evse.vehicle is None:
             await self.plug_in(evse_id)
         await self._tell(Telling.STARTED, charging, self.words.started(charging, self.clock.now()))

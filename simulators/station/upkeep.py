@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -184,6 +185,18 @@ class Upkeep:
         if self.is_2x:
             return {"status": "Accepted", "schedule": {**schedule, "evseId": number, "scheduleStart": start}}
         return {"status": "Accepted", "connectorId": number, "scheduleStart": start, "chargingSchedule": schedule}
+
+    def use_reservation(self, evse: Evse, id_token: str) -> int | None:
+        """The reservation of this token for the EVSE, or for any, which ends; None without one that is still good."""
+        for number, kept in self.reservations.items():
+            token = kept["idTag"] if "idTag" in kept else kept["idToken"]["idToken"]
+            expires_at = datetime.fromisoformat(kept.get("expiryDate") or kept["expiryDateTime"])
+            is_here = (kept.get("connectorId", kept.get("evseId")) or 0) in (0, evse.id)
+            if is_here and token.casefold() == id_token.casefold() and expires_at > self.clock.now():
+                del self.reservations[number]
+                evse.reserved = False
+                return number
+        return None
 
     def _reserve(self, payload: Json) -> Json:
         number = payload.get("connectorId", payload.get("evseId")) or 0

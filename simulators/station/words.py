@@ -68,6 +68,8 @@ class Charging:
     token_type: str = "ISO14443"  # noqa: S105 - a kind of card
     transaction_id: int | None = None
     verdict: NeutralAnswer | None = None
+    reservation_id: int | None = None
+    """The reservation that it uses."""
     seq_no: int = 0
     flow: Flow = Flow.CHARGING
     power_w: int | None = None

@@ -28,6 +28,8 @@ class Words16:
     def started(self, tx: Charging, at: datetime) -> Message:
         """StartTransaction."""
         payload = {"connectorId": tx.evse_id, "idTag": tx.id_token, "meterStart": tx.meter_wh, "timestamp": iso(at)}
+        if tx.reservation_id is not None:
+            payload["reservationId"] = tx.reservation_id
         return Message("StartTransaction", payload)
 
     def metered(self, tx: Charging, at: datetime) -> Message:

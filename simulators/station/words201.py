@@ -54,6 +54,8 @@ class Words201:
         """TransactionEvent Started."""
         message = self._event("Started", "Authorized" if tx.remote_start_id is None else "RemoteStart", tx, at)
         message.payload["idToken"] = {"idToken": tx.id_token, "type": tx.token_type}
+        if tx.reservation_id is not None:
+            message.payload["reservationId"] = tx.reservation_id
         return message
 
     def metered(self, tx: Charging, at: datetime) -> Message:

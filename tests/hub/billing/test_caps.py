@@ -19,6 +19,13 @@ def test_what_is_used_up_ends() -> None:
     assert not must_stop(Spent(Decimal("1.00"), Decimal(0)), HELD, look_every_s=10)
 
 
+def test_what_the_reservation_costs_is_no_pace() -> None:
+    """It was owed when the session began: ten seconds later nothing runs away."""
+    assert must_stop(Spent(Decimal("20.00"), Decimal(10)), HELD, look_every_s=10)
+    assert not must_stop(Spent(Decimal("20.00"), Decimal(10), Decimal("19.90")), HELD, look_every_s=10)
+    assert must_stop(Spent(Decimal("49.00"), Decimal(10), Decimal("49.00")), HELD, look_every_s=10)
+
+
 @given(
     st.decimals(min_value="0.005", max_value="0.5", places=3),
     st.integers(5, 30),

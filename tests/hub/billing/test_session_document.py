@@ -88,6 +88,23 @@ def test_where_and_when_stand_on_it() -> None:
     assert "0,484" in found["tariff"], "the price with VAT, in the driver's language"
 
 
+@pytest.mark.parametrize(("came", "lasted"), [("2026-06-01T12:30:00Z", "0:32:03"), (None, "0:00:00")])
+def test_a_reservation_before_a_session_is_a_line_and_no_part_of_its_duration(came: str | None, lasted: str) -> None:
+    """The CDR begins with it; of one that nobody came for it is all."""
+    waiting = [{"type": "TIME", "price": 5, "vat": 20, "step_size": 1}]
+    element = {"price_components": waiting, "restrictions": {"reservation": "RESERVATION"}}
+    tariff = {**TARIFF, "elements": [element, *TARIFF["elements"]]}
+    lines, net, vat = lines_of(tariff, Period(AT, reserved_s=Decimal(1800)), Period(AT, Decimal(1000)))
+    periods = [{"start_date_time": "2026-06-01T12:00:00Z", "dimensions": [{"type": "RESERVATION_TIME", "volume": 0.5}]}]
+    if came is not None:
+        periods.append({"start_date_time": came, "dimensions": [{"type": "TIME", "volume": 0.5342}]})
+    cdr = {**cdr_of("BE*CPO", "C1", "NL*PLB"), "charging_periods": periods}
+    document = made(billed(lines, net, vat, cdr=cdr, tariff={"id": "T", **tariff}))
+    assert details(document)["duration"] == lasted
+    assert document.supplied_from == AT
+    assert ("RESERVATION_TIME", Decimal("0.5")) in {(line.code, line.quantity) for line in document.lines}
+
+
 def test_what_nobody_pays_for_is_a_record_of_quantities() -> None:
     lines, net, vat = lines_of(TARIFF, Period(AT, Decimal(10_123), charging_s=Decimal(3600)))
     document = made(billed(lines, net, vat, payment=Payment("free")))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.sessions.documents import Reserved
 from hub.starts.quotes import (
     VALIDITY,
     NoPrice,
@@ -16,6 +17,7 @@ from hub.starts.quotes import (
     QuoteExpired,
     WrongSignature,
     charging_s,
+    estimate,
     most_power_w,
 )
 from payments.ledger.conversion import Rate
@@ -83,6 +85,19 @@ def test_an_estimate_has_energy_and_parking() -> None:
     priced = QUOTE.estimate(Decimal(20_000), Decimal(7200), Decimal(1800))
     assert priced.payable().to_decimal() == Decimal("15.60")  # (20 × 0.50 + 0.5 × 6.00) × 1.2
     assert [line.kind for line in priced.lines] == ["ENERGY", "PARKING_TIME"]
+
+
+def test_an_estimate_has_the_reservation_that_stands() -> None:
+    waiting = {"type": "TIME", "price": 6.0, "vat": 20.0, "step_size": 60}
+    element = {"price_components": [waiting], "restrictions": {"reservation": "RESERVATION"}}
+    tariff = {**TARIFF, "elements": [element, *TARIFF["elements"]]}
+    size: dict[str, Any] = {"began": NOW, "energy_wh": Decimal(20_000), "charging_s": Decimal(7200)}
+    size["parking_s"] = Decimal(0)
+    alone = estimate(tariff, "EUR", "Europe/Amsterdam", **size)
+    reserved = Reserved(NOW - timedelta(minutes=19, seconds=30), NOW)
+    both = estimate(tariff, "EUR", "Europe/Amsterdam", **size, reserved=reserved)
+    assert [line.kind for line in both.lines] == ["ENERGY", "RESERVATION_TIME"]
+    assert both.payable().amount_minor - alone.payable().amount_minor == 240  # 20 minutes of 6.00 an hour, with VAT
 
 
 @given(st.decimals(min_value=1, max_value=100_000, places=0), st.integers(0, 100_000))
