@@ -18,7 +18,7 @@ SessionBegan, CostDue, SessionEnded → a charger that shows costs is told the p
 CdrStored                → its driver is billed by the quoted price, or the bill is credited; the ledger follows
 SessionMatched           → the same, for CDRs that came before their session
 ExchangeWaits, RatesKept → CDRs in another currency than their driver's price, that had no rate, are settled again
-RefundChanged            → the credit note of a refund that has succeeded
+RefundChanged, WalletRefunded → the credit note of a refund that has succeeded
 BillCredited             → the credit note of what is left of its document
 billing.credit_gathered  → the same, when its month was not invoiced yet
 BillMade                 → its receipt or invoice is issued
@@ -78,6 +78,7 @@ from payments.events import (
     MoneyReceived,
     RatesKept,
     RefundChanged,
+    WalletRefunded,
 )
 from payments.wiring import Payments
 
@@ -207,6 +208,7 @@ def wire_ledger(reactions: Reactions) -> None:
     reactions.on(MoneyReceived, posting.money_received)
     reactions.on(RefundChanged, posting.refund_changed)
     reactions.on(RefundChanged, credits.of_refund)
+    reactions.on(WalletRefunded, credits.of_wallet_refund)
     reactions.on(DisputeChanged, posting.dispute_changed)
     reactions.on(DebtChanged, posting.debt_changed)
     reactions.on(LineRead, posting.line_read)

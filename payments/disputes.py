@@ -1,5 +1,7 @@
 """Disputes, inside a transaction: what the provider shows is noted, whichever notice comes first."""
 
+from collections.abc import Collection, Sequence
+
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -45,6 +47,12 @@ async def see(tx: Tx, told: ProviderDispute) -> Dispute:
         found.due_by, found.updated_at = told.due_by, tx.now
         _tell(tx, found)
     return found
+
+
+async def not_won(tx: Tx, received_ids: Collection[str]) -> Sequence[Dispute]:
+    """The disputes of payments that are open, or lost: a bank has taken back what is `withdrawn_minor` of each."""
+    where = (col(Dispute.received_id).in_(received_ids), col(Dispute.state) != DisputeState.WON)
+    return await tx.all(select(Dispute).where(*where))
 
 
 def _tell(tx: Tx, dispute: Dispute) -> None:

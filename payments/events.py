@@ -57,6 +57,14 @@ class RefundChanged(Event):
 
 
 @dataclass(frozen=True)
+class WalletRefunded(Event):
+    """What a wallet has paid went back into it: one row in `wallet_refund`. `reference` is what it had paid for."""
+
+    refund_id: str
+    reference: str
+
+
+@dataclass(frozen=True)
 class DisputeChanged(Event):
     """A dispute was opened, has another state, or money moved because of it."""
 

@@ -4,13 +4,19 @@ Everything that lessens what is free locks the wallet's row and then sums the le
 exactly one wins, in however many processes. A wallet is never overdrawn; what it does not cover is a debt.
 """
 
+from collections import Counter
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlmodel import col
+
 from kit.errors import Conflict, InvalidInput, NotFound
 from kit.ids import uuid7
 from kit.money import Money
 from kit.tx import Tx
-from payments import cards, debts, refunds
-from payments.errors import AlreadySettled
-from payments.events import DisputeChanged, RefundChanged
+from payments import cards, debts, disputes, refunds
+from payments.errors import AlreadySettled, OverRefund
+from payments.events import DisputeChanged, RefundChanged, WalletRefunded
 from payments.ledger import postings
 from payments.ledger.accounts import Document, Entry
 from payments.ledger.service import find, post, reverse
@@ -19,7 +25,15 @@ from payments.tables import Dispute, Received, Refund, RefundState, locked_recei
 from payments.top_ups import reload_if_low
 from payments.wallet_balance import standing
 from payments.wallet_rules import EarmarkState, Split, Standing, WalletTooLow, can_become, pay_out, split
-from payments.wallet_tables import Earmark, Wallet, loaded_top_ups, locked_wallet, make_wallet, top_up_for
+from payments.wallet_tables import (
+    Earmark,
+    Wallet,
+    WalletRefund,
+    loaded_top_ups,
+    locked_wallet,
+    make_wallet,
+    top_up_for,
+)
 
 PAY_OUT = "wallet-out:"
 DISPUTE = "wallet-dispute:"
@@ -83,7 +97,7 @@ async def release(tx: Tx, reference: str) -> None:
     _move(tx, earmark, EarmarkState.RELEASED)
 
 
-async def settle(tx: Tx, reference: str, owed: Money, *, payer: str | None = None) -> Split:
+async def settle(tx: Tx, reference: str, owed: Money) -> Split:
     """Pay what is owed from what was put aside for it, then from what is free; the rest is a debt under the reference.
 
     Once: again with the same amount it says the same. Also for what was released before: then the wallet pays what it
@@ -101,8 +115,7 @@ async def settle(tx: Tx, reference: str, owed: Money, *, payer: str | None = Non
     earmark.owed_minor, earmark.spent_minor = owed.amount_minor, paid.spent.amount_minor
     _move(tx, earmark, EarmarkState.SPENT)
     if paid.spent:
-        spent = postings.wallet_spent(wallet.owner, payer or wallet.owner, paid.spent)
-        await post(tx, Entry(Document("wallet_spent", reference), spent))
+        await post(tx, spending_of(earmark))
     await tx.flush()
     if paid.rest:
         customer_id = await cards.customer_id_of(tx, wallet.owner)
@@ -111,7 +124,7 @@ async def settle(tx: Tx, reference: str, owed: Money, *, payer: str | None = Non
     return paid
 
 
-async def spend(tx: Tx, owner: str, reference: str, owed: Money, *, payer: str | None = None) -> Split:
+async def spend(tx: Tx, owner: str, reference: str, owed: Money) -> Split:
     """`settle`, whether or not something was put aside: a session that nobody was asked about is owed, too.
 
     What is owed in another currency, or by somebody without a wallet, is a debt as a whole. Raises `AlreadySettled`.
@@ -128,7 +141,7 @@ async def spend(tx: Tx, owner: str, reference: str, owed: Money, *, payer: str |
             return Split(nothing, nothing)
         _move(tx, _write(tx, wallet, reference, owed), EarmarkState.RELEASED)
         await tx.flush()
-    return await settle(tx, reference, owed, payer=payer)
+    return await settle(tx, reference, owed)
 
 
 async def credit(tx: Tx, owner: str, amount: Money, *, reference: str, why: str = "") -> bool:
@@ -139,30 +152,58 @@ async def credit(tx: Tx, owner: str, amount: Money, *, reference: str, why: str 
     return await post(tx, entry)
 
 
-async def refund(tx: Tx, owner: str, amount: Money, *, reference: str, payer: str | None = None) -> bool:
-    """What a wallet has paid for something goes back into it; False when the reference was refunded before.
+async def refund(tx: Tx, earmark: str, amount: Money, *, reference: str) -> WalletRefund:
+    """What a wallet has paid for something goes back into it; the refund that there is when the reference has one.
 
-    It is the money side alone: that less is owed is the credited sale's entry. Raises `NotFound`.
+    It is the money side alone: that less is owed is the credited sale's entry. Raises `NotFound`, and `OverRefund` for
+    more than was paid and did not go back by now.
     """
-    wallet = await _locked(tx, owner)
+    wallet, paid = await _of(tx, earmark)
+    known = await tx.first(select(WalletRefund).where(col(WalletRefund.reference) == reference))
+    if known is not None:
+        return known
     _check_amount(wallet, amount)
-    moved = postings.wallet_refunded(owner, payer or owner, amount)
-    return await post(tx, Entry(Document("wallet_refund", reference), moved))
+    if amount > paid.refundable:
+        raise OverRefund
+    paid.refunded_minor += amount.amount_minor
+    made = WalletRefund(
+        reference=reference,
+        earmark=earmark,
+        amount_minor=amount.amount_minor,
+        currency=amount.currency,
+        created_at=tx.now,
+    )
+    tx.add(made)
+    await tx.flush()
+    await post(tx, entry_of_refund(wallet.owner, made))
+    tx.emit(WalletRefunded(made.id, earmark))
+    return made
+
+
+def spending_of(earmark: Earmark) -> Entry:
+    """The entry of what a wallet has paid."""
+    moved = postings.wallet_spent(earmark.owner, earmark.owner, earmark.spent)
+    return Entry(Document("wallet_spent", earmark.reference), moved)
+
+
+def entry_of_refund(owner: str, refund: WalletRefund) -> Entry:
+    """The entry of what went back into an owner's wallet."""
+    return Entry(Document("wallet_refund", refund.id), postings.wallet_refunded(owner, owner, refund.amount))
 
 
 async def pay_back(tx: Tx, owner: str) -> Money:
     """Pay all of a wallet out, to the cards that it was filled from, the last top-ups first; its rule ends.
 
-    What nobody has paid in returns to us. The money leaves the wallet when the provider has sent it; until then it is
-    put aside, and it is free again when the bank sends it back. What is being paid out. Raises `WalletInUse`.
+    What nobody has paid in returns to us, as does what a bank has taken back for its owner. The money leaves the wallet
+    when the provider has sent it; until then it is put aside, and it is free again when the bank sends it back. What is
+    being paid out. Raises `WalletInUse`, also while a bank has not decided to whom a payment belongs.
     """
     wallet = await _locked(tx, owner)
     now = await standing(tx, wallet)
     if now.earmarked or wallet.reload_id is not None:
         raise WalletInUse
     wallet.reload_below_minor = wallet.reload_minor = wallet.reload_paused = None
-    refundable = [await _refundable(tx, top_up.received_id) for top_up in await loaded_top_ups(tx, owner)]
-    parts = pay_out(now.balance, [each for each in refundable if each is not None])
+    parts = pay_out(now.balance, await _refundable(tx, owner))
     for received_id, part in parts.parts:
         going = await refunds.request(tx, received_id, part, reference=f"{PAY_OUT}{uuid7()}")
         _write(tx, wallet, f"{PAY_OUT}{going.id}", part)
@@ -219,11 +260,17 @@ def _taken_back(wallet: Wallet, earmark: Earmark) -> postings.Transfers:
     return postings.wallet_taken_back(wallet.owner, earmark.amount)
 
 
-async def _refundable(tx: Tx, received_id: str | None) -> tuple[str, Money] | None:
-    received = await locked_received(tx, received_id) if received_id is not None else None
-    if received is None:
-        return None
-    return received.id, Money(received.amount_minor - received.refunded_minor, received.currency)
+async def _refundable(tx: Tx, owner: str) -> Sequence[tuple[str, Money]]:
+    """What is left of the payments into a wallet, the newest first. Raises `WalletInUse`."""
+    ids = [each.received_id for each in await loaded_top_ups(tx, owner) if each.received_id is not None]
+    withdrawn: Counter[str] = Counter()
+    for dispute in await disputes.not_won(tx, ids):
+        if not DisputeState(dispute.state).is_closed:
+            raise WalletInUse
+        withdrawn[dispute.received_id or ""] += dispute.withdrawn_minor
+    found = [each for each in [await locked_received(tx, id) for id in ids] if each is not None]
+    left = {each.id: each.amount_minor - each.refunded_minor - withdrawn[each.id] for each in found}
+    return [(each.id, Money(left[each.id], each.currency)) for each in found if left[each.id] > 0]
 
 
 async def _locked(tx: Tx, owner: str) -> Wallet:

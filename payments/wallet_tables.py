@@ -90,6 +90,7 @@ class Earmark(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount"),
         CheckConstraint("spent_minor >= 0", name="spent"),
+        CheckConstraint("refunded_minor BETWEEN 0 AND spent_minor", name="refunded"),
         Index(
             "ix_wallet_earmark_kept",
             "owner",
@@ -106,6 +107,8 @@ class Earmark(SQLModel, table=True):
     """What it was settled with."""
     spent_minor: int = Field(default=0, sa_type=BigInt)
     """What the wallet paid of that."""
+    refunded_minor: int = Field(default=0, sa_type=BigInt)
+    """What of that went back into it."""
     currency: str = Field(max_length=3)
     created_at: datetime
     updated_at: datetime
@@ -119,6 +122,33 @@ class Earmark(SQLModel, table=True):
     def spent(self) -> Money:
         """What the wallet paid."""
         return Money(self.spent_minor, self.currency)
+
+    @property
+    def refundable(self) -> Money:
+        """What of that can still go back."""
+        return Money(self.spent_minor - self.refunded_minor, self.currency)
+
+
+class WalletRefund(SQLModel, table=True):
+    """What a wallet has paid goes back into it, as a part or as a whole: at once, so it has no state.
+
+    `reference` is what for, once; `earmark` is what the wallet had paid for.
+    """
+
+    __tablename__ = "wallet_refund"
+    __table_args__ = (CheckConstraint("amount_minor > 0", name="amount"),)
+
+    id: str = Field(default_factory=uuid7, primary_key=True, max_length=36)
+    reference: str = Field(max_length=64, unique=True)
+    earmark: str = Field(max_length=64, foreign_key="wallet_earmark.reference", index=True)
+    amount_minor: int = Field(sa_type=BigInt)
+    currency: str = Field(max_length=3)
+    created_at: datetime
+
+    @property
+    def amount(self) -> Money:
+        """What went back."""
+        return Money(self.amount_minor, self.currency)
 
 
 async def make_wallet(tx: Tx, owner: str, currency: str) -> None:

@@ -14,7 +14,7 @@ from hub.billing.document_schemas import DocumentHead, DocumentOut
 from hub.billing.links import Links
 from hub.billing.rendering import Renderer, attached
 from hub.billing.schemas import Buyer, GiveBackIn, RefundOut, Seller
-from hub.billing.tables import bill_of_start, refunds_of
+from hub.billing.tables import bill_of_start, refund_of, refunds_of
 from hub.drivers import service as drivers
 from hub.starts.driving import payer_of
 from kit.errors import NotFound
@@ -26,7 +26,6 @@ from payments.documents import parties
 from payments.documents.model import Document, DocumentKind
 from payments.documents.service import read
 from payments.documents.tables import DocumentRow, listed
-from payments.tables import Refund
 
 
 def router(db: Database, links: Links, renderer: Renderer) -> APIRouter:
@@ -131,9 +130,10 @@ def _documents(routes: APIRouter, db: Database, links: Links, renderer: Renderer
 def _given_back(routes: APIRouter, db: Database, links: Links) -> None:
     @routes.post("/starts/{start_id}/refunds", operation_id="refund_session", status_code=202)
     async def refund_session(start_id: str, body: GiveBackIn, _: AdminDep, key: IdempotencyKey) -> list[RefundOut]:
-        """Give back a part of what was paid by card for a session; its credit note follows the money.
+        """Give back a part of what was paid for a session, into the wallet and to the cards that it was paid from.
 
-        The amount may be of several payments, each with a refund of its own. The same `Idempotency-Key` is the same.
+        The amount may be of several payments, each with a refund of its own: the wallet first. The credit note follows
+        the money. The same `Idempotency-Key` is the same.
         """
         async with db.tx() as tx:
             bill = await bill_of_start(tx, start_id)
@@ -149,12 +149,11 @@ def _given_back(routes: APIRouter, db: Database, links: Links) -> None:
     async def list_refunds(start_id: str, _: OperatorDep) -> list[RefundOut]:
         """What was given back of a session, oldest first."""
         async with db.read() as tx:
-            known = [(await tx.get(Refund, each.refund_id), each.reason) for each in await refunds_of(tx, start_id)]
-            return [RefundOut.of(refund, reason) for refund, reason in known if refund is not None]
+            return [RefundOut.of(await refund_of(tx, each), each.reason) for each in await refunds_of(tx, start_id)]
 
     @routes.post("/documents/{document_id}/credit-notes", operation_id="credit_invoice", status_code=201)
     async def credit_invoice(document_id: str, body: GiveBackIn, _: AdminDep, key: IdempotencyKey) -> DocumentOut:
-        """Take back a part of an invoice that is paid later. What was paid by card is refunded instead."""
+        """Take back a part of an invoice that is paid later. What was paid already is refunded instead."""
         async with db.tx() as tx:
             row = await _row(tx, document_id)
             wanted = Returned(exact(body.amount, row.currency), body.reason, _key(document_id, key))

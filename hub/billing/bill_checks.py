@@ -1,7 +1,7 @@
 """Comparing bills with the ledger, with the CDRs that they are of, and with what was taken for them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import func, select
@@ -14,19 +14,29 @@ from hub.drivers.tables import PaymentMethod
 from hub.sessions.tables import Cdr
 from hub.starts.covers import references_of, start_of
 from kit.tx import Tx
+from payments import wallet
 from payments.comparing import Found
 from payments.findings import Code, Finding
 from payments.psp import DisputeState
 from payments.tables import Debt, DebtState, Dispute, Received
+from payments.wallet_tables import Earmark
 
 
 async def judge(tx: Tx, rows: Sequence[Bill]) -> Found:
-    """Each bill is posted, credited when its CDR is, and collected or paid back."""
+    """Each bill is posted, credited when its CDR is, and collected or paid back, by card or from a wallet."""
     due = [(row.made_at, entry) for row in rows if (entry := entry_of(row)) is not None]
     back = [
         (row.made_at, entry) for row in rows if row.credited_at is not None and (entry := reversal_of(row)) is not None
     ]
-    return [*await missing(tx, [*due, *back]), *await _credited(tx, rows), *await _collected(tx, rows)]
+    spent = await _spent(tx, rows)
+    paid = [(row.made_at, wallet.spending_of(spent[row.reference])) for row in rows if row.reference in spent]
+    return [*await missing(tx, [*due, *back, *paid]), *await _credited(tx, rows), *await _collected(tx, rows, spent)]
+
+
+async def _spent(tx: Tx, rows: Sequence[Bill]) -> Mapping[str, Earmark]:
+    """What wallets have paid, by the bill's reference."""
+    of_bills = (col(Earmark.reference).in_({row.reference for row in rows}), col(Earmark.spent_minor) > 0)
+    return {each.reference: each for each in await tx.all(select(Earmark).where(*of_bills))}
 
 
 async def _credited(tx: Tx, rows: Sequence[Bill]) -> Found:
@@ -40,11 +50,14 @@ async def _credited(tx: Tx, rows: Sequence[Bill]) -> Found:
     return found
 
 
-async def _collected(tx: Tx, rows: Sequence[Bill]) -> Found:
-    """What was taken by card, and what still is to be, is what a bill comes to; of a credited one nothing is left."""
-    by_card = [row for row in rows if row.payment == PaymentMethod.CARD]
-    references = {reference for row in by_card for reference in references_of(row.reference)}
+async def _collected(tx: Tx, rows: Sequence[Bill], spent: Mapping[str, Earmark]) -> Found:
+    """What was taken, and what still is to be, is what a bill comes to; of a credited one nothing is left."""
+    paid = [row for row in rows if row.payment in (PaymentMethod.CARD, PaymentMethod.WALLET)]
+    references = {reference for row in paid for reference in references_of(row.reference)}
     taken, left, owed = Counter[str](), Counter[str](), Counter[str]()
+    for reference, earmark in spent.items():
+        taken[reference] += earmark.spent_minor
+        left[reference] += earmark.refundable.amount_minor
     payments = await tx.all(select(Received).where(col(Received.reference).in_(references)))
     for each in payments:
         taken[start_of(each.reference)] += each.amount_minor
@@ -60,7 +73,7 @@ async def _collected(tx: Tx, rows: Sequence[Bill]) -> Found:
     for debt in await tx.all(select(Debt).where(*open_debts)):
         owed[start_of(debt.reference)] += debt.amount_minor
     found: Found = []
-    for row in by_card:
+    for row in paid:
         gross, subject = row.gross.amount_minor, f"bill {row.id}"
         if row.credited_at is not None:
             if left[row.reference] > 0:

@@ -31,7 +31,8 @@ from payments.psp import DisputeState
 from payments.tables import Debt, DebtState, Dispute, Hold, Received, Refund, RefundState
 from payments.transfer_tables import Reversal, Transfer, TransferState
 from payments.transfers import entry_of
-from payments.wallet_tables import TOP_UP, TopUp
+from payments.wallet import entry_of_refund
+from payments.wallet_tables import TOP_UP, Earmark, TopUp, WalletRefund
 
 Judge = Callable[[Tx, Sequence[Any]], Awaitable[Found]]
 
@@ -47,6 +48,7 @@ async def compare(db: Database, window: Window, own_emsps: Collection[str]) -> A
     checks: list[tuple[Any, Any, Judge]] = [
         (Received, Received.created_at, judge_received),
         (Refund, Refund.created_at, judge_refunds),
+        (WalletRefund, WalletRefund.created_at, judge_wallet_refunds),
         (Dispute, Dispute.created_at, judge_disputes),
         (Debt, Debt.created_at, judge_debts),
         (Hold, Hold.created_at, judge_holds),
@@ -109,6 +111,13 @@ async def judge_refunds(tx: Tx, rows: Sequence[Refund]) -> Found:
         if Document("refund", row.id) in posted
     ]
     return [*await missing(tx, [*due, *back]), *vain]
+
+
+async def judge_wallet_refunds(tx: Tx, rows: Sequence[WalletRefund]) -> Found:
+    """What went back into wallets is posted."""
+    paid = await tx.all(select(Earmark).where(col(Earmark.reference).in_({row.earmark for row in rows})))
+    owners = {each.reference: each.owner for each in paid}
+    return await missing(tx, [(row.created_at, entry_of_refund(owners[row.earmark], row)) for row in rows])
 
 
 async def judge_disputes(tx: Tx, rows: Sequence[Dispute]) -> Found:

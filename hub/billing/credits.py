@@ -1,7 +1,8 @@
 """What is given back of a session, inside one transaction: refunds of its payments, and the credit notes of them.
 
-A credit note follows the money: it is issued when a refund has succeeded. Whoever pays by invoice has it at once. A
-dispute changes no document; nor does a refund that the bank sends back, since what was promised is still owed.
+A credit note follows the money: it is issued when a refund has succeeded, as one into a wallet does at once. Whoever
+pays by invoice has it at once. A dispute changes no document; nor does a refund that the bank sends back, since what
+was promised is still owed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,26 +17,27 @@ from sqlmodel import col
 from hub.billing.events import BillCredited
 from hub.billing.receipts import ReceiptNotReady, document_of
 from hub.billing.session_document import words_of
-from hub.billing.tables import Bill, RefundReason, bill_of_reference, bill_of_start
+from hub.billing.tables import Bill, GivenBack, RefundReason, bill_of_reference, bill_of_start, refund_of, refunds_of
 from hub.drivers.tables import PaymentMethod
 from hub.starts.covers import references_of
 from hub.starts.tables import locked
 from kit.errors import Conflict, NotFound
 from kit.money import Money
 from kit.tx import Database, Tx
-from payments import refunds
+from payments import refunds, wallet
 from payments.documents import parties
 from payments.documents.crediting import credit_note, remains
 from payments.documents.model import DocumentKind
 from payments.documents.service import About, issue, read
 from payments.documents.tables import DocumentRow, GatheredRow, credits_of, locked_document
 from payments.errors import OverRefund
-from payments.events import RefundChanged
+from payments.events import RefundChanged, WalletRefunded
 from payments.ledger import postings
 from payments.ledger import service as ledger
 from payments.ledger.accounts import Document as Booked
 from payments.ledger.accounts import Entry
 from payments.tables import Received, Refund, RefundState
+from payments.wallet_tables import Earmark, WalletRefund
 
 CREDIT_GATHERED = "billing.credit_gathered"
 INVOICED_BY = timedelta(days=1)
@@ -63,8 +65,8 @@ class Returned:
     key: str
 
 
-async def refund_session(tx: Tx, start_id: str, wanted: Returned) -> Sequence[Refund]:
-    """Have a part of what was paid for a session given back, from the payments that there were, oldest first.
+async def refund_session(tx: Tx, start_id: str, wanted: Returned) -> Sequence[GivenBack]:
+    """Have a part of what was paid for a session given back: into the wallet, then to cards, the oldest payment first.
 
     Raises `NotFound`, `NothingPaid`, and `OverRefund` for more than is left of them.
     """
@@ -74,22 +76,41 @@ async def refund_session(tx: Tx, start_id: str, wanted: Returned) -> Sequence[Re
     if known:
         return known
     bill = await bill_of_start(tx, start_id)
-    paid = await payments_of(tx, bill) if bill is not None else []
-    if not paid:
+    if bill is None:
         raise NothingPaid
-    if wanted.amount.amount_minor > sum(each.amount_minor - each.refunded_minor for each in paid):
+    found = await _refund(tx, bill, wanted)
+    for each in found:
+        tx.add(RefundReason(refund_id=each.id, start_id=start_id, key=wanted.key, reason=wanted.reason))
+    await tx.flush()
+    return found
+
+
+async def _refund(tx: Tx, bill: Bill, wanted: Returned) -> Sequence[GivenBack]:
+    spent, paid = await spent_for(tx, bill), await payments_of(tx, bill)
+    if spent is None and not paid:
+        raise NothingPaid
+    into_wallet = spent.refundable.amount_minor if spent is not None else 0
+    left, found = wanted.amount.amount_minor, list[GivenBack]()
+    if left > into_wallet + sum(each.amount_minor - each.refunded_minor for each in paid):
         raise OverRefund
-    left, found = wanted.amount.amount_minor, []
+    part = min(left, into_wallet)
+    if spent is not None and part > 0:
+        back = Money(part, bill.currency)
+        found.append(await wallet.refund(tx, spent.reference, back, reference=f"{wanted.key}:wallet"))
+        left -= part
     for number, each in enumerate(paid):
         part = min(left, each.amount_minor - each.refunded_minor)
         if part > 0:
-            reference = f"{wanted.key}:{number}"
-            refund = await refunds.request(tx, each.id, Money(part, wanted.amount.currency), reference=reference)
-            tx.add(RefundReason(refund_id=refund.id, start_id=start_id, key=wanted.key, reason=wanted.reason))
-            found.append(refund)
+            back = Money(part, bill.currency)
+            found.append(await refunds.request(tx, each.id, back, reference=f"{wanted.key}:{number}"))
             left -= part
-    await tx.flush()
     return found
+
+
+async def spent_for(tx: Tx, bill: Bill) -> Earmark | None:
+    """What a wallet has paid for a bill."""
+    earmark = await tx.get(Earmark, bill.reference)
+    return earmark if earmark is not None and earmark.spent else None
 
 
 async def payments_of(tx: Tx, bill: Bill) -> Sequence[Received]:
@@ -103,19 +124,31 @@ async def of_refund(tx: Tx, event: RefundChanged) -> None:
     refund, received = await tx.get(Refund, event.refund_id), await tx.get(Received, event.received_id)
     if event.state != RefundState.SUCCEEDED or refund is None or received is None:
         return
-    bill = await bill_of_reference(tx, received.reference)
+    await _note_refund(tx, received.reference, refund.id, Money(refund.amount_minor, refund.currency))
+
+
+async def of_wallet_refund(tx: Tx, event: WalletRefunded) -> None:
+    """React to what went back into a wallet: the same, it has arrived already."""
+    refund = await tx.get(WalletRefund, event.refund_id)
+    if refund is not None:
+        await _note_refund(tx, event.reference, refund.id, refund.amount)
+
+
+async def _note_refund(tx: Tx, reference: str, refund_id: str, back: Money) -> None:
+    bill = await bill_of_reference(tx, reference)
     if bill is None or bill.credited_at is not None:  # all of it is credited, for itself
         return
     row = await document_of(tx, bill)
     if row is None:
         raise ReceiptNotReady("it is about to be made: this is tried again")
+    why = await tx.get(RefundReason, refund_id)
+    if why is None:  # what was paid twice: the session costs what it costs
+        return
     if not read(row).kind.is_fiscal or await locked_document(tx, row.id) is None:
         return
     credited = sum(each.net_minor + each.vat_minor for each in await credits_of(tx, row.id))
-    why = await tx.get(RefundReason, refund.id)
-    back = Money(refund.amount_minor, refund.currency)
     amount = min(_in_document(bill, back.amount_minor), _in_document(bill, await _given_back(tx, bill)) - credited)
-    await _credit(tx, row, amount, f"refund:{refund.id}", why.reason if why is not None else "", paid=back)
+    await _credit(tx, row, amount, f"refund:{refund_id}", why.reason, paid=back)
 
 
 async def of_credited_bill(tx: Tx, event: BillCredited) -> None:
@@ -216,15 +249,17 @@ async def _fiscal_of(tx: Tx, row: DocumentRow) -> DocumentRow | None:
 
 
 async def _given_back(tx: Tx, bill: Bill) -> int:
-    """What has arrived at the payer by now."""
+    """What an operator gave back, and has arrived at the payer by now."""
+    reasons = {each.refund_id for each in await refunds_of(tx, bill.start_id)}
     payments = [each.id for each in await payments_of(tx, bill)]
-    where = (col(Refund.received_id).in_(payments), col(Refund.state) == RefundState.SUCCEEDED)
-    return sum(each.amount_minor for each in await tx.all(select(Refund).where(*where)))
+    arrived = (col(Refund.received_id).in_(payments), col(Refund.state) == RefundState.SUCCEEDED)
+    to_cards = await tx.all(select(Refund).where(col(Refund.id).in_(reasons), *arrived))
+    spent = await spent_for(tx, bill)
+    return sum(each.amount_minor for each in to_cards) + (spent.refunded_minor if spent is not None else 0)
 
 
-async def _with_key(tx: Tx, start_id: str, key: str) -> Sequence[Refund]:
+async def _with_key(tx: Tx, start_id: str, key: str) -> Sequence[GivenBack]:
     """The refunds that were asked for under a key."""
     where = (col(RefundReason.start_id) == start_id, col(RefundReason.key) == key)
-    known = await tx.all(select(RefundReason).where(*where))
-    found = [await tx.get(Refund, each.refund_id) for each in known]
-    return [each for each in found if each is not None]
+    known = await tx.all(select(RefundReason).where(*where).order_by(col(RefundReason.refund_id)))
+    return [await refund_of(tx, each) for each in known]

@@ -1,13 +1,13 @@
 """Giving back what was taken for a bill that was credited, inside one transaction: now, or when it comes in later."""
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlmodel import col
 
 from hub.billing.tables import Bill, bill_of_reference
 from hub.starts.covers import references_of
 from kit.money import Money
 from kit.tx import Tx
-from payments import debts, refunds, wallet
+from payments import debts, disputes, refunds, wallet
 from payments.events import DebtChanged, DisputeChanged, MoneyReceived
 from payments.ledger import postings
 from payments.ledger.accounts import Document, Entry
@@ -26,8 +26,8 @@ async def pay_back(tx: Tx, credited: Bill) -> None:
     for received in await tx.all(select(Received).where(col(Received.reference).in_(paid_under))):
         await _pay_back(tx, received, credited)
     earmark = await tx.get(Earmark, credited.reference)
-    if earmark is not None and earmark.spent:
-        await wallet.refund(tx, earmark.owner, earmark.spent, reference=f"credit:{credited.id}", payer=credited.payer)
+    if earmark is not None and earmark.refundable:
+        await wallet.refund(tx, earmark.reference, earmark.refundable, reference=f"credit:{credited.id}")
 
 
 async def pay_back_received(tx: Tx, event: MoneyReceived) -> None:
@@ -56,17 +56,11 @@ async def pay_back_returned(tx: Tx, event: DisputeChanged) -> None:
 
 async def _pay_back(tx: Tx, received: Received, credited: Bill) -> None:
     await _forgive_lost(tx, received, credited)
-    rest = received.amount_minor - received.refunded_minor - await _withdrawn(tx, received)
+    withdrawn = sum(each.withdrawn_minor for each in await disputes.not_won(tx, [received.id]))
+    rest = received.amount_minor - received.refunded_minor - withdrawn
     if rest > 0:
         back = Money(rest, received.currency)
         await refunds.request(tx, received.id, back, reference=f"credit:{received.id}:{received.refunded_minor}")
-
-
-async def _withdrawn(tx: Tx, received: Received) -> int:
-    """What banks have taken back of a payment by disputes that are open, or lost."""
-    where = (col(Dispute.received_id) == received.id, col(Dispute.state) != DisputeState.WON)
-    taken = select(func.coalesce(func.sum(col(Dispute.withdrawn_minor)), 0)).where(*where)
-    return int((await tx.execute(taken)).scalar_one())
 
 
 async def _forgive_lost(tx: Tx, received: Received, credited: Bill) -> None:

@@ -2,14 +2,15 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from hub.billing.tables import GivenBack
 from kit.money import Money
 from payments.documents.model import Complaint, Party
 from payments.documents.profile import SellerProfile
-from payments.tables import Refund
+from payments.tables import Refund, RefundState
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Country = Annotated[str, StringConstraints(pattern="^([A-Z]{2})?$")]
@@ -86,9 +87,10 @@ class GiveBackIn(BaseModel):
 
 
 class RefundOut(BaseModel):
-    """Money that goes back to a card. Its credit note is issued when it has succeeded."""
+    """Money that goes back. Its credit note is issued when it has succeeded, as what goes to a wallet has at once."""
 
     id: str
+    to: Literal["card", "wallet"]
     state: str = Field(description="REQUESTED, UNKNOWN, PENDING, SUCCEEDED or FAILED.")
     amount: Decimal
     currency: str
@@ -97,14 +99,16 @@ class RefundOut(BaseModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, refund: Refund, reason: str) -> Self:
+    def of(cls, refund: GivenBack, reason: str) -> Self:
         """From a stored refund."""
+        to_card = refund if isinstance(refund, Refund) else None
         return cls(
             id=refund.id,
-            state=refund.state,
+            to="card" if to_card is not None else "wallet",
+            state=to_card.state if to_card is not None else RefundState.SUCCEEDED,
             amount=Money(refund.amount_minor, refund.currency).to_decimal(),
             currency=refund.currency,
             reason=reason,
-            failure=refund.reason,
+            failure=to_card.reason if to_card is not None else None,
             created_at=refund.created_at,
         )

@@ -11,7 +11,11 @@ from kit.db import BigInt
 from kit.ids import uuid7
 from kit.money import Money
 from kit.tx import Tx
+from payments.tables import Refund
+from payments.wallet_tables import WalletRefund
 
+GivenBack = Refund | WalletRefund
+"""Money that goes back: to a card, or into a wallet."""
 _STANDS = text("credited_at IS NULL")
 _WAITS = text("exchange IS NULL")
 
@@ -104,11 +108,14 @@ class CdrExchange(SQLModel, table=True):
 
 
 class RefundReason(SQLModel, table=True):
-    """Why money of a session goes back, for its credit note. One `key` may be several refunds of several payments."""
+    """Why money of a session goes back, for its credit note. One `key` may be several refunds of several payments.
+
+    `refund_id` is that of a refund to a card, or to a wallet.
+    """
 
     __tablename__ = "bill_refund"
 
-    refund_id: str = Field(primary_key=True, max_length=36, foreign_key="payment_refund.id")
+    refund_id: str = Field(primary_key=True, max_length=36)
     start_id: str = Field(max_length=36, index=True, foreign_key="start.id")
     key: str = Field(max_length=60)
     reason: str = Field(max_length=200)
@@ -118,3 +125,9 @@ async def refunds_of(tx: Tx, start_id: str) -> Sequence[RefundReason]:
     """What was asked to be given back of a session, oldest first."""
     where = col(RefundReason.start_id) == start_id
     return await tx.all(select(RefundReason).where(where).order_by(col(RefundReason.refund_id)))
+
+
+async def refund_of(tx: Tx, reason: RefundReason) -> GivenBack:
+    """What goes back for a reason."""
+    to_card = await tx.get(Refund, reason.refund_id)
+    return to_card if to_card is not None else await tx.session.get_one(WalletRefund, reason.refund_id)

@@ -90,6 +90,67 @@ async def test_a_driver_pays_in_with_3d_secure_and_charges_on_it(shop: tuple[Net
     await ledger_is_right(network)
 
 
+async def test_a_session_is_given_back_to_the_wallet_that_paid_it(shop: tuple[Network, Bank]) -> None:
+    network, _ = shop
+    await network.publish()
+    await network.station()
+    driver = await driver_app(network, payment="wallet")
+    await credit(network, driver, "25")
+    start = await driver.start(await driver.quote(energy_kwh=10))
+    path, key = f"/starts/{start['id']}/refunds", {"Idempotency-Key": "refund-1"}
+    asked: Json = {"amount": "0.20", "reason": "The charger was slow"}
+    await network.send("POST", path, asked, expect=404, headers=key)
+    await driver.until(start, "CHARGING")
+    await some_energy(driver, start)
+    await driver.stop(start)
+    await driver.until(start, "ENDED")
+
+    async def receipt() -> Json | None:
+        answer = await driver.http.get(f"/starts/{start['id']}/receipt")
+        return dict(answer.json()) if answer.status_code == 200 else None
+
+    cost = Decimal((await eventually(receipt))["gross"])
+    [first] = await network.send("POST", path, asked, expect=202, headers=key)
+    assert await network.send("POST", path, asked, expect=202, headers=key) == [first]
+    assert {name: first[name] for name in ("to", "state", "amount", "failure")} == {
+        "to": "wallet",
+        "state": "SUCCEEDED",
+        "amount": "0.20",
+        "failure": None,
+    }
+    reused = await network.send("POST", path, {**asked, "amount": "0.30"}, expect=422, headers=key)
+    assert reused["code"] == "idempotency_key_reused"
+    left = Decimal(25) - cost + Decimal("0.20")
+    assert Decimal((await driver.get("/wallet"))["available"]) == left
+    [line] = (await driver.get("/wallet/transfers"))["items"][:1]
+    assert (line["kind"], line["amount"], Decimal(line["balance"])) == ("refund", "0.20", left)
+
+    rest = cost - Decimal("0.20")
+    more: Json = {"amount": f"{rest + Decimal('0.01'):f}", "reason": "All of it"}
+    refused = await network.send("POST", path, more, expect=409, headers={"Idempotency-Key": "refund-2"})
+    assert refused["code"] == "over_refund"
+    more["amount"] = f"{rest:f}"
+    await network.send("POST", path, more, expect=202, headers={"Idempotency-Key": "refund-3"})
+    await driver.until_available("25.00")
+    assert [(each["to"], each["reason"]) for each in await network.get(path)] == [
+        ("wallet", "The charger was slow"),
+        ("wallet", "All of it"),
+    ]
+
+    async def noted() -> Json | None:
+        seen = await receipt()
+        return seen if seen and len(seen["credit_notes"]) == 2 else None
+
+    seen = await eventually(noted)
+    assert Decimal(seen["credited"]) == cost
+    whole = await network.get(f"/documents/{seen['credit_notes'][0]['id']}")
+    assert (whole["kind"], whole["payment"]["method"]) == ("CREDIT_NOTE", "wallet")
+    checked = await check(network.up.hub.db)
+    assert checked.findings == ()
+    kinds = {account.kind for (account, _), amount in checked.balances.items() if amount}
+    assert not {"driver_receivable", "vat"} & kinds
+
+
 async def test_a_start_without_enough_is_refused_and_the_quote_stays_good(shop: tuple[Network, Bank]) -> None:
     network, _ = shop
     await network.publish()

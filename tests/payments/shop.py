@@ -186,6 +186,7 @@ def _listen(reactions: Reactions, shop: Shop) -> None:
         events.MoneyReceived,
         events.DebtChanged,
         events.RefundChanged,
+        events.WalletRefunded,
         events.DisputeChanged,
         events.OperationStuck,
         events.ReloadPaused,

@@ -133,6 +133,30 @@ async def test_bills_that_a_wallet_does_not_cover_together_never_overdraw_it(
     assert (await check(shop.db)).findings == ()
 
 
+async def test_of_refunds_to_a_wallet_that_do_not_all_fit_as_many_win_as_do(shop: Shop, others: list[Database]) -> None:
+    async with shop.db.tx() as tx:
+        await wallet.open_wallet(tx, DRIVER, "EUR")
+        await wallet.credit(tx, DRIVER, eur(1500), reference="c-1")
+        await wallet.spend(tx, DRIVER, "start-1", eur(1000))
+
+    async def back(db: Database, reference: str) -> str:
+        try:
+            async with db.tx() as tx:
+                await wallet.refund(tx, "start-1", eur(400), reference=reference)
+                await asyncio.sleep(0.05)
+        except OverRefund:
+            return "lost"
+        return "won"
+
+    found = await asyncio.gather(*(back(db, f"credit-{number // 2}") for number, db in enumerate(others)))
+    assert sorted(found) == ["lost"] * 2 + ["won"] * 4, "the same reference is the same refund"
+    async with shop.db.read() as tx:
+        seen = await wallet.look(tx, DRIVER)
+    assert seen is not None
+    assert seen[1].balance == eur(1300)
+    assert (await check(shop.db)).findings == ()
+
+
 async def test_a_wallet_that_many_find_too_low_is_filled_once(shop: Shop, others: list[Database]) -> None:
     await with_card(shop)
 

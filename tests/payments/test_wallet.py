@@ -4,12 +4,13 @@ import pytest
 
 from kit.money import Money
 from payments import top_ups, wallet
-from payments.errors import AlreadySettled
+from payments.errors import AlreadySettled, OverRefund
+from payments.events import WalletRefunded
 from payments.ledger.check import check
 from payments.tables import Received
 from payments.wallet_balance import Movement, standing, statement
 from payments.wallet_rules import ReloadRule, Standing, TopUpOutOfBounds, WalletPolicy, WalletTooLow
-from payments.wallet_tables import TopUp, Wallet
+from payments.wallet_tables import TopUp, Wallet, WalletRefund
 from tests.payments.shop import DRIVER, Shop, eur, with_card
 
 pytestmark = pytest.mark.anyio
@@ -275,12 +276,93 @@ async def test_a_disputed_top_up_is_nobodys_until_the_bank_decides(listening_sho
     await ledger_is_right(shop)
 
 
+async def refund(shop: Shop, minor: int, reference: str) -> str:
+    async with shop.db.tx() as tx:
+        made = await wallet.refund(tx, "start-1", eur(minor), reference=reference)
+    await shop.work()
+    return made.id
+
+
+async def test_what_a_wallet_has_paid_goes_back_once_and_never_more_than_that(shop: Shop) -> None:
+    await top_up(shop, 2000, card=await with_card(shop))
+    await reserve(shop, 1500)
+    with pytest.raises(OverRefund):
+        await refund(shop, 1, "early")
+    await settle(shop, 2600)
+    assert await refund(shop, 1200, "credit-1") == await refund(shop, 1200, "credit-1")
+    assert await amounts(shop) == (1200, 0)
+    with pytest.raises(OverRefund):
+        await refund(shop, 801, "credit-2")
+    await refund(shop, 800, "credit-2")
+    with pytest.raises(OverRefund):
+        await refund(shop, 1, "credit-3")
+    assert await amounts(shop) == (2000, 0), "what the debt took of the card is no matter of the wallet"
+    told = [each for each in shop.told if isinstance(each, WalletRefunded)]
+    rows = await shop.rows(WalletRefund)
+    assert [each.refund_id for each in told] == [row.id for row in rows]
+    assert [row.amount_minor for row in rows] == [1200, 800]
+    await ledger_is_right(shop)
+
+
+async def test_what_a_bank_has_taken_back_is_not_paid_out_once_more(listening_shop: Shop) -> None:
+    shop = listening_shop
+    card = await with_card(shop)
+    await top_up(shop, 2000, card=card)
+    disputed = await top_up(shop, 3000, card=card)
+    await reserve(shop, 4000)
+    await settle(shop, 4000)
+    received = next(each for each in await shop.received() if each.id == disputed.received_id)
+    await shop.control("disputes", {"payment_intent": received.payment_id})
+    await shop.control("settle")
+    await shop.work()
+    assert await amounts(shop) == (1000, 1000)
+    await refund(shop, 500, "credit-1")
+    with pytest.raises(wallet.WalletInUse):
+        async with shop.db.tx() as tx:
+            await wallet.pay_back(tx, DRIVER)
+    [dispute] = await shop.disputes()
+    await shop.control("end-dispute", {"id": dispute.provider_id, "won": False})
+    await shop.control("settle")
+    await shop.work()
+    assert await amounts(shop) == (500, 0)
+    async with shop.db.tx() as tx:
+        assert await wallet.pay_back(tx, DRIVER) == eur(500)
+    await shop.work()
+    assert [(each.amount_minor, each.state) for each in await shop.refunds()] == [(500, "SUCCEEDED")]
+    assert await amounts(shop) == (0, 0)
+    await ledger_is_right(shop)
+
+
+async def test_nothing_is_paid_out_before_a_bank_has_decided(listening_shop: Shop) -> None:
+    """What was spent cannot be put aside when its payment is disputed, and could come back meanwhile."""
+    shop = listening_shop
+    await top_up(shop, 2000, card=await with_card(shop))
+    await reserve(shop, 2000)
+    await settle(shop, 2000)
+    [received] = await shop.received()
+    await shop.control("disputes", {"payment_intent": received.payment_id})
+    await shop.control("settle")
+    await shop.work()
+    await refund(shop, 2000, "credit-1")
+    assert await amounts(shop) == (2000, 0)
+    with pytest.raises(wallet.WalletInUse):
+        async with shop.db.tx() as tx:
+            await wallet.pay_back(tx, DRIVER)
+    [dispute] = await shop.disputes()
+    await shop.control("end-dispute", {"id": dispute.provider_id, "won": True})
+    await shop.control("settle")
+    await shop.work()
+    async with shop.db.tx() as tx:
+        assert await wallet.pay_back(tx, DRIVER) == eur(2000), "to the card, and nothing of it is ours"
+    await ledger_is_right(shop)
+
+
 async def test_a_statement_adds_up(shop: Shop) -> None:
     await top_up(shop, 5000, card=await with_card(shop))
     await reserve(shop, 3000)
     await settle(shop, 1234)
     async with shop.db.tx() as tx:
-        await wallet.refund(tx, DRIVER, eur(234), reference="credit-1")
+        await wallet.refund(tx, "start-1", eur(234), reference="credit-1")
         await wallet.credit(tx, DRIVER, eur(100), reference="c-1")
     purse, now = await state(shop)
     async with shop.db.read() as tx:

@@ -1023,6 +1023,18 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "bill_refund",
+        sa.Column("refund_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("start_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("key", sqlmodel.sql.sqltypes.AutoString(length=60), nullable=False),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
+        sa.ForeignKeyConstraint(["start_id"], ["start.id"], name=op.f("fk_bill_refund_start_id")),
+        sa.PrimaryKeyConstraint("refund_id", name=op.f("pk_bill_refund")),
+    )
+    with op.batch_alter_table("bill_refund", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_bill_refund_start_id"), ["start_id"], unique=False)
+
+    op.create_table(
         "cdr_dispute",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("cdr_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -1427,10 +1439,12 @@ def upgrade() -> None:
         sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("owed_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("spent_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("refunded_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
         sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("updated_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_wallet_earmark_amount")),
+        sa.CheckConstraint("refunded_minor BETWEEN 0 AND spent_minor", name=op.f("ck_wallet_earmark_refunded")),
         sa.CheckConstraint("spent_minor >= 0", name=op.f("ck_wallet_earmark_spent")),
         sa.ForeignKeyConstraint(["owner"], ["wallet.owner"], name=op.f("fk_wallet_earmark_owner")),
         sa.PrimaryKeyConstraint("reference", name=op.f("pk_wallet_earmark")),
@@ -1465,6 +1479,22 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_payment_received_debt_id"), ["debt_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_payment_received_hold_id"), ["hold_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_payment_received_reference"), ["reference"], unique=False)
+
+    op.create_table(
+        "wallet_refund",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("earmark", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("currency", sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_wallet_refund_amount")),
+        sa.ForeignKeyConstraint(["earmark"], ["wallet_earmark.reference"], name=op.f("fk_wallet_refund_earmark")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_wallet_refund")),
+        sa.UniqueConstraint("reference", name=op.f("uq_wallet_refund_reference")),
+    )
+    with op.batch_alter_table("wallet_refund", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_wallet_refund_earmark"), ["earmark"], unique=False)
 
     op.create_table(
         "payment_dispute",
@@ -1506,19 +1536,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("payment_refund", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_payment_refund_received_id"), ["received_id"], unique=False)
-
-    op.create_table(
-        "bill_refund",
-        sa.Column("refund_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
-        sa.Column("start_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
-        sa.Column("key", sqlmodel.sql.sqltypes.AutoString(length=60), nullable=False),
-        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
-        sa.ForeignKeyConstraint(["refund_id"], ["payment_refund.id"], name=op.f("fk_bill_refund_refund_id")),
-        sa.ForeignKeyConstraint(["start_id"], ["start.id"], name=op.f("fk_bill_refund_start_id")),
-        sa.PrimaryKeyConstraint("refund_id", name=op.f("pk_bill_refund")),
-    )
-    with op.batch_alter_table("bill_refund", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_bill_refund_start_id"), ["start_id"], unique=False)
 
     op.create_table(
         "payment_operation",
@@ -1641,10 +1658,6 @@ def downgrade() -> None:
         )
 
     op.drop_table("payment_operation")
-    with op.batch_alter_table("bill_refund", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_bill_refund_start_id"))
-
-    op.drop_table("bill_refund")
     with op.batch_alter_table("payment_refund", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_payment_refund_received_id"))
 
@@ -1653,6 +1666,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_payment_dispute_received_id"))
 
     op.drop_table("payment_dispute")
+    with op.batch_alter_table("wallet_refund", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_wallet_refund_earmark"))
+
+    op.drop_table("wallet_refund")
     with op.batch_alter_table("payment_received", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_payment_received_reference"))
         batch_op.drop_index(batch_op.f("ix_payment_received_hold_id"))
@@ -1741,6 +1758,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_cdr_dispute_cdr_id"))
 
     op.drop_table("cdr_dispute")
+    with op.batch_alter_table("bill_refund", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_bill_refund_start_id"))
+
+    op.drop_table("bill_refund")
     with op.batch_alter_table("bill", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_bill_stands",

@@ -8,7 +8,7 @@ import pytest
 
 import hub.tables  # noqa: F401 - the tables of the code
 from hub.billing.credits import Returned, credit_invoice, of_refund
-from hub.billing.tables import Bill
+from hub.billing.tables import Bill, RefundReason
 from hub.starts.lifecycle import StartMethod, StartState
 from hub.starts.tables import Start
 from kit.clock import ManualClock
@@ -109,7 +109,7 @@ async def test_of_many_who_take_back_at_once_only_those_that_fit_do(db: Database
     assert sum(note.vat_minor for note in whole) == document.vat_minor
 
 
-async def succeed(db: Database, name: str, minor: int) -> Refund:
+async def succeed(db: Database, name: str, minor: int, *, reason: str = "It was slow") -> Refund:
     async with db.tx() as tx:
         refund = Refund(
             reference=name,
@@ -121,6 +121,8 @@ async def succeed(db: Database, name: str, minor: int) -> Refund:
             updated_at=tx.now,
         )
         tx.add(refund)
+        if reason:
+            tx.add(RefundReason(refund_id=refund.id, start_id=START, key=name, reason=reason))
     return await told(db, refund)
 
 
@@ -132,7 +134,8 @@ async def told(db: Database, refund: Refund) -> Refund:
     return refund
 
 
-async def test_a_refund_that_comes_back_and_is_sent_again_is_one_credit_note(db: Database) -> None:
+async def sold(db: Database) -> DocumentRow:
+    """A session that was paid by card, with its receipt."""
     document = await issued(db, receipt(PLAIN))
     async with db.tx() as tx:
         tx.add(the_start())
@@ -148,6 +151,19 @@ async def test_a_refund_that_comes_back_and_is_sent_again_is_one_credit_note(db:
                 created_at=tx.now,
             )
         )
+    return document
+
+
+async def test_what_was_paid_twice_goes_back_without_a_credit_note(db: Database) -> None:
+    document = await sold(db)
+    await succeed(db, "twice:pi_2", 550, reason="")
+    assert await notes(db, document) == [], "the session costs what it costs"
+    await succeed(db, "asked", 200)
+    assert [note.gross_minor for note in await notes(db, document)] == [200]
+
+
+async def test_a_refund_that_comes_back_and_is_sent_again_is_one_credit_note(db: Database) -> None:
+    document = await sold(db)
     first = await succeed(db, "first", 200)
     assert [note.gross_minor for note in await notes(db, document)] == [200]
     async with db.tx() as tx:
