@@ -5,7 +5,7 @@ what they say goes into their record. A process can die before or after any comm
 and another one opens on the same database.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -19,6 +19,8 @@ from fastapi import FastAPI
 from httpx import ASGITransport
 from sqlalchemy import select
 
+from auth.keys import create_key
+from auth.subjects import OperatorRole
 from csms.commands import CommandOutcome, CommandStatus, StartCharging, StopCharging
 from csms.documents import fact_document
 from csms.events import TransactionChanged
@@ -30,7 +32,7 @@ from hub.app import Hub, open_hub
 from hub.drivers import service as drivers
 from hub.drivers.schemas import DriverIn
 from hub.drivers.tables import PaymentMethod
-from hub.endpoints import driver_app
+from hub.endpoints import driver_app, json_app
 from hub.locations import service as locations
 from hub.starts.tables import Start
 from hub.stations import service as stations
@@ -45,7 +47,7 @@ from payments.wiring import Payments
 from tests.hub.starts.charger import location, tariff
 from tests.journeys.apps import KEY, NO_FEES, WEBHOOK_SECRET, App, Bank
 from tests.journeys.network import Json, settings_for
-from tests.journeys.proof import every_cent_is_where_it_belongs
+from tests.journeys.proof import NOTHING, every_cent_is_where_it_belongs
 from tests.payments.shop import listening
 
 PER_KWH, VAT = Decimal("0.40"), Decimal("1.21")
@@ -112,14 +114,15 @@ class House:
     bank: Bank
     fate: Fate = field(default_factory=Fate)
     hub: Hub = field(init=False)
-    driver_api: FastAPI = field(init=False)
     webhook_url: str = ""
     answers: CommandStatus = CommandStatus.ACCEPTED
     """What the charger says to the next order to start."""
     heard: list[StartCharging] = field(default_factory=list)
     told_to_stop: list[str] = field(default_factory=list)
     transactions: list[Charging] = field(default_factory=list)
+    operator_key: str = ""
     _process: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _doors: dict[str, FastAPI] = field(default_factory=dict)
 
     @property
     def db(self) -> Database:
@@ -154,8 +157,8 @@ class House:
             emsp_parties=["NL*PLB"],
         )
         self.hub = await open_hub(settings, public_url="http://hub.test", clock=self.clock)
+        self._doors.clear()
         self._process.push_async_callback(self.hub.close)
-        self.driver_api = driver_app(self.hub)
         schedules = self.db.reactions.schedules
         schedules[:] = [each for each in schedules if each.kind.partition(".")[0] in OF_MONEY]
         await self.hub.bus.subscribe(subject(STATION), self._obey)
@@ -190,6 +193,7 @@ class House:
         async with self.db.tx() as tx:
             await locations.put(tx, location(), platform_id=None)
             await tariffs.put(tx, priced(), platform_id=None)
+            self.operator_key = await create_key(tx, self.hub.keys, name="test", role=OperatorRole.ADMIN)
             await stations.register(
                 tx, self.hub.keys, station_id=STATION, party=("NL", "PLB"), location_id="LOC1", evses=(), password=None
             )
@@ -197,17 +201,30 @@ class House:
     @asynccontextmanager
     async def app(self, key: str | None) -> AsyncIterator[App]:
         """An app of a driver or a guest, over the driver API."""
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        base = "http://hub.test/api/driver/v1"
-        async with httpx.AsyncClient(transport=ASGITransport(self.driver_api), base_url=base, headers=headers) as http:
+        async with self._client("driver", driver_app, key) as http:
             yield App(http)
+
+    @asynccontextmanager
+    async def operator(self) -> AsyncIterator[httpx.AsyncClient]:
+        """The operator API."""
+        async with self._client("operator", json_app, self.operator_key) as http:
+            yield http
+
+    def _client(self, name: str, make: Callable[[Hub], FastAPI], key: str | None) -> httpx.AsyncClient:
+        if name not in self._doors:
+            self._doors[name] = make(self.hub)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        base = f"http://hub.test/api/{name}/v1"
+        return httpx.AsyncClient(transport=ASGITransport(self._doors[name]), base_url=base, headers=headers)
 
     async def driver(self, reference: str, payment: PaymentMethod = PaymentMethod.CARD) -> str:
         """A new driver; the key of the app."""
-        wanted = DriverIn(reference=reference, payment=payment)
+        return await self.key(await self.driver_id(reference, payment))
+
+    async def driver_id(self, reference: str, payment: PaymentMethod) -> str:
+        """A new driver; the id."""
         async with self.db.tx() as tx:
-            made = await drivers.create(tx, wanted, ("NL", "PLB"))
-        return await self.key(made.id)
+            return (await drivers.create(tx, DriverIn(reference=reference, payment=payment), ("NL", "PLB"))).id
 
     async def key(self, driver_id: str) -> str:
         """A key for another app of a driver."""
@@ -338,15 +355,15 @@ class House:
             tx.emit(TransactionChanged(charging.number))
         return True
 
-    async def every_cent_is_where_it_belongs(self) -> None:
-        """The proof, once nothing is under way any more."""
+    async def every_cent_is_where_it_belongs(self, given: Mapping[str, int] = NOTHING) -> None:
+        """The proof, once nothing is under way any more; `given` is what drivers were given into their wallets."""
         counted = {each.remote_start_id: each.register_wh for each in self.transactions}
         sold = {
             start.id: price_minor(counted[start.remote_start_id])
             for start in await self.rows(Start)
             if start.remote_start_id in counted
         }
-        await every_cent_is_where_it_belongs(self.db, await self.control("state"), sold)
+        await every_cent_is_where_it_belongs(self.db, await self.control("state"), sold, given)
 
 
 def price_minor(energy_wh: int) -> int:

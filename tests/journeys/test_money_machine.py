@@ -1,13 +1,16 @@
 """Whatever drivers, chargers, banks and dying processes do, in whatever order: every cent is where it belongs.
 
-Hypothesis plays them all against a whole hub on one database: quotes, starts, holds, sessions, captures, refunds and
-disputes; answers of the provider that are lost, notices that come twice and in any order, chargers that begin too
-late or say everything again, and a process that dies before or after any commit.
+Hypothesis plays them all against a whole hub on one database: quotes, starts, holds, wallets that are filled, spent and
+paid out, sessions, captures, refunds and disputes; answers of the provider that are lost, notices that come twice and
+in any order, chargers that begin too late or say everything again, and a process that dies before or after any commit.
 """
 
 import asyncio
 import tempfile
-from contextlib import AsyncExitStack, ExitStack, suppress
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,16 +25,16 @@ from sqlalchemy import select
 from csms.commands import CommandStatus
 from csms.events import TransactionChanged
 from csms.station import FactKind
+from hub.drivers.tables import PaymentMethod
 from hub.sessions.events import CdrStored
 from hub.sessions.tables import Cdr
-from payments import refunds
-from payments.errors import OverRefund
-from payments.events import HoldChanged, MoneyReceived
+from payments.events import HoldChanged, MoneyReceived, WalletRefunded
 from payments.tables import Hold, Received
+from payments.wallet_tables import WalletRefund
 from tests.conftest import Databases
+from tests.journeys.apps import App
 from tests.journeys.house import Charging, House, open_house
 from tests.journeys.network import Json
-from tests.payments.shop import eur
 from tests.payments.test_agreement import PLACES, TROUBLES
 
 CARDS = st.sampled_from(
@@ -42,11 +45,18 @@ CARDS = st.sampled_from(
         "pm_card_authenticationRequired",
         "pm_card_threeDSecure2Required",
         "pm_card_chargeCustomerFail",
+        "pm_card_refundFail",
         None,
     ]
 )
+TOO_LITTLE: Json = {"id": None}
+"""The wallet has not as much."""
 ANSWERS = st.sampled_from([*[CommandStatus.ACCEPTED] * 3, *CommandStatus])
 WHICH = st.integers(0, 9)
+WHO = st.integers(0, 4)
+PURSES_FROM = 3
+PURSES = st.integers(PURSES_FROM, 4)
+"""Drivers with a wallet, among all."""
 
 
 class Money(RuleBasedStateMachine):
@@ -58,9 +68,11 @@ class Money(RuleBasedStateMachine):
         directory = Path(self.outside.enter_context(tempfile.TemporaryDirectory()))
         url = self.outside.enter_context(databases.copy(template, directory))
         self.house: House = self.run(self.inside.enter_async_context(open_house(directory, url)))
-        self.apps: list[str | None] = [None, self.run(self.house.driver("K-1")), self.run(self.house.driver("K-2"))]
+        self.apps: list[str | None] = [None, *(self.run(self.house.driver(name)) for name in ("K-1", "K-2"))]
+        self.purses: list[str] = [self.run(self.house.driver_id(name, PaymentMethod.WALLET)) for name in ("W-1", "W-2")]
+        self.apps += [self.run(self.house.key(driver_id)) for driver_id in self.purses]
         self.starts: list[Json] = []
-        self.refunds = 0
+        self.given: Counter[str] = Counter()
 
     def run(self, work: Any) -> Any:
         return self.runner.run(work)
@@ -92,7 +104,7 @@ class Money(RuleBasedStateMachine):
 
     # Drivers
 
-    @rule(who=st.integers(0, 2), times=st.integers(1, 2), card=CARDS)
+    @rule(who=WHO, times=st.integers(1, 2), card=CARDS)
     def a_driver_begins(self, who: int, times: int, card: str | None) -> None:
         """The app sends its request again when it gets no answer; one that is answered again is the same start."""
 
@@ -105,6 +117,8 @@ class Money(RuleBasedStateMachine):
                 if quote is None:
                     continue
                 start = await self.house.survive(self.begin(self.apps[who], quote, key))
+                if start == TOO_LITTLE:
+                    return None
                 if start is not None:
                     found.append(start)
             assert len({each["id"] for each in found}) <= 1
@@ -116,7 +130,7 @@ class Money(RuleBasedStateMachine):
             if card is not None:
                 self.run(self.pay(start, card))
 
-    @rule(who=st.integers(0, 2), card=CARDS, energy_wh=st.lists(st.integers(0, 9000), min_size=1, max_size=2))
+    @rule(who=WHO, card=CARDS, energy_wh=st.lists(st.integers(0, 9000), min_size=1, max_size=2))
     def a_driver_begins_and_charges(self, who: int, card: str | None, energy_wh: list[int]) -> None:
         """The whole way at once, as far as it goes."""
         if self.running():
@@ -142,6 +156,8 @@ class Money(RuleBasedStateMachine):
             answer = await app.http.post("/starts", json=body, headers={"Idempotency-Key": idempotency_key})
         if answer.status_code == 202:
             return dict(answer.json())
+        if answer.json().get("code") == "wallet_too_low":
+            return TOO_LITTLE
         assert answer.status_code in (409, 500, 503, 504), answer.text
         assert answer.json().get("code") != "quote_used", "the same request was taken for another one"
         self.house.clock.advance(60)  # the app tries again in a minute
@@ -167,6 +183,73 @@ class Money(RuleBasedStateMachine):
                     await self.house.control("authenticate", {"id": intent["id"], "success": success})
 
         self.run(act())
+
+    # Wallets
+
+    @rule(who=PURSES, euros=st.integers(5, 60), card=CARDS)
+    def a_driver_pays_in(self, who: int, euros: int, card: str | None) -> None:
+        """A wallet is full one day: then it stays as it is."""
+        paid_in = self.until_answered(
+            lambda key: self.send(self.house.app(self.apps[who]), "/wallet/top-ups", {"amount": euros}, key),
+            refused="top_up_out_of_bounds",
+        )
+        if paid_in and card is not None:
+            self.run(self.pay({"payment": paid_in}, card))
+
+    @rule(who=PURSES, euros=st.integers(10, 40), energy_wh=st.integers(0, 30_000))
+    def a_driver_pays_in_and_charges(self, who: int, euros: int, energy_wh: int) -> None:
+        """The whole way at once, as far as it goes."""
+        self.a_driver_pays_in(who, euros, "pm_card_visa")
+        self.notices_arrive("as_made", 1)
+        self.a_driver_begins_and_charges(who, None, [energy_wh])
+
+    @rule(who=PURSES, below=st.integers(0, 20), euros=st.integers(5, 40), card=CARDS)
+    def a_wallet_is_filled_by_a_rule(self, who: int, below: int, euros: int, card: str | None) -> None:
+        async def fill() -> None:
+            async with self.house.app(self.apps[who]) as app:
+                begun = await app.http.post("/cards")
+                if card is not None and begun.status_code == 201:
+                    with suppress(httpx.HTTPError):
+                        await self.house.bank.enter_card(begun.json()["client_secret"], card, kind="setup_intents")
+                    await app.http.post(f"/cards/{begun.json()['id']}/finish")
+                answer = await app.http.put("/wallet/auto-reload", json={"below": below, "amount": euros})
+                assert answer.status_code in (200, 500, 503, 504), answer.text
+
+        self.try_to(fill())
+
+    @rule(who=PURSES, euros=st.integers(1, 30))
+    def an_operator_is_kind(self, who: int, euros: int) -> None:
+        driver_id = self.purses[who - PURSES_FROM]
+        path, body = f"/drivers/{driver_id}/wallet/credits", {"amount": euros, "reason": "a broken charger"}
+        if self.until_answered(lambda key: self.send(self.house.operator(), path, body, key)):
+            self.given[f"driver:{driver_id}"] += euros * 100
+
+    @rule(who=PURSES)
+    def a_driver_wants_it_back(self, who: int) -> None:
+        self.try_to(self.send(self.house.app(self.apps[who]), "/wallet/payout", None, str(uuid4())))
+
+    def until_answered(self, ask: Callable[[str], Awaitable[Json]], *, refused: str = "") -> Json | None:
+        """The same request again and again, as whoever gets no answer sends it; None for one that is refused."""
+        key = str(uuid4())
+        for _ in range(12):
+            answer: Json | None = self.try_to(ask(key))
+            if answer is not None and answer["code"] is None:
+                return answer
+            if answer is not None and answer["code"] == refused:
+                return None
+            self.house.clock.advance(60)
+        raise AssertionError(answer)
+
+    async def send(self, client: AbstractAsyncContextManager[Any], path: str, body: Any, key: str) -> Json:
+        """What is answered, with a `code` where it is an error."""
+        async with client as opened:
+            http = opened.http if isinstance(opened, App) else opened
+            answer = await http.post(path, json=body, headers={"Idempotency-Key": key})
+        said = answer.json()
+        if answer.is_success:
+            return {"code": None, "found": said, **(said if isinstance(said, dict) else {})}
+        assert answer.status_code in (404, 409, 422, 500, 503, 504), answer.text
+        return {"code": said.get("code", "")}
 
     # Chargers
 
@@ -233,6 +316,8 @@ class Money(RuleBasedStateMachine):
                     tx.emit(HoldChanged(hold.id, hold.reference, hold.state))
                 for got in await tx.all(select(Received)):
                     tx.emit(MoneyReceived(got.id, got.reference, got.amount_minor, got.currency))
+                for back in await tx.all(select(WalletRefund)):
+                    tx.emit(WalletRefunded(back.id, back.earmark))
                 for each in self.house.transactions:
                     tx.emit(TransactionChanged(each.number))
 
@@ -240,20 +325,25 @@ class Money(RuleBasedStateMachine):
 
     # Afterwards
 
-    @rule(part=st.integers(1, 100), which=WHICH)
-    def money_is_given_back(self, part: int, which: int) -> None:
-        async def refund() -> None:
-            received = await self.house.rows(Received)
-            if not received:
-                return
-            row = received[which % len(received)]
-            self.refunds += 1
-            with suppress(OverRefund):
-                async with self.house.db.tx() as tx:
-                    amount = eur(max(1, row.amount_minor * part // 100))
-                    await refunds.request(tx, row.id, amount, reference=f"credit-{self.refunds}")
+    @precondition(lambda self: self.starts)
+    @rule(cents=st.integers(1, 900), which=WHICH)
+    def money_is_given_back(self, cents: int, which: int) -> None:
+        """The operator's page sends its request again; one that is answered again is the same refund."""
+        path = f"/starts/{self.starts[which % len(self.starts)]['id']}/refunds"
+        body = {"amount": f"{cents / 100:.2f}", "reason": "it was slow"}
+        key = str(uuid4())
+        first, again = (self.try_to(self.send(self.house.operator(), path, body, key)) for _ in range(2))
+        if first is not None and again is not None and first["code"] is None:
+            assert again["code"] is None
+            assert [each["id"] for each in again["found"]] == [each["id"] for each in first["found"]]
+            assert sum(Decimal(each["amount"]) for each in first["found"]) == Decimal(body["amount"])
+        for answer in (first, again):
+            assert answer is None or answer["code"] in (None, "not_found", "nothing_paid", "over_refund")
 
-        self.try_to(refund())
+    @rule()
+    def banks_send_refunds_back(self) -> None:
+        """To cards that take none."""
+        self.run(self.house.control("fail-refunds"))
 
     @rule(which=WHICH, won=st.booleans(), ends=st.booleans())
     def a_cardholder_disputes(self, which: int, won: bool, ends: bool) -> None:
@@ -292,7 +382,7 @@ class Money(RuleBasedStateMachine):
         await house.control("settle")
         await house.webhooks.sweep(house.db, {})
         await house.resolve()
-        await house.every_cent_is_where_it_belongs()
+        await house.every_cent_is_where_it_belongs(self.given)
 
 
 def test_every_cent_is_where_it_belongs(databases: Databases, migrated_template: str) -> None:

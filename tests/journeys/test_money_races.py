@@ -16,13 +16,16 @@ from csms.events import TransactionChanged
 from csms.station import FactKind
 from hub.app import Hub, open_hub
 from hub.billing.tables import Bill
-from hub.endpoints import driver_app
+from hub.drivers.tables import PaymentMethod
+from hub.endpoints import driver_app, json_app
 from hub.schema import SCRIPTS
 from hub.sessions.events import CdrStored
 from hub.sessions.tables import Cdr
 from hub.starts.tables import Start
 from kit import migrate
+from payments.documents.tables import DocumentRow
 from payments.tables import Hold
+from payments.wallet_tables import WalletRefund
 from tests.journeys.house import House, open_house
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -127,3 +130,39 @@ async def test_a_charger_that_begins_while_its_start_is_given_up_leaves_no_hold_
     await at_once([hub.worker.drain() for hub in others])
     await house.resolve()
     await house.every_cent_is_where_it_belongs()
+
+
+async def test_of_refunds_to_a_wallet_that_every_process_is_asked_for_as_many_win_as_fit(
+    house: House, others: list[Hub]
+) -> None:
+    driver_id = await house.driver_id("W-1", PaymentMethod.WALLET)
+    async with house.operator() as operator:
+        answer = await operator.post(
+            f"/drivers/{driver_id}/wallet/credits", json={"amount": 20}, headers={"Idempotency-Key": str(uuid4())}
+        )
+        assert answer.status_code == 200, answer.text
+    start = await house.start(await house.key(driver_id))
+    await house.work()
+    charging = await house.begins(house.heard[0])
+    await house.meters(charging, 5000)
+    await house.work()
+    await house.ends(charging)
+    await house.work()
+
+    async def give_back(hub: Hub, idempotency_key: str) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {house.operator_key}", "Idempotency-Key": idempotency_key}
+        base, body = "http://hub.test/api/operator/v1", {"amount": "1.00", "reason": "it was slow"}
+        async with httpx.AsyncClient(transport=ASGITransport(json_app(hub)), base_url=base) as http:
+            return await http.post(f"/starts/{start['id']}/refunds", json=body, headers=headers)
+
+    keys = [str(uuid4()) for _ in range(4)]
+    answers = await at_once([give_back(hub, key) for key in keys for hub in others])
+    won = [answer.json()[0]["id"] for answer in answers if answer.status_code == 202]
+    assert (len(won), len(set(won))) == (8, 2), "2.42 were paid: two of one euro each, by each key alike"
+    assert {answer.json()["code"] for answer in answers if answer.status_code != 202} == {"over_refund"}
+    await at_once([hub.worker.drain() for hub in others])
+    await house.resolve()
+    assert [back.amount_minor for back in await house.rows(WalletRefund)] == [100, 100]
+    notes = [each for each in await house.rows(DocumentRow) if each.corrects is not None]
+    assert [note.net_minor + note.vat_minor for note in notes] == [100, 100]
+    await house.every_cent_is_where_it_belongs({f"driver:{driver_id}": 2000})
