@@ -1,7 +1,7 @@
 """What chargers write into messages and frames, one test for each quirk of the field (15 to 21, 25, 36 to 40)."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
