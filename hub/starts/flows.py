@@ -154,24 +154,32 @@ class Starter:
                 return
             command = await self._command_of(tx, payload)
         outcome = CommandOutcome(CommandStatus.REJECTED)
-        if command is not None and await self._is_given_back(db, payload):
-            outcome = await self.link.call(payload["station_id"], command, timeout_s=self.command_timeout_s)
+        if command is not None:
+            outcome = await self._replaced(db, payload) or await self.link.call(
+                payload["station_id"], command, timeout_s=self.command_timeout_s
+            )
         async with db.tx() as tx:
             number = payload.get("reserve", payload.get("cancel"))
             if number is not None:
                 await reservations.settle(tx, number, outcome, cancels="cancel" in payload)
             _post(tx, payload, _result(payload, outcome))
 
-    async def _is_given_back(self, db: Database, payload: Mapping[str, Any]) -> bool:
-        """Whether the charger keeps nothing any more for the driver whose reservation another's takes the place of."""
+    async def _replaced(self, db: Database, payload: Mapping[str, Any]) -> CommandOutcome | None:
+        """Have the charger give back what it keeps for another driver under the same id.
+
+        The outcome where it may still keep it: then the new reservation is not asked for.
+        """
         number = payload.get("instead_of")
         if number is None:
-            return True
+            return None
         command = CancelReservation(number)
         outcome = await self.link.call(payload["station_id"], command, timeout_s=self.command_timeout_s)
         async with db.tx() as tx:
             await reservations.settle(tx, number, outcome, cancels=True)
-        return outcome.payload is not None
+            if outcome.payload is not None:
+                return None
+            await reservations.settle(tx, payload["reserve"], CommandOutcome(CommandStatus.REJECTED), cancels=False)
+        return outcome
 
     async def _command_of(self, tx: Tx, payload: Mapping[str, Any]) -> Command | None:
         """The command that a partner's command became; None for a reservation that is over by now."""

@@ -12,7 +12,7 @@ from hub.tariffs.model import InvalidTariff, Measure, UnsupportedTariff
 Json = dict[str, Any]
 
 MEASURED_HERE: frozenset[Measure] = frozenset()
-"""What sessions at our own chargers know beside energy and time."""
+"""What sessions at our own chargers know beside energy, time and the reservation before them."""
 
 
 class At(BaseModel):

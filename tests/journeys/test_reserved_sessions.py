@@ -180,3 +180,19 @@ async def test_the_same_id_for_another_driver_gives_the_first_place_back(reservi
     assert orders == ["ReserveNow", "CancelReservation", "ReserveNow"]
     kept = {each["reservation_id"]: each["state"] for each in await reserving.get("/stations/CS-1/reservations")}
     assert kept == {first: "cancelled", second: "held"}
+
+
+async def test_a_place_that_may_not_have_been_given_back_is_kept_for_nobody_else(
+    reserving: Network, clock: Ahead
+) -> None:
+    station, emsp = await reserved(reserving, clock, "ocpp1.6")
+    emsp.state.tokens["OTHER"] = {**PARTNER_TOKEN, "uid": "OTHER", "country_code": "DE", "party_id": "EMS"}
+    await station.disconnect()
+    asked = await emsp.reserve("OTHER", "LOC1", "RES-1", for_s=7200)
+
+    async def told() -> Any:
+        return emsp.state.results.get(asked, {}).get("result")
+
+    assert await eventually(told) == "EVSE_INOPERATIVE"
+    kept = [each["state"] for each in await reserving.get("/stations/CS-1/reservations")]
+    assert sorted(kept) == ["held", "refused"]

@@ -140,14 +140,24 @@ def test_an_idle_fee_is_plain_ocpi_in_the_cdr(facts: Facts, course: CourseOf) ->
     grace=st.integers(0, 120),
     cap=st.none() | st.integers(1, 40),
     max_kwh=st.integers(1, 20),
+    reserved_s=st.just(0) | st.integers(1, 7200),
 )
 def test_a_partner_comes_to_the_same_sum(
-    facts: Facts, course: CourseOf, minutes: int, parked: int, grace: int, cap: int | None, max_kwh: int
+    facts: Facts,
+    course: CourseOf,
+    minutes: int,
+    parked: int,
+    grace: int,
+    cap: int | None,
+    max_kwh: int,
+    reserved_s: int,
 ) -> None:
     fee = {"price": 12, "grace": grace * 60, **({} if cap is None else {"max_price": cap})}
     elements = [element("ENERGY", 0.3, max_kwh=max_kwh), element("ENERGY", 0.6)]
-    parked = min(parked, minutes - 1)
-    costs, body = issued(facts, course(minutes, "12345", ended=True, parked=parked), elements=elements, idle_fee=fee)
+    elements += [element("TIME", 5, reservation="RESERVATION")]
+    whole = course(minutes, "12345", ended=True, parked=min(parked, minutes - 1))
+    waited = Reserved(whole.started_at - timedelta(seconds=reserved_s), whole.started_at) if reserved_s else None
+    costs, body = issued(facts, whole, reserved=waited, elements=elements, idle_fee=fee)
     theirs = price_cdr(body["tariffs"], body).priced.total.excl_vat
     # Where a price changes inside a second, the CDR's periods show hours to a third of a second.
     assert abs(theirs - costs.total_excl_vat) < Decimal("0.005")

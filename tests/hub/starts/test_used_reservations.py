@@ -147,6 +147,7 @@ async def test_its_time_is_in_the_session_and_in_the_cdr(charger: Charger, db: D
         ({"state": ReservationState.CANCELLED, "cancelled_at": at(1)}, 0.3333),
         ({"state": ReservationState.CANCELLED}, 0.3333),
         ({"state": ReservationState.ASKED}, 0.3333),
+        ({"state": ReservationState.REFUSED}, 0.3333),
     ],
 )
 async def test_only_what_was_kept_for_this_driver_until_he_came_counts(
