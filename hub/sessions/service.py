@@ -60,7 +60,7 @@ async def follow(
             session.review = "the charger's record changed after the CDR was issued"
         if facts.reserved != _reserved_of(session):
             session.facts = orjson.dumps(asdict(facts))
-            session.review = "its reservation became known after the CDR was issued"
+            session.review = "which reservation it used was told after the CDR was issued"
         return session
     costs = costs or _costs(facts, course)
     review = facts.doubt or review or (UNPRICED if facts.tariff is not None and costs is None else None)

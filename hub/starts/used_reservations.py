@@ -6,6 +6,7 @@ done meanwhile, the same follows from them.
 
 from dataclasses import replace
 
+from csms.events import TransactionChanged
 from csms.record import TransactionRecord
 from hub.parties.objects import ObjectKey, find
 from hub.sessions import crediting
@@ -23,7 +24,7 @@ async def with_reservation(tx: Tx, ring: KeyRing, record: TransactionRecord, fac
     """The facts of a session with the reservation under which it began, as far as the record tells of one.
 
     What was billed because nobody had come is credited: the charger told late. The time of one that was made for
-    another token, or given back before, is not this driver's.
+    another token, or given back before, is not this driver's; nor is that of one which an earlier session has used.
     """
     if record.reservation_id is None:
         return facts
@@ -33,7 +34,7 @@ async def with_reservation(tx: Tx, ring: KeyRing, record: TransactionRecord, fac
     if row.state != ReservationState.USED:
         row.state = ReservationState.USED
         await _take_back(tx, row, facts)
-    if not _is_of(ring, row, record, facts):
+    if not _is_first(tx, row, record) or not _is_of(ring, row, record, facts):
         return replace(facts, reserved=None)
     reserved = Reserved.until(
         record.started_at, made_at=row.created_at, expires_at=row.expires_at, cancelled_at=row.cancelled_at
@@ -50,6 +51,17 @@ async def waiting_until_now(tx: Tx, ring: KeyRing, where: Where, uid: str) -> Re
     if row is None:
         return None
     return Reserved.until(tx.now, made_at=row.created_at, expires_at=row.expires_at, cancelled_at=None)
+
+
+def _is_first(tx: Tx, row: StationReservation, record: TransactionRecord) -> bool:
+    """Whether this transaction is the first that began under it; one that was taken for the first is followed again."""
+    this = record.started_at, record.transaction_id
+    if row.used_by is not None and row.used_at is not None and row.used_by != record.transaction_id:
+        if (row.used_at, row.used_by) < this:
+            return False
+        tx.emit(TransactionChanged(row.used_by))
+    row.used_at, row.used_by = this
+    return True
 
 
 async def _take_back(tx: Tx, row: StationReservation, facts: Facts) -> None:

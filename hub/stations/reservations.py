@@ -80,6 +80,10 @@ class StationReservation(SQLModel, table=True):
     """When the charger gave it back."""
     cdr_id: str | None = Field(default=None, max_length=36)
     """The CDR that was issued because nobody came."""
+    used_by: int | None = None
+    """The CSMS's transaction that used it: the first that began under it."""
+    used_at: datetime | None = None
+    """When that began."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1394,6 +1394,8 @@ def upgrade() -> None:
         sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("cancelled_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("cdr_id", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True),
+        sa.Column("used_by", sa.Integer(), nullable=True),
+        sa.Column("used_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.ForeignKeyConstraint(["station_id"], ["station.id"], name=op.f("fk_station_reservation_station_id")),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_station_reservation")),
         sa.UniqueConstraint(

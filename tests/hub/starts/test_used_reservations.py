@@ -259,11 +259,30 @@ async def test_one_that_is_told_of_after_the_cdr_is_for_a_person_to_look_at(
     await charger.follow(1)
     [cdr] = await charger.cdrs()
     assert cdr.total_cost == Decimal("1.2")
-    assert (await charger.session()).review == "its reservation became known after the CDR was issued"
+    assert (await charger.session()).review == "which reservation it used was told after the CDR was issued"
     async with db.tx() as tx:
         await credit(tx, (await tx.all(select(Cdr)))[0], again=True)
     assert [each.total_cost for each in await charger.cdrs()] == [Decimal("1.2"), Decimal("-1.2"), Decimal("3.2")]
     assert (await charger.session()).review is None
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+async def test_only_the_first_session_that_names_it_has_its_time(
+    charger: Charger, db: Database, keys: KeyRing, in_order: bool
+) -> None:
+    """Some chargers go on naming it when the driver begins again."""
+    await reserve(db, keys)
+    second = [replace(BEGUN, at=at(32), meter_wh=Decimal(3000)), replace(ENDED, at=at(39), meter_wh=Decimal(6000))]
+    told = {1: [BEGUN, ENDED], 2: second}
+    for number in (1, 2) if in_order else (2, 1):
+        await charger.say(number, told[number][0], verdict="accepted")
+    for number in (1, 2):
+        await charger.follow(number)  # the one that was taken for the first is followed again
+        await charger.say(number, told[number][1])
+    by_end = {cdr.body()["end_date_time"]: reserved_hours(cdr.body()) for cdr in await charger.cdrs()}
+    assert by_end == {"2026-03-01T11:30:00Z": 0.3333, "2026-03-01T11:39:00Z": 0}
+    row = await kept(db)
+    assert (row.used_by, row.used_at) == (1, at(0))
 
 
 @pytest.mark.parametrize("cancelled_first", [True, False])
