@@ -75,6 +75,16 @@ async def reserve(tx: Tx, owner: str, reference: str, amount: Money) -> Earmark:
     return earmark
 
 
+async def reserve_again(tx: Tx, reference: str) -> Earmark:
+    """Put aside anew what was released, where as much is free; else it stays as it is. Raises `NotFound`."""
+    wallet, earmark = await _of(tx, reference)
+    if earmark.state == EarmarkState.RELEASED and (await standing(tx, wallet)).covers(earmark.amount):
+        _move(tx, earmark, EarmarkState.KEPT)
+        await tx.flush()
+        await reload_if_low(tx, wallet)
+    return earmark
+
+
 async def raise_to(tx: Tx, reference: str, amount: Money) -> Earmark:
     """Put more aside as far as it is free; where it is not, the wallet's rule is asked. Raises `NotFound`."""
     wallet, earmark = await _of(tx, reference)

@@ -60,13 +60,13 @@ class EarmarkState(StrEnum):
 
 _CAN_BECOME = {
     EarmarkState.KEPT: frozenset({EarmarkState.RELEASED, EarmarkState.SPENT}),
-    EarmarkState.RELEASED: frozenset({EarmarkState.SPENT}),
+    EarmarkState.RELEASED: frozenset({EarmarkState.KEPT, EarmarkState.SPENT}),
     EarmarkState.SPENT: frozenset[EarmarkState](),
 }
 
 
 def can_become(state: EarmarkState, after: EarmarkState) -> bool:
-    """Whether an earmark may move on: what was released can still be owed, what was spent is over."""
+    """Whether an earmark may move on: what was released can be put aside anew, or owed; what was spent is over."""
     return after in _CAN_BECOME[state]
 
 

@@ -14,7 +14,7 @@ from hub.billing.document_schemas import DocumentHead, DocumentOut
 from hub.billing.links import Links
 from hub.billing.rendering import Renderer, attached
 from hub.billing.schemas import Buyer, GiveBackIn, RefundOut, Seller
-from hub.billing.tables import bill_of_start, refund_of, refunds_of
+from hub.billing.tables import bills_of_start, refund_of, refunds_of
 from hub.drivers import service as drivers
 from hub.starts.driving import payer_of
 from kit.errors import NotFound
@@ -136,10 +136,10 @@ def _given_back(routes: APIRouter, db: Database, links: Links) -> None:
         the money. The same `Idempotency-Key` is the same.
         """
         async with db.tx() as tx:
-            bill = await bill_of_start(tx, start_id)
-            if bill is None:
+            bills = await bills_of_start(tx, start_id)
+            if not bills:
                 raise NotFound("the session was not billed")
-            wanted = Returned(exact(body.amount, bill.currency), body.reason, _key(start_id, key))
+            wanted = Returned(exact(body.amount, bills[-1].currency), body.reason, _key(start_id, key))
             found = await credits.refund_session(tx, start_id, wanted)
             if sum(each.amount_minor for each in found) != wanted.amount.amount_minor:
                 raise IdempotencyKeyReused

@@ -48,6 +48,8 @@ class Minder:
         aside: Hold | Earmark | None = seen.hold or seen.earmark
         if seen.hold is not None and not _stands(seen.hold):
             aside = await self._cover_again(db, start.id)
+        elif seen.earmark is not None and not _stands(seen.earmark):
+            aside = await self._put_aside_again(db, start.id)
         if aside is None or not _stands(aside):
             await self._end(db, start.id)
             return
@@ -88,6 +90,14 @@ class Minder:
             return None
         await self.holds.send(db, order)
         return await self.holds.get(db, order.hold_id)
+
+    async def _put_aside_again(self, db: Database, start_id: str) -> Earmark | None:
+        """The same in the wallet of its driver, which may have been spent by now."""
+        async with db.tx() as tx:
+            start = await locked(tx, start_id)
+            if start is None or start.state != StartState.CHARGING:
+                return None
+            return await wallet.reserve_again(tx, start_id)
 
     async def _end(self, db: Database, start_id: str) -> None:
         """Have a session end, unless its charger was asked a moment ago."""

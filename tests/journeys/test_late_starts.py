@@ -19,9 +19,12 @@ from hub.starts.tables import Start, locked
 from hub.starts.taps import Tap
 from hub.tariffs import service as tariffs
 from kit.job_rows import JobRow
+from payments import wallet
 from payments.tables import Debt, Hold
+from payments.wallet_tables import Earmark
 from tests.journeys.house import Charging, House, open_house, priced
 from tests.journeys.peers import session_of
+from tests.payments.shop import eur
 
 pytestmark = pytest.mark.anyio
 
@@ -64,6 +67,44 @@ async def test_a_session_that_begins_after_all_is_held_for_anew_at_the_promised_
     await charged(house, charging)
     assert house.told_to_stop == []
     assert (await house.one(Hold, second.id)).captured_minor == 242
+
+
+async def earmark_of(house: House, start_id: str) -> Earmark:
+    found = await house.one(Earmark, start_id)
+    assert isinstance(found, Earmark)
+    return found
+
+
+@pytest.mark.parametrize("enough", [True, False])
+async def test_a_session_that_begins_after_all_is_paid_from_a_wallet_that_has_enough(
+    house: House, enough: bool
+) -> None:
+    driver_id = await house.driver_id("W-1", PaymentMethod.WALLET)
+    owner = f"driver:{driver_id}"
+    async with house.db.tx() as tx:
+        await wallet.open_wallet(tx, owner, "EUR")
+        await wallet.credit(tx, owner, eur(1100), reference="a gift")
+    start_id = str((await house.start(await house.key(driver_id)))["id"])
+    await house.work()
+    [order] = house.heard
+    await house.pass_time(3600)
+    assert (await earmark_of(house, start_id)).state == "RELEASED"
+    if not enough:
+        async with house.db.tx() as tx:
+            await wallet.reserve(tx, owner, "another start", eur(101))
+    charging = await house.begins(order)
+    await house.work()
+    assert (await earmark_of(house, start_id)).state == ("KEPT" if enough else "RELEASED")
+    await house.meters(charging, 5000)
+    await house.work()
+    assert house.told_to_stop == ([] if enough else ["1"])
+    async with house.db.tx() as tx:
+        await wallet.release(tx, "another start")
+    await house.ends(charging)
+    await house.resolve()
+    await house.every_cent_is_where_it_belongs({owner: 1100})
+    paid = await earmark_of(house, start_id)
+    assert (paid.state, paid.spent_minor) == ("SPENT", 242)
 
 
 async def test_a_session_that_nothing_can_be_held_for_is_stopped_at_once_and_owed(house: House) -> None:

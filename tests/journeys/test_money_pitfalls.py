@@ -7,10 +7,15 @@ import pytest
 
 from csms.station import FactKind
 from hub.billing.tables import Bill
+from hub.drivers.tables import PaymentMethod
+from hub.sessions.tables import Cdr
 from hub.starts.tables import Start
 from hub.tariffs import service as tariffs
+from payments.documents.tables import DocumentRow
 from payments.tables import Hold
+from payments.wallet_tables import WalletRefund
 from tests.journeys.house import House, open_house, priced
+from tests.journeys.proof import balances_of
 
 pytestmark = pytest.mark.anyio
 
@@ -69,3 +74,32 @@ async def test_a_tariff_that_changes_while_a_car_charges_changes_nothing_for_it(
     await house.ends(charging)
     await house.resolve()
     await house.every_cent_is_where_it_belongs()
+
+
+async def test_a_wallet_that_got_a_part_back_gets_the_rest_alone_when_the_session_is_taken_back(house: House) -> None:
+    driver_id = await house.driver_id("W-1", PaymentMethod.WALLET)
+    gift, first, second = ({"Idempotency-Key": f"the-request-{number}"} for number in range(3))
+    async with house.operator() as operator:
+        await operator.post(f"/drivers/{driver_id}/wallet/credits", json={"amount": 20}, headers=gift)
+        start = await house.start(await house.key(driver_id))
+        await house.work()
+        charging = await house.begins(house.heard[0])
+        await house.meters(charging, 5000)
+        await house.ends(charging)
+        await house.work()
+        path, asked = f"/starts/{start['id']}/refunds", {"amount": "1.00", "reason": "it was slow"}
+        answer = await operator.post(path, json=asked, headers=first)
+        assert answer.status_code == 202, answer.text
+        [cdr] = await house.rows(Cdr)
+        credited = await operator.post(f"/cdrs/NL*PLB/{cdr.body()['id']}/credit", json={})
+        assert credited.status_code == 201, credited.text
+        await house.resolve()
+        again = await operator.post(path, json=asked, headers=first)
+        assert (again.status_code, again.json()) == (202, answer.json()), "the same request is the same refund"
+        late = await operator.post(path, json=asked, headers=second)
+        assert (late.status_code, late.json()["code"]) == (409, "nothing_paid")
+    assert [back.amount_minor for back in await house.rows(WalletRefund)] == [100, 142]
+    notes = [each for each in await house.rows(DocumentRow) if each.corrects is not None]
+    assert [note.net_minor + note.vat_minor for note in notes] in ([100, 142], [242])
+    balances = await balances_of(house.db)
+    assert balances == {"goodwill": balances["goodwill"], f"wallet:driver:{driver_id}": 2000}
