@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
@@ -51,6 +52,8 @@ MOST = 2
 METERED = ("hub.sessions.live", "SessionProgressed:mind is done", "TransactionChanged:follow_transaction is done")
 """What happens as often as there are meter values: on a fast machine once."""
 
+FIRST, FROM_WALLET = "a session, OCPP 1.6", "a session from a wallet"
+
 Way = Callable[[Trial], Awaitable[None]]
 
 
@@ -61,9 +64,16 @@ async def whole(trial: Trial) -> None:
 
 async def from_wallet(trial: Trial) -> None:
     """A driver pays in, does the same, and gets some of it back."""
+    await trial.pay_in()
     start = await trial.begin_from_wallet()
     if await charges_and_stops(trial, start):
         await trial.give_back(start, "0.10")
+
+
+async def filled_by_rule(trial: Trial) -> None:
+    """The same from a wallet that is filled by itself."""
+    await trial.fill_by_rule()
+    await charges_and_stops(trial, await trial.begin_from_wallet())
 
 
 async def charges_and_stops(trial: Trial, start: Json) -> bool:
@@ -124,8 +134,18 @@ async def _has_flowed(station: SimulatedStation) -> bool:
 
 async def never_plugged_in(trial: Trial) -> None:
     """The charger waits for a car that does not come."""
+    await no_car(trial, trial.begin)
+
+
+async def never_plugged_in_from_wallet(trial: Trial) -> None:
+    """The same, and what is put aside in the wallet is free again."""
+    await trial.pay_in()
+    await no_car(trial, trial.begin_from_wallet)
+
+
+async def no_car(trial: Trial, begin: Callable[[], Awaitable[Json]]) -> None:
     trial.station.answers["RemoteStartTransaction"] = {"status": "Accepted"}
-    start = await trial.begin()
+    start = await begin()
     await trial.reaches(start, "COMMANDED", "FAILED")
     await trial.time_passes(16 * 60)
     await given_up(trial, start)
@@ -147,15 +167,26 @@ async def given_up(trial: Trial, start: Json) -> None:
     await trial.until(given_back)
 
 
-WAYS: dict[str, tuple[Way, str, tuple[str, ...]]] = {
-    "a session, OCPP 1.6": (whole, "ocpp1.6", BY_CHARGER),
-    "a session, OCPP 2.0.1": (whole, "ocpp2.0.1", BY_CHARGER),
-    "an offline charger": (offline, "ocpp1.6", BY_CHARGER),
-    "no car": (never_plugged_in, "ocpp1.6", BY_CHARGER),
-    "a charger that refuses": (refused, "ocpp1.6", BY_CHARGER),
-    "a session from a wallet": (from_wallet, "ocpp1.6", BY_WALLET),
+@dataclass(frozen=True)
+class Story:
+    """What happens, by which charger. Commits that are `usual` in other stories are left out, but for what is `new`."""
+
+    way: Way
+    protocol: str = "ocpp1.6"
+    new: tuple[str, ...] = BY_CHARGER
+    usual: tuple[str, ...] = (FIRST,)
+
+
+WAYS: dict[str, Story] = {
+    FIRST: Story(whole, usual=()),
+    "a session, OCPP 2.0.1": Story(whole, "ocpp2.0.1"),
+    "an offline charger": Story(offline),
+    "no car": Story(never_plugged_in),
+    "a charger that refuses": Story(refused),
+    FROM_WALLET: Story(from_wallet, new=BY_WALLET),
+    "a wallet that is filled by itself": Story(filled_by_rule, new=("MoneyReceived:load",), usual=(FIRST, FROM_WALLET)),
+    "no car, from a wallet": Story(never_plugged_in_from_wallet, new=("StartGivenUp:",), usual=(FIRST, FROM_WALLET)),
 }
-"""What happens, by which charger, and what of it goes another way than in a usual session."""
 
 
 @pytest.fixture
@@ -184,9 +215,9 @@ async def run(
     prepared: Prepared, databases: Databases, hub: NursedHub, name: str, point: Point | None
 ) -> tuple[list[str], int]:
     """One way a session can go, with a hub that dies at a point: the commits that there were, and how often it died."""
-    way, protocol, _ = WAYS[name]
-    async with trial_of(prepared, databases, hub, protocol, point) as trial:
-        await way(trial)
+    story = WAYS[name]
+    async with trial_of(prepared, databases, hub, story.protocol, point) as trial:
+        await story.way(trial)
         await trial.over()
         async with trial.db.read() as tx:
             [start] = await tx.all(select(Start))
@@ -234,9 +265,9 @@ async def test_a_hub_that_is_killed_at_any_commit_of_a_paid_session_ends_in_one_
             hubs.append(NursedHub(tmp_path / f"lane{number}", prepared.url))
             stack.push_async_callback(hubs[-1].close)
         points = points_of((await run(prepared, databases, hubs[0], name, None))[0])
-        if name != next(iter(WAYS)):
-            usual = points_of((await run(prepared, databases, hubs[0], next(iter(WAYS)), None))[0])
-            points = [each for each in points if each not in usual or each.label.startswith(WAYS[name][2])]
+        for other in WAYS[name].usual:
+            usual = points_of((await run(prepared, databases, hubs[0], other, None))[0])
+            points = [each for each in points if each not in usual or each.label.startswith(WAYS[name].new)]
         left, failed, missed = list(points), [], []
 
         async def lane(hub: NursedHub) -> None:

@@ -109,9 +109,9 @@ class Trial:
         await self.bank.authenticate(given)
         return start
 
-    async def begin_from_wallet(self) -> Json:
-        """Pay in by a card that wants 3-D Secure, see a price, and begin."""
-        key, again = str(uuid4()), str(uuid4())
+    async def pay_in(self) -> None:
+        """Fill the wallet by a card that wants 3-D Secure."""
+        key = str(uuid4())
         paid_in = await self.until(lambda: self.app.top_up("25", key=key))
 
         async def secret() -> str | None:
@@ -121,12 +121,28 @@ class Trial:
         await self.bank.enter_card(given, "pm_card_authenticationRequired")
         await self.bank.authenticate(given)
 
+    async def fill_by_rule(self) -> None:
+        """Save a card, and have the wallet filled from it."""
+        begun = await self.until(lambda: self.app.post("/cards", None, expect=201))
+        await self.bank.enter_card(begun["client_secret"], kind="setup_intents")
+        await self.until(lambda: self.app.post(f"/cards/{begun['id']}/finish", None, expect=200))
+        rule = {"below": "5", "amount": "25"}
+
+        async def is_set() -> bool:
+            return (await self.app.http.put("/wallet/auto-reload", json=rule)).status_code == 200
+
+        await self.until(is_set)
+
+    async def begin_from_wallet(self) -> Json:
+        """See a price and begin, once the money is in the wallet."""
+
         async def is_there() -> bool:
             return bool((await self.app.get("/wallet"))["available"] == "25.00")
 
         await self.until(is_there)
         quote = await self.until(lambda: self.app.quote(energy_kwh=10))
-        start: Json = await self.until(lambda: self.app.start(quote, key=again, payment="wallet"))
+        key = str(uuid4())
+        start: Json = await self.until(lambda: self.app.start(quote, key=key, payment="wallet"))
         return start
 
     async def give_back(self, start: Json, amount: str) -> None:
