@@ -18,7 +18,7 @@ from sqlmodel import col
 from csms.frame_chunks import IN, OUT, Noted, seal
 from csms.log_tables import FrameChunk, Trace, TransactionFrameChunk
 from csms.masking import Masker
-from kit.bulk_writer import Put
+from kit.bulk import Put
 from kit.crypto import KeyRing
 from kit.ids import first_id
 from kit.log import get

@@ -18,8 +18,8 @@ from sqlalchemy import Table, select
 from csms.log_tables import Notice, StationVariable
 from csms.store import reserve_numbers
 from csms.tables import Connector, Station, Transaction, TransactionMessage
-from kit.bulk import Row
-from kit.bulk_writer import AlreadyThere, Change, Put, Statement
+from kit.bulk import Change, Put, Row, Statement
+from kit.bulk_writer import AlreadyThere
 from kit.clock import Clock
 from kit.log import get
 from kit.tx import Database, Event

@@ -5,26 +5,23 @@ gets each column as one array. Everything else goes through `kit.tx`; `Database.
 """
 
 import asyncio
-import re
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import asyncpg
-from sqlalchemy import Dialect, Executable, Table
+from sqlalchemy import Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from kit.bulk import Bulk, Bulks, Row, processed
+from kit.bulk import Change, Prepared, PreparedQuery, Put, Row, Statement, Statements
 from kit.db import SQLITE_PRAGMAS
 from kit.drivers import PostgresqlConnections, connect_sqlite
 
 _REFUSED_BY_SQLITE = (sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError, ValueError, OverflowError)
 _REFUSED_BY_POSTGRESQL = (asyncpg.DataError, ValueError)
 """What is not of the type of its column, or text that cannot be encoded (a ValueError)."""
-_LENGTH = re.compile(r"\(\d+\)")
 _COMMITS_BETWEEN_CHECKPOINTS = 100
 
 
@@ -36,53 +33,12 @@ class AlreadyThere(Refused):
     """A row of the batch breaks a constraint of its table: mostly there is one like it."""
 
 
-@dataclass(frozen=True)
-class Put:
-    """An INSERT of rows with these columns.
-
-    With `keys`, what is there already under them gets the new values of `merged`, or stays as it is without any;
-    `where` is the condition of a partial index.
-    """
-
-    table: Table
-    columns: tuple[str, ...]
-    keys: tuple[str, ...] = ()
-    merged: tuple[str, ...] = ()
-    where: str = ""
-
-    @property
-    def conflict(self) -> str:
-        """What follows the rows."""
-        if not self.keys:
-            return ""
-        where = f" WHERE {self.where}" if self.where else ""
-        given = ", ".join(f"{name} = excluded.{name}" for name in self.merged)
-        return f" ON CONFLICT ({', '.join(self.keys)}){where} DO {f'UPDATE SET {given}' if given else 'NOTHING'}"
-
-
-@dataclass(frozen=True)
-class Change:
-    """An UPDATE of rows that are there: these columns of the one with each `id`."""
-
-    table: Table
-    columns: tuple[str, ...]
-
-
-Statement = Put | Change | Executable
-"""An executable is one of SQLAlchemy's that is built once, as for `kit.tx.Tx.rows`; it runs for each row by itself."""
 Batch = Sequence[tuple[Statement, Sequence[Row]]]
 """Statements and their rows, each with all columns of its statement (and `id` for a change), or its parameters."""
 Found = list[Sequence[Sequence[Any]]]
 """What each statement of a batch has found, for all of its rows."""
-
-
-@dataclass(slots=True)
-class _Ready:
-    """SQL and the values for it: column by column for a put or a change, else row by row for a bulk."""
-
-    sql: str
-    values: list[Any]
-    bulk: Bulk | None = None
+Ready = tuple[Prepared, list[Any]]
+"""A statement for the driver with the values of its rows: row by row of a query, else column by column."""
 
 
 class BulkWriter(Protocol):
@@ -104,37 +60,16 @@ def open_bulk_writer(engine: AsyncEngine) -> BulkWriter:
     return PostgresqlBulkWriter(engine)
 
 
-class _Compiled:
-    """Statements as SQL, and rows as the columns that the driver wants; each statement is made once."""
-
-    def __init__(self, dialect: Dialect, sql_of: Callable[[Put | Change, Dialect], str]) -> None:
-        self._dialect = dialect
-        self._sql_of = sql_of
-        self._known: dict[int, tuple[Statement, str, list[tuple[str, Any]]]] = {}
-        self._bulks = Bulks(dialect)
-
-    def ready(self, batch: Batch) -> list[_Ready]:
-        """What the driver is given."""
-        made: list[_Ready] = []
-        for statement, rows in batch:
-            if not isinstance(statement, Put | Change):
-                bulk = self._bulks.of(statement, rows[0])
-                made.append(_Ready(bulk.sql, bulk.values(rows), bulk))
-                continue
-            _, sql, columns = self._known.get(id(statement)) or self._compile(statement)
-            values = []
-            for name, process in columns:
-                column = [row[name] for row in rows]
-                values.append(column if process is None else processed(process, column))
-            made.append(_Ready(sql, values))
-        return made
-
-    def _compile(self, statement: Put | Change) -> tuple[Statement, str, list[tuple[str, Any]]]:
-        dialect, table = self._dialect, statement.table
-        names = statement.columns if isinstance(statement, Put) else (*statement.columns, "id")
-        columns = [(name, table.c[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in names]
-        known = self._known[id(statement)] = (statement, self._sql_of(statement, dialect), columns)
-        return known
+def _ready(statements: Statements, batch: Batch) -> list[Ready]:
+    made: list[Ready] = []
+    for statement, rows in batch:
+        if isinstance(statement, Put | Change):
+            put = statements.rows(statement)
+            made.append((put, put.columns(rows)))
+        else:
+            query = statements.query(statement, rows[0])
+            made.append((query, query.values(rows)))
+    return made
 
 
 class SqliteBulkWriter:
@@ -146,14 +81,14 @@ class SqliteBulkWriter:
 
     def __init__(self, path: str, dialect: Dialect) -> None:
         self._path = path
-        self._compiled = _Compiled(dialect, _sqlite)
+        self._statements = Statements(dialect)
         self._thread = ThreadPoolExecutor(1, "bulk-writer")
         self._connection: sqlite3.Connection | None = None
         self._commits = 0
 
     async def write(self, batch: Batch) -> Found:
         """Commit all of it or nothing."""
-        ready = self._compiled.ready(batch)
+        ready = _ready(self._statements, batch)
         found = await asyncio.get_running_loop().run_in_executor(self._thread, self._write, ready)
         self._commits += 1
         if self._commits >= _COMMITS_BETWEEN_CHECKPOINTS:
@@ -166,11 +101,11 @@ class SqliteBulkWriter:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown()
 
-    def _write(self, ready: list[_Ready]) -> Found:
+    def _write(self, ready: list[Ready]) -> Found:
         connection = self._connection = self._connection or connect_sqlite(self._path, SQLITE_PRAGMAS)
         connection.execute("BEGIN IMMEDIATE")
         try:
-            found = [_run(connection, each) for each in ready]
+            found = [_run(connection, *each) for each in ready]
             connection.execute("COMMIT")
         except BaseException as error:
             if connection.in_transaction:
@@ -193,11 +128,11 @@ class SqliteBulkWriter:
             self._connection = None
 
 
-def _run(connection: sqlite3.Connection, ready: _Ready) -> Sequence[Sequence[Any]]:
-    if ready.bulk is None:
-        connection.executemany(ready.sql, zip(*ready.values, strict=True))
-        return ()
-    return ready.bulk.read([row for values in ready.values for row in connection.execute(ready.sql, values)])
+def _run(connection: sqlite3.Connection, statement: Prepared, values: list[Any]) -> Sequence[Sequence[Any]]:
+    if isinstance(statement, PreparedQuery):
+        return statement.read([found for row in values for found in connection.execute(statement.sql, row)])
+    connection.executemany(statement.sql, zip(*values, strict=True))
+    return ()
 
 
 class PostgresqlBulkWriter:
@@ -205,15 +140,15 @@ class PostgresqlBulkWriter:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._connections = PostgresqlConnections(engine)
-        self._compiled = _Compiled(engine.sync_engine.dialect, _postgresql)
+        self._statements = Statements(engine.sync_engine.dialect)
 
     async def write(self, batch: Batch) -> Found:
         """Commit all of it or nothing."""
-        ready = self._compiled.ready(batch)
+        ready = _ready(self._statements, batch)
         connection = await self._connections.taken()
         try:
             async with connection.transaction():
-                return [await _fetched(connection, each) for each in ready]
+                return [await _fetched(connection, *each) for each in ready]
         except asyncpg.IntegrityConstraintViolationError:
             raise AlreadyThere from None
         except _REFUSED_BY_POSTGRESQL as error:
@@ -226,33 +161,8 @@ class PostgresqlBulkWriter:
         await self._connections.close()
 
 
-async def _fetched(connection: Any, ready: _Ready) -> Sequence[Sequence[Any]]:
-    if ready.bulk is None:
-        await connection.fetch(ready.sql, *ready.values)
-        return ()
-    return ready.bulk.read([row for values in ready.values for row in await connection.fetch(ready.sql, *values)])
-
-
-def _sqlite(statement: Put | Change, dialect: Dialect) -> str:
-    table = statement.table.name
-    if isinstance(statement, Change):
-        return f"UPDATE {table} SET {', '.join(f'{name} = ?' for name in statement.columns)} WHERE id = ?"  # noqa: S608
-    marks = ", ".join("?" for _ in statement.columns)
-    return f"INSERT INTO {table} ({', '.join(statement.columns)}) VALUES ({marks}){statement.conflict}"  # noqa: S608
-
-
-def _postgresql(statement: Put | Change, dialect: Dialect) -> str:
-    table = statement.table
-
-    def arrays(names: Sequence[str]) -> str:
-        # Without its length: a cast would cut a text that is too long, where storing it is refused.
-        kinds = [_LENGTH.sub("", table.c[name].type.compile(dialect)) for name in names]
-        return ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(kinds, 1))
-
-    if isinstance(statement, Change):
-        names = (*statement.columns, "id")
-        given = ", ".join(f"{name} = given.{name}" for name in statement.columns)
-        rows = f"unnest({arrays(names)}) AS given ({', '.join(names)})"
-        return f"UPDATE {table.name} SET {given} FROM {rows} WHERE {table.name}.id = given.id"  # noqa: S608
-    rows = f"SELECT * FROM unnest({arrays(statement.columns)})"  # noqa: S608
-    return f"INSERT INTO {table.name} ({', '.join(statement.columns)}) {rows}{statement.conflict}"
+async def _fetched(connection: Any, statement: Prepared, values: list[Any]) -> Sequence[Sequence[Any]]:
+    if isinstance(statement, PreparedQuery):
+        return statement.read([found for row in values for found in await connection.fetch(statement.sql, *row)])
+    await connection.fetch(statement.sql, *values)
+    return ()

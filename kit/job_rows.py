@@ -11,8 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel
 
-from kit.bulk import Row
-from kit.bulk_writer import Put, Statement
+from kit.bulk import Put, Row, Statement
 from kit.db import BigInt
 from kit.log import correlation_id
 

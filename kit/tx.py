@@ -13,13 +13,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
-from sqlalchemy import Column, Executable, Insert, Select, Table, func, select
+from sqlalchemy import Column, Executable, Select, Table, func, select
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from kit.bulk import Bulks, driver_of, execute_bulk, execute_once, inserting
+from kit.bulk import Statements, inserting
 from kit.bulk_writer import Batch, BulkWriter, Found, open_bulk_writer
 from kit.clock import Clock
 from kit.db import DialectName, open_engines
@@ -28,7 +28,7 @@ from kit.events import Event, Subscriptions
 from kit.guard import NetworkInsideTx, forbid_in_tx, tx_active
 from kit.job_rows import JobRequest, jobs_batch, write_jobs
 from kit.reader import Reader, bound, open_reader
-from kit.sqlite_driver import Connection
+from kit.sqlite_driver import Connection, executed, executed_many
 
 __all__ = ["Database", "Event", "NestedTx", "NetworkInsideTx", "Tx", "forbid_in_tx"]
 
@@ -103,9 +103,10 @@ class Tx:
         if self.db.dialect == "postgresql":
             result = await connection.execute(statement, parameters)
             return result.all() if result.returns_rows else ()
-        if self._driver is None:
-            self._driver = await driver_of(connection)
-        return await execute_once(self._driver, self.db._bulks.of(statement, parameters), parameters)
+        query = self.db._statements.query(statement, parameters)
+        [values] = query.values([parameters])
+        _, rows = await (await self._driver_of(connection)).run(executed, query.sql, values)
+        return query.read(rows)
 
     async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]], *, replace: bool = False) -> None:
         """Insert rows, all with the same columns, in as few trips as the driver allows.
@@ -114,18 +115,25 @@ class Tx:
         """
         if not rows:
             return
-        statement = self.db._inserting(table, tuple(rows[0]), replace=replace)
-        connection = await self._settled()
+        put = self.db._statements.rows(inserting(table, tuple(rows[0]), replace=replace))
+        connection, columns = await self._settled(), put.columns(rows)
         if self.db.dialect == "postgresql":
-            await connection.execute(statement, rows)
+            await connection.exec_driver_sql(put.sql, tuple(columns))
             return
-        await execute_bulk(connection, self.db._bulks.of(statement, rows[0]), rows)
+        driver = await self._driver_of(connection)
+        await driver.run(executed_many, put.sql, list(zip(*columns, strict=True)))
 
     async def _settled(self) -> AsyncConnection:
         """The connection, with all that was added before on it."""
         if self.session.new or self.session.dirty or self.session.deleted:
             await self.session.flush()
         return await self.session.connection()
+
+    async def _driver_of(self, connection: AsyncConnection) -> Connection:
+        """The driver's own connection behind one to SQLite."""
+        if self._driver is None:
+            self._driver = cast(Connection, (await connection.get_raw_connection()).dbapi_connection)
+        return self._driver
 
     async def reserve_ids(self, table: Table, count: int) -> Sequence[int]:
         """Ids for rows that this transaction inserts into a table whose `id` the database gives otherwise."""
@@ -190,8 +198,7 @@ class Database:
         self._apart: list[Database] = []
         self._engines = open_engines(url, pool_size=pool_size)
         self._writing = asyncio.Lock() if self._engines.dialect == "sqlite" else nullcontext()
-        self._inserts: dict[tuple[str, tuple[str, ...], bool], Insert] = {}
-        self._bulks = Bulks(self._engines.writer.dialect)
+        self._statements = Statements(self._engines.writer.dialect)
         self.doorbells = Doorbells()
         self.reader: Reader = open_reader(self._engines.reader, pool_size=pool_size)
         """For single statements that are asked very often; `read()` for everything else."""
@@ -201,13 +208,6 @@ class Database:
     def dialect(self) -> DialectName:
         """Which database this is, for the few statements that differ."""
         return self._engines.dialect
-
-    def _inserting(self, table: Table, columns: tuple[str, ...], *, replace: bool) -> Insert:
-        key = (table.name, columns, replace)
-        known = self._inserts.get(key)
-        if known is None:
-            known = self._inserts[key] = inserting(table, columns, self.dialect, replace=replace)
-        return known
 
     def apart(self) -> "Database":
         """The same for work that all others must not keep waiting: on PostgreSQL it has connections of its own.

@@ -17,7 +17,8 @@ from hub.parties.directory import Directory
 from hub.parties.message_log_rows import PARSED, Entry, Places, Row, Writer, status_code_of
 from hub.parties.message_log_tables import IN, OUT, Message, MessageContent
 from hub.parties.presented import Presented
-from kit.bulk_writer import Put, Refused
+from kit.bulk import Put
+from kit.bulk_writer import Refused
 from kit.crypto import KeyRing
 from kit.http import Exchanged
 from kit.ids import first_id

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select, text, update
 from sqlmodel import col
 
 from kit.db import among, each_of, texts
@@ -69,6 +69,21 @@ async def test_rows_that_are_there_already_get_the_new_values(db: Database) -> N
     async with db.read() as tx:
         stored = await tx.all(select(JobRow).order_by(col(JobRow.id)))
     assert [(row.id, row.kind) for row in stored] == [(1, "old"), (2, "new"), (3, "old"), (4, "new")]
+
+
+async def test_rows_that_say_the_same_are_left_alone(db: Database) -> None:
+    table = JobRow.__table__  # type: ignore[attr-defined]
+    rows = [{"id": number, "lane": None, **job(number, "old")} for number in (1, 2)]
+    async with db.tx() as tx:
+        await tx.insert(table, rows)
+    version = "xmin::text" if db.dialect == "postgresql" else "(SELECT total_changes())"
+    seen = text(f"SELECT {version} FROM job WHERE id = 1")
+    async with db.tx() as tx:
+        before = (await tx.execute(seen)).scalar_one()
+        await tx.insert(table, rows, replace=True)
+        assert (await tx.execute(seen)).scalar_one() == before
+        await tx.insert(table, [{**rows[0], "lane": "new"}], replace=True)
+        assert (await tx.execute(seen)).scalar_one() != before
 
 
 async def test_reserved_ids_are_nobody_elses(db: Database) -> None:

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import Table, make_url
 from sqlmodel import select
 
-from kit.bulk_writer import AlreadyThere, Change, Put, Refused
+from kit.bulk import Change, Put
+from kit.bulk_writer import AlreadyThere, Refused
 from kit.job_rows import JobRow
 from kit.tx import Database, NestedTx
 
