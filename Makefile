@@ -9,8 +9,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 # What tells databases apart: `make test` runs it on PostgreSQL, too. `make test-slow` does so with everything else.
-BOTH := $(addprefix tests/,kit hub/parties hub/test_schema.py payments/test_races.py payments/documents/test_numbering.py \
-	journeys/test_roaming.py)
+BOTH := $(addprefix tests/,kit $(addprefix hub/parties/test_,delivery.py listing.py pages.py) hub/test_schema.py \
+	payments/test_races.py payments/documents/test_numbering.py journeys/test_roaming.py)
 INSTALLED := .venv/.installed
 PIP_OPTIONS := --quiet --disable-pip-version-check --no-input --no-warn-script-location --no-compile
 

@@ -49,10 +49,12 @@ settings.load_profile("quick")
 
 once.compile_statements()
 once.read_routes()
+once.miss_sniffio()
 
 # The garbage collector looks at young objects a few hundred at a time, and at the old ones, of which collected tests
 # are many, again and again: that took a fifteenth of a run.
 gc.set_threshold(20_000, 20, 20)
+gc.disable()  # until all is collected, of which nothing is garbage
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,9 +76,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("database")
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
     """What is there by now stays: nobody need look whether it is garbage."""
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,10 @@
 """What a process of tests does once, where each of its many hubs would do it anew."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import fields as fields_of
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -67,6 +69,12 @@ def read_routes() -> None:
     patch = pytest.MonkeyPatch()
     patch.setattr(routing, "get_dependant", dependant_of)
     patch.setattr(routing, "create_model_field", field_of)
+
+
+def miss_sniffio() -> None:
+    """Let httpcore find at once that this library is not there: it looks for it everywhere with each request."""
+    if find_spec("sniffio") is None:
+        sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
 def _copy(found: Dependant, call: Callable[..., Any]) -> Dependant:

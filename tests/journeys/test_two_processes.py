@@ -73,6 +73,7 @@ async def start_charging(network: Network[Split]) -> Json:
     return start
 
 
+@pytest.mark.slow
 async def test_a_station_of_one_process_charges_by_orders_given_to_the_other(
     tmp_path: Path, migrated_database_url: str, nats_url: str
 ) -> None:

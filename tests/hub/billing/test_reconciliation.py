@@ -361,6 +361,7 @@ async def test_a_provider_that_breaks_off_resolves_nothing(till: Till) -> None:
     assert [run.ended_at is None for run in await till.shop.rows(RunRow) if run.part == "provider"] == [False, True]
 
 
+@pytest.mark.slow
 async def test_lists_of_many_pages_are_read_to_their_end(till: Till) -> None:
     await paid(till)
     world = till.shop.stripe.fake.world

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 from pypdf import PdfReader
@@ -104,7 +104,7 @@ def test_a_long_document_goes_over_several_pages() -> None:
     assert f"{len(reader.pages)}/{len(reader.pages)}" in reader.pages[-1].extract_text()
 
 
-@settings(deadline=None)
+@pytest.mark.slow
 @given(st.text(max_size=120))
 def test_any_text_can_be_shown(text: str) -> None:
     document = replace(
