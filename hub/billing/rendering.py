@@ -10,7 +10,6 @@ from kit.errors import NotFound
 from payments.documents.electronic import electronic_of
 from payments.documents.html import content_security_policy, page_of
 from payments.documents.model import Document
-from payments.documents.pdf import pdf_of
 
 AT_ONCE = 2
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "private, no-cache"}
@@ -53,6 +52,8 @@ class Renderer:
 
 
 def _file_of(document: Document) -> bytes:
+    from payments.documents.pdf import pdf_of  # takes long to load: whoever wants a file waits, and not each start
+
     return pdf_of(document, electronic=electronic_of(document))
 
 

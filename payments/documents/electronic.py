@@ -11,8 +11,6 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from facturx import generate_cii_xml
-
 from kit.money import Money
 from payments.documents.model import ROUNDING, Document, DocumentKind, Line, Party, VatTotal
 from payments.documents.xmltext import xml_text
@@ -70,6 +68,8 @@ def electronic_of(document: Document) -> bytes | None:
     if document.corrects is not None:
         before = {"BT-25": document.corrects.number, "BT-26": _day(document.corrects.issued_at, document)}
         fields |= {"BG-3": [before], "BG-1": [{"BT-22": document.corrects.reason}]}
+    from facturx import generate_cii_xml  # takes long to load: whoever has an invoice waits, and not each start
+
     known = {name: value for name, value in fields.items() if value not in (None, "", [])}
     try:
         made: bytes = generate_cii_xml(_said(known), level="en16931", check_xsd=True, check_schematron=None)
