@@ -18,6 +18,7 @@
     ├── InvalidInput                 422  invalid_input
     │   ├── UnknownCurrency               unknown_currency          (kit.money)
     │   ├── AmountTooLarge                amount_too_large          (kit.money)
+    │   ├── TooFine                       amount_too_fine           (kit.money)
     │   └── IdempotencyKeyReused          idempotency_key_reused    (kit.idempotency)
     ├── RateLimited                  429  rate_limited
     ├── UpstreamFailed               502  upstream_failed
