@@ -9,7 +9,16 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+from fastapi import FastAPI
 
+from hub.app import API, Hub
+from hub.billing import api as documents_api
+from hub.billing.links import Links
+from hub.billing.rendering import Renderer
+from hub.endpoints import paying
+from hub.paying import api as paying_api
+from hub.sessions import api as sessions_api
+from kit.problems import install_problem_handlers
 from payments.fake_stripe import serving
 from tests.journeys.network import Json, Network, eventually, http_client
 from tests.journeys.peers import hub_with
@@ -93,6 +102,17 @@ async def driver_app(network: Network, **wanted: Any) -> App:
     driver = await network.send("POST", "/drivers", wanted, expect=201)
     made = await network.send("POST", f"/drivers/{driver['id']}/keys", {"name": "phone"}, expect=201)
     return App(await network.stack.enter_async_context(driver_client(network, made["key"])), driver["id"])
+
+
+def operator_app(hub: Hub) -> FastAPI:
+    """The operator API as far as it is about money: all of it takes longer to make than a process to open."""
+    app = FastAPI()
+    app.state.db, app.state.keys = hub.db, hub.keys
+    install_problem_handlers(app)
+    documents = documents_api.router(hub.db, Links(hub.keys, hub.public_url), Renderer())
+    for routes in (documents, paying_api.router(paying(hub)), sessions_api.router(hub.db)):
+        app.include_router(routes, prefix=API)
+    return app
 
 
 async def guest_app(network: Network, token: str | None = None) -> App:

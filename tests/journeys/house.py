@@ -32,7 +32,7 @@ from hub.app import Hub, open_hub
 from hub.drivers import service as drivers
 from hub.drivers.schemas import DriverIn
 from hub.drivers.tables import PaymentMethod
-from hub.endpoints import driver_app, json_app
+from hub.endpoints import driver_app
 from hub.locations import service as locations
 from hub.starts.tables import Start
 from hub.stations import service as stations
@@ -45,7 +45,7 @@ from payments.tables import Operation, OperationState
 from payments.webhooks import Webhooks
 from payments.wiring import Payments
 from tests.hub.starts.charger import location, tariff
-from tests.journeys.apps import KEY, NO_FEES, WEBHOOK_SECRET, App, Bank
+from tests.journeys.apps import KEY, NO_FEES, WEBHOOK_SECRET, App, Bank, operator_app
 from tests.journeys.network import Json, settings_for
 from tests.journeys.proof import NOTHING, every_cent_is_where_it_belongs
 from tests.payments.shop import listening
@@ -207,7 +207,7 @@ class House:
     @asynccontextmanager
     async def operator(self) -> AsyncIterator[httpx.AsyncClient]:
         """The operator API."""
-        async with self._client("operator", json_app, self.operator_key) as http:
+        async with self._client("operator", operator_app, self.operator_key) as http:
             yield http
 
     def _client(self, name: str, make: Callable[[Hub], FastAPI], key: str | None) -> httpx.AsyncClient:
