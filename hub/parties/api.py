@@ -16,7 +16,6 @@ from hub.parties.schemas import (
     DeadLetterOut,
     DeliveriesOut,
     DeliveryOut,
-    FindingOut,
     InvitationIn,
     InvitationOut,
     PartnerEndOut,
@@ -25,6 +24,7 @@ from hub.parties.schemas import (
     PartnerParty,
     PullIn,
     PullOut,
+    QuirkFoundOut,
     QuirkOut,
     QuirksIn,
     ReachablePartyOut,
@@ -147,7 +147,7 @@ def _quirks(quirks: Quirks) -> list[QuirkOut]:
             meaning=kind.meaning,
             value=quirks.value(name),
             normal=kind.normal,
-            found=FindingOut.model_validate(found, from_attributes=True)
+            found=QuirkFoundOut.model_validate(found, from_attributes=True)
             if (found := quirks.findings.get(name))
             else None,
         )

@@ -179,7 +179,7 @@ class PullOut(BaseModel):
     last_delta_at: datetime | None
 
 
-class FindingOut(BaseModel):
+class QuirkFoundOut(BaseModel):
     """What is known of one quirk."""
 
     first_seen: datetime
@@ -198,7 +198,7 @@ class QuirkOut(BaseModel):
     meaning: str
     value: QuirkValue
     normal: QuirkValue = Field(description="How partners are that follow the specification.")
-    found: FindingOut | None
+    found: QuirkFoundOut | None
 
 
 class QuirksIn(BaseModel):

@@ -11,7 +11,7 @@ from auth.guards import AdminDep, OperatorDep
 from csms.signed import check
 from hub.parties.objects import ObjectKey, find
 from hub.sessions import crediting, service
-from hub.sessions.schemas import CdrDisputeOut, CdrOut, CreditIn, SessionOut, SignedValueOut
+from hub.sessions.schemas import CdrCreditIn, CdrDisputeOut, CdrOut, SessionOut, SignedValueOut
 from hub.sessions.tables import Cdr, CdrDispute, Session, own_session
 from kit.errors import NotFound
 from kit.paging import Page, PageParams, Paging
@@ -57,7 +57,7 @@ def router(db: Database) -> APIRouter:
         return Page.of([CdrOut.of(row) for row in rows], total, paging)
 
     @routes.post("/cdrs/{cpo}/{cdr_id}/credit", operation_id="credit_cdr", status_code=201)
-    async def credit_cdr(cpo: str, cdr_id: str, body: CreditIn, _: AdminDep) -> CdrOut:
+    async def credit_cdr(cpo: str, cdr_id: str, body: CdrCreditIn, _: AdminDep) -> CdrOut:
         """Take a CDR of ours back by a credit CDR, which its eMSP gets as well; with `again`, a new CDR follows it."""
         country_code, _star, party_id = cpo.partition("*")
         async with db.tx() as tx:

@@ -127,7 +127,7 @@ class CdrOut(BaseModel):
         )
 
 
-class CreditIn(BaseModel):
+class CdrCreditIn(BaseModel):
     """How a CDR is taken back."""
 
     model_config = ConfigDict(extra="forbid")

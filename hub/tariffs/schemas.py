@@ -36,7 +36,7 @@ class At(BaseModel):
 DEFAULT_PLACE = At()
 
 
-class FindingOut(BaseModel):
+class TariffFindingOut(BaseModel):
     """One thing that is wrong with a tariff."""
 
     severity: Severity
@@ -56,13 +56,13 @@ class Text(BaseModel):
 class CheckedTariff(BaseModel):
     """What was found, errors first, and the tariff in drivers' words."""
 
-    findings: list[FindingOut]
+    findings: list[TariffFindingOut]
     description: list[Text]
 
     @classmethod
     def of(cls, inspected: Inspected) -> Self:
         """From what a look at the tariff found."""
-        findings = [FindingOut.model_validate(finding_document(finding)) for finding in inspected.findings]
+        findings = [TariffFindingOut.model_validate(finding_document(finding)) for finding in inspected.findings]
         return cls(findings=findings, description=[Text.model_validate(text) for text in inspected.description])
 
 
@@ -70,7 +70,7 @@ class PublishedTariff(BaseModel):
     """A tariff as it was published, and what was found: warnings only."""
 
     tariff: Json = Field(description="The OCPI 2.2.1 Tariff.")
-    findings: list[FindingOut]
+    findings: list[TariffFindingOut]
     description: list[Text]
 
     @classmethod
