@@ -1,5 +1,7 @@
 """Saved cards, with the provider: a customer is made once, a card is begun, finished and removed."""
 
+from datetime import timedelta
+
 from sqlalchemy.exc import IntegrityError
 
 from kit.errors import NotFound
@@ -7,7 +9,10 @@ from kit.ids import uuid7
 from kit.tx import Database
 from payments import cards
 from payments.card_tables import Customer, SavedCard
-from payments.psp import KEY_LIFETIME, CardSetup, Psp
+from payments.psp import CardSetup, Psp
+
+ASKED_ANEW_AFTER = timedelta(minutes=5)
+"""An error is remembered with its key for a day; a customer that nobody uses does no harm."""
 
 
 class Cards:
@@ -58,8 +63,8 @@ class Cards:
                 if row is None:
                     row = Customer(reference=reference, key=_new_key(), asked_at=tx.now, created_at=tx.now)
                     tx.add(row)
-                elif row.customer_id is None and tx.now - row.asked_at > KEY_LIFETIME:
-                    row.key, row.asked_at = _new_key(), tx.now  # a customer that nobody uses does no harm
+                elif row.customer_id is None and tx.now - row.asked_at > ASKED_ANEW_AFTER:
+                    row.key, row.asked_at = _new_key(), tx.now
                 await tx.flush()
                 return row.customer_id, row.key
         except IntegrityError:  # somebody else was quicker

@@ -3,6 +3,7 @@
 import pytest
 
 from payments import debts, refunds
+from payments.errors import Unknown
 from payments.events import OperationStuck
 from payments.tables import Operation
 from tests.payments.shop import DRIVER, Shop, eur, open_shop, settle, with_card
@@ -20,6 +21,16 @@ async def test_stripe_timeout_is_unknown_and_the_janitor_asks(shop: Shop) -> Non
     await shop.pass_time(31)
     assert (await shop.hold(hold.id)).state == "HELD"
     assert len(await shop.objects("pi")) == 1
+
+
+async def test_a_customer_whose_error_is_remembered_with_the_key_is_made_by_another_soon(shop: Shop) -> None:
+    await shop.plan("fail_after", "POST /v1/customers", status=500)
+    for _ in range(2):
+        with pytest.raises(Unknown):
+            await shop.cards.customer(shop.db, DRIVER)
+    await shop.pass_time(6 * 60)
+    customer_id = await shop.cards.customer(shop.db, DRIVER)
+    assert await shop.cards.customer(shop.db, DRIVER) == customer_id
 
 
 async def test_an_error_that_is_remembered_with_the_key_is_looked_behind(shop: Shop) -> None:
