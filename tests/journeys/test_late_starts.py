@@ -26,7 +26,7 @@ from tests.journeys.house import Charging, House, open_house, priced
 from tests.journeys.peers import session_of
 from tests.payments.shop import eur
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 JOBS_OF_THE_START = update(JobRow).where(col(JobRow.lane).like("starts.money:%"))
 

@@ -386,7 +386,7 @@ class Money(RuleBasedStateMachine):
 
 
 def test_every_cent_is_where_it_belongs(databases: Databases, migrated_template: str) -> None:
-    few = settings(max_examples=3, stateful_step_count=30, deadline=None, derandomize=True)
+    few = settings(max_examples=2, stateful_step_count=30, deadline=None, derandomize=True)
     run_state_machine_as_test(lambda: Money(databases, migrated_template), settings=few)
 
 

@@ -69,6 +69,7 @@ async def test_a_new_cdr_after_a_credit_bills_anew_by_the_quoted_price(till: Til
     assert taken == {start.id: 0, second.id: 600}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", list(permutations(["first", "credit", "second"])))
 async def test_the_driver_pays_the_same_in_whatever_order_cdrs_come(till: Till, order: tuple[str, ...]) -> None:
     start = await till.start()

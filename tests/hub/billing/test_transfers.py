@@ -98,6 +98,7 @@ async def test_the_same_reference_is_the_same_payout(owed: Till) -> None:
     assert len(await owed.shop.objects("trr")) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plan", ["lose_answer", "lose_request", "fail_after"])
 async def test_a_lost_answer_pays_once(owed: Till, plan: str) -> None:
     await owed.shop.plan(plan, "POST /v1/transfers")
@@ -111,6 +112,7 @@ async def test_a_lost_answer_pays_once(owed: Till, plan: str) -> None:
     assert await reconcile(owed) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plan", ["lose_answer", "lose_request", "fail_after"])
 async def test_a_lost_answer_takes_back_once(owed: Till, plan: str) -> None:
     made = await pay(owed, 900)
