@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, select, union_all
 from sqlmodel import SQLModel, col
 
 from kit.errors import Conflict, NotFound
@@ -116,14 +116,23 @@ async def currencies_of(tx: Tx, account: Account) -> set[str]:
 
 
 async def balances(tx: Tx) -> Mapping[tuple[Account, str], Money]:
-    """Every account's balance in each of its currencies, those of zero too."""
+    """Every account's balance in each of its currencies, those of zero too.
+
+    One statement sees one state of the ledger; two would see between them what is posted meanwhile.
+    """
+    sides: list[Any] = [
+        select(
+            col(side).label("account"),
+            col(LedgerTransfer.currency),
+            (func.sum(col(LedgerTransfer.amount_minor)) * sign).label("moved"),
+        ).group_by(col(side), col(LedgerTransfer.currency))
+        for side, sign in ((LedgerTransfer.target, 1), (LedgerTransfer.source, -1))
+    ]
     found: dict[tuple[Account, str], int] = {}
-    for column, sign in ((LedgerTransfer.target, 1), (LedgerTransfer.source, -1)):
-        sums = select(col(column), col(LedgerTransfer.currency), func.sum(col(LedgerTransfer.amount_minor)))
-        rows: Any = await tx.execute(sums.group_by(col(column), col(LedgerTransfer.currency)))
-        for name, currency, amount in rows:
-            key = account_of(name), currency
-            found[key] = found.get(key, 0) + sign * int(amount)
+    rows: Any = await tx.execute(union_all(*sides))
+    for name, currency, amount in rows:
+        key = account_of(name), currency
+        found[key] = found.get(key, 0) + int(amount)
     return {key: Money(amount, key[1]) for key, amount in found.items()}
 
 

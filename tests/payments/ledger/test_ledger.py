@@ -197,3 +197,18 @@ async def test_a_long_ledger_is_read_whole(db: Database) -> None:
     checked = await check(db)
     assert (checked.entries, checked.findings) == (2_100, ())
     assert checked.balances[Account(AccountKind.PROVIDER_CLEARING), "EUR"] == Money(2_100 * 2_101 // 2, "EUR")
+
+
+async def test_what_is_posted_while_balances_are_read_is_in_them_on_both_sides_or_on_none(db: Database) -> None:
+    entries = [Entry(Document("cdr", f"NL*PLB*{number}"), SALE.transfers) for number in range(200)]
+
+    async def post_all() -> None:
+        for entry in entries:
+            await posted(db, entry)
+
+    posting = asyncio.create_task(post_all())
+    while not posting.done():
+        async with db.read() as tx:
+            found = await balances(tx)
+        assert sum(amount.amount_minor for amount in found.values()) == 0
+    await posting
