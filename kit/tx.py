@@ -61,6 +61,7 @@ class Tx:
         self._rings: set[str] = set()
         self._companions: dict[type[Any], Companion] = {}
         self._driver: Connection | None = None
+        self._connection: AsyncConnection | None = None
 
     def add(self, row: object) -> None:
         """Insert a row with the commit, or with the next query that needs it."""
@@ -127,7 +128,9 @@ class Tx:
         """The connection, with all that was added before on it."""
         if self.session.new or self.session.dirty or self.session.deleted:
             await self.session.flush()
-        return await self.session.connection()
+        if self._connection is None:  # to ask the session for it costs as much as a statement
+            self._connection = await self.session.connection()
+        return self._connection
 
     async def _driver_of(self, connection: AsyncConnection) -> Connection:
         """The driver's own connection behind one to SQLite."""
