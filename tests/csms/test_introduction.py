@@ -25,7 +25,7 @@ def patient(**bounds: float) -> Limits:
     return Limits(session=SessionLimits(**bounds))
 
 
-async def test_22_a_station_that_never_booted_is_asked_to_once(build) -> None:
+async def test_quirk_22_a_station_that_never_booted_is_asked_to_once(build) -> None:
     clock = ManualClock()
     world = await build(limits=patient(patience_s=60), clock=clock)
     point = await world.point()
@@ -40,7 +40,7 @@ async def test_22_a_station_that_never_booted_is_asked_to_once(build) -> None:
     assert len(point.calls) == 1
 
 
-async def test_22_a_station_that_has_booted_before_comes_back_without_being_asked(build) -> None:
+async def test_quirk_22_a_station_that_has_booted_before_comes_back_without_being_asked(build) -> None:
     clock = ManualClock()
     world = await build(limits=patient(patience_s=60), clock=clock)
     first = await world.point()
@@ -52,7 +52,7 @@ async def test_22_a_station_that_has_booted_before_comes_back_without_being_aske
     assert second.calls == []
 
 
-async def test_23_no_call_goes_out_before_the_boot_has_settled(build) -> None:
+async def test_quirk_23_no_call_goes_out_before_the_boot_has_settled(build) -> None:
     clock = ManualClock()
     world = await build(limits=patient(settle_s=10, patience_s=600), clock=clock)
     point = await world.point()
@@ -67,7 +67,7 @@ async def test_23_no_call_goes_out_before_the_boot_has_settled(build) -> None:
     assert (await asyncio.wait_for(calling, 30)).status is CommandStatus.ACCEPTED
 
 
-async def test_23_a_call_whose_time_is_over_before_the_station_settles_is_not_sent(build) -> None:
+async def test_quirk_23_a_call_whose_time_is_over_before_the_station_settles_is_not_sent(build) -> None:
     world = await build(limits=patient(settle_s=30, patience_s=30))
     point = await world.point()
     outcome = await world.system.link.call("CP1", Trigger("Heartbeat"), timeout_s=0.1)
@@ -85,7 +85,7 @@ async def test_a_call_that_waits_for_a_boot_fails_as_soon_as_the_station_is_gone
 
 
 @pytest.mark.parametrize("status", [BootStatus.PENDING, BootStatus.REJECTED])
-async def test_43_a_station_that_was_told_to_wait_says_only_what_it_is_asked_for(world, status) -> None:
+async def test_quirk_43_a_station_that_was_told_to_wait_says_only_what_it_is_asked_for(world, status) -> None:
     world.desk.boot = BootVerdict(status, interval_s=7)
     point = await world.point()
     answer = await point.call("BootNotification", BOOT)

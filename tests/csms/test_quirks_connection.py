@@ -44,7 +44,7 @@ async def answer_to(world, line: bytes, *headers: bytes) -> bytes:
     return answer
 
 
-async def test_28_a_missing_subprotocol_is_refused_unless_the_station_is_known_for_it(world) -> None:
+async def test_quirk_28_a_missing_subprotocol_is_refused_unless_the_station_is_known_for_it(world) -> None:
     with pytest.raises(InvalidStatus) as caught:
         await world.point("CP1", protocol=None)
     assert caught.value.response.status_code == 400
@@ -53,7 +53,7 @@ async def test_28_a_missing_subprotocol_is_refused_unless_the_station_is_known_f
     assert (await point.call("BootNotification", BOOT))["status"] == "Accepted"
 
 
-async def test_29_the_version_is_a_matter_of_the_connection(world) -> None:
+async def test_quirk_29_the_version_is_a_matter_of_the_connection(world) -> None:
     first = await world.point("CP1", protocol="ocpp1.6")
     await first.call("BootNotification", BOOT)
     second = await world.point("CP1", protocol="ocpp2.0.1")
@@ -62,7 +62,7 @@ async def test_29_the_version_is_a_matter_of_the_connection(world) -> None:
     assert world.system.registry.get("CP1").protocol == "ocpp2.0.1"
 
 
-async def test_30_a_missing_connection_header_is_made_up_for_a_station_known_for_it(world) -> None:
+async def test_quirk_30_a_missing_connection_header_is_made_up_for_a_station_known_for_it(world) -> None:
     line = b"GET /ocpp/CP1 HTTP/1.1"
     assert b" 426 " in await answer_to(world, line, b"Upgrade: websocket")
     world.desk.admission = lambda name: Admission(name, assume_upgrade=True)
@@ -70,7 +70,7 @@ async def test_30_a_missing_connection_header_is_made_up_for_a_station_known_for
     assert b" 101 " in await answer_to(world, line, b"Connection: keep-alive", b"Upgrade: websocket")
 
 
-async def test_31_a_reserved_bit_ends_the_connection_with_1002_and_the_station_may_come_back(world) -> None:
+async def test_quirk_31_a_reserved_bit_ends_the_connection_with_1002_and_the_station_may_come_back(world) -> None:
     for _ in range(3):
         reader, writer = await knock(world, b"GET /ocpp/CP1 HTTP/1.1", *UPGRADE)
         assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
@@ -101,7 +101,7 @@ async def test_31_a_reserved_bit_ends_the_connection_with_1002_and_the_station_m
         (b"/ocpp/100%25", "100%"),
     ],
 )
-async def test_32_odd_paths_name_the_station_all_the_same(world, target: bytes, name: str) -> None:
+async def test_quirk_32_odd_paths_name_the_station_all_the_same(world, target: bytes, name: str) -> None:
     reader, writer = await knock(world, b"GET " + target + b" HTTP/1.1", *UPGRADE)
     assert b" 101 " in await asyncio.wait_for(reader.readline(), 30)
     assert world.desk.knocks[-1].station_id == name
@@ -109,7 +109,7 @@ async def test_32_odd_paths_name_the_station_all_the_same(world, target: bytes, 
     await writer.wait_closed()
 
 
-async def test_32_the_basic_user_is_compared_with_the_decoded_id(world) -> None:
+async def test_quirk_32_the_basic_user_is_compared_with_the_decoded_id(world) -> None:
     world.desk.passwords["RDAM|0"] = "secret-secret"
     url = world.url("RDAM%7C0")
     point = await world.point("RDAM|0", password="secret-secret", url=url)
@@ -120,14 +120,14 @@ async def test_32_the_basic_user_is_compared_with_the_decoded_id(world) -> None:
         assert caught.value.response.status_code == 401
 
 
-def test_32_what_is_no_request_line_is_left_alone() -> None:
+def test_quirk_32_what_is_no_request_line_is_left_alone() -> None:
     for data in (b"", b"GET /x HTTP/1.1\r\n", b"GET /a b", b"\x16\x03\x01", b"POST /a b HTTP/1.1\r\n"):
         assert mend_request_line(data) == data
     assert mend_request_line(b"GET /a b c HTTP/1.1\r\nX: y z\r\n") == b"GET /a%20b%20c HTTP/1.1\r\nX: y z\r\n"
     assert station_id_of("http://[::1/ocpp/CP1", "/ocpp") is None
 
 
-async def test_33_the_canonical_id_is_the_back_offices_whatever_the_case(world) -> None:
+async def test_quirk_33_the_canonical_id_is_the_back_offices_whatever_the_case(world) -> None:
     world.desk.admission = lambda name: Admission(name.upper())
     point = await world.point("cp1", password="x", user="Cp1")
     await point.call("BootNotification", BOOT)
@@ -135,7 +135,7 @@ async def test_33_the_canonical_id_is_the_back_offices_whatever_the_case(world) 
     assert world.system.registry.get("cp1") is None
 
 
-async def test_34_a_new_socket_replaces_a_half_open_one_and_its_calls_fail_at_once(world) -> None:
+async def test_quirk_34_a_new_socket_replaces_a_half_open_one_and_its_calls_fail_at_once(world) -> None:
     first = await world.point("CP1")
     first.answer = lambda _action, _payload: None
     calling = asyncio.create_task(world.system.link.call("CP1", Trigger("Heartbeat"), timeout_s=60))
@@ -156,7 +156,7 @@ async def pass_by(clock: ManualClock, seconds: int) -> None:
         await asyncio.sleep(0)  # whoever sleeps for a second begins the next one
 
 
-async def test_35_a_station_that_answers_no_pings_is_there_as_long_as_it_says_anything(build) -> None:
+async def test_quirk_35_a_station_that_answers_no_pings_is_there_as_long_as_it_says_anything(build) -> None:
     clock = ManualClock()
     world = await build(limits=WATCHFUL, clock=clock)
     world.desk.admission = lambda name: Admission(name, ping_interval_s=20)
@@ -174,7 +174,7 @@ async def test_35_a_station_that_answers_no_pings_is_there_as_long_as_it_says_an
     writer.close()
 
 
-async def test_35_a_station_that_only_answers_pings_is_there(build) -> None:
+async def test_quirk_35_a_station_that_only_answers_pings_is_there(build) -> None:
     clock = ManualClock()
     world = await build(limits=WATCHFUL, clock=clock)
     world.desk.admission = lambda name: Admission(name, ping_interval_s=20)
@@ -186,7 +186,7 @@ async def test_35_a_station_that_only_answers_pings_is_there(build) -> None:
     assert (await point.call("Heartbeat", {}))["currentTime"]
 
 
-async def test_35_pings_are_sent_as_each_station_bears_them(build) -> None:
+async def test_quirk_35_pings_are_sent_as_each_station_bears_them(build) -> None:
     clock = ManualClock()
     world = await build(limits=WATCHFUL, clock=clock)
     world.desk.admission = lambda name: Admission(name, ping_interval_s=None if name == "DEAF" else 20)
@@ -204,7 +204,7 @@ async def test_35_pings_are_sent_as_each_station_bears_them(build) -> None:
         writer.close()
 
 
-async def test_36_a_station_that_answers_no_calls_is_sent_to_connect_anew(build) -> None:
+async def test_quirk_36_a_station_that_answers_no_calls_is_sent_to_connect_anew(build) -> None:
     world = await build(limits=Limits(session=SessionLimits(silent_calls=2)))
     point = await world.point("CP1")
     point.answer = lambda _action, _payload: None
