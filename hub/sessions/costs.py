@@ -33,13 +33,16 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What a session costs so far: the exact sum, an OCPI Price of it, and the cost fields of a CDR.
+    """What a session costs so far: the exact sums, an OCPI Price of them, and the cost fields of a CDR.
+
+    Who pays is shown and charged the exact sum, rounded once: the fields of OCPI are rounded already.
 
     `stretches` are those that were priced, cut where the price changes, and `tariff` is what a partner prices them
     with: the frozen one, in plain OCPI.
     """
 
     total_excl_vat: Decimal
+    total_incl_vat: Decimal
     total: Json
     cdr_fields: Json
     stretches: Sequence[Stretch]
@@ -112,7 +115,7 @@ def costs_of(priced: Priced, periods: Sequence[Period], plain: Json, *, ended_at
     fields: Json = {**cost_fields(priced)}
     ends = [*(following.start for _, following in pairwise(periods)), ended_at]
     priced_stretches = [_stretch_of(period, end) for period, end in zip(periods, ends, strict=True)]
-    return Costs(priced.total.excl_vat, fields["total_cost"], fields, priced_stretches, plain)
+    return Costs(priced.total.excl_vat, priced.total.incl_vat, fields["total_cost"], fields, priced_stretches, plain)
 
 
 def period_of(stretch: Stretch) -> Period:

@@ -45,7 +45,7 @@ class SoFar:
         if self.quote is None or self.costs is None:
             return None
         quote = self.quote.quote()
-        return quote.to_pay(round_to_minor(Decimal(str(self.costs.total["incl_vat"])), quote.currency))
+        return quote.to_pay(round_to_minor(self.costs.total_incl_vat, quote.currency))
 
     @property
     def paid_to_wait(self) -> Decimal:

@@ -54,7 +54,7 @@ class _Shown:
             return Decimal(0)
         if self.costs is None:
             return None
-        return round_to_minor(Decimal(str(self.costs.total["incl_vat"])), self.terms.currency).to_decimal()
+        return round_to_minor(self.costs.total_incl_vat, self.terms.currency).to_decimal()
 
     @property
     def is_16(self) -> bool:

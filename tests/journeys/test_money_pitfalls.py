@@ -47,6 +47,18 @@ async def test_two_ends_of_one_session_are_billed_once_by_the_first(house: House
     await house.every_cent_is_where_it_belongs()
 
 
+async def test_what_is_shown_is_what_is_taken_just_below_half_a_cent(house: House) -> None:
+    key = await house.driver("K-1")
+    start_id = await house.held(key)
+    charging = await house.begins(house.heard[0])
+    await house.meters(charging, 2469)  # 1.194996: 1.1950 with the four decimals of OCPI, which would round up
+    await house.ends(charging)
+    await house.resolve()
+    async with house.app(key) as app:
+        seen = await app.see({"id": start_id})
+    assert (seen["cost"], seen["payment"]["captured"]) == ("1.19", "1.19")
+
+
 async def test_one_driver_at_two_places_at_once_pays_each_for_itself(house: House) -> None:
     key = await house.driver("K-1")
     for evse_uid in ("E1", "E2"):
