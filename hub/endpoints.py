@@ -192,15 +192,17 @@ def _fastapi(hub: Hub, title: str) -> FastAPI:
 
 
 def _add(app: FastAPI, prefix: str, router: APIRouter) -> None:
-    """Serve the routes of a room below a prefix.
+    """Serve the routes of a room below a prefix, all side by side. Raises TypeError for what is no plain route.
 
-    `include_router` would analyse each of them a second time, while the first request waits.
+    `include_router` would analyse each of them a second time, while the first request waits, and have each request look
+    through the routers one by one, twice.
     """
     for route in router.routes:
-        if isinstance(route, APIRoute):
-            route.path = f"{prefix}{route.path}"
-            route.path_regex, route.path_format, route.param_convertors = compile_path(route.path)
-            app.router.routes.append(route)
+        if not isinstance(route, APIRoute):
+            raise TypeError(f"{route!r} is no plain route of a room")
+        route.path = f"{prefix}{route.path}"
+        route.path_regex, route.path_format, route.param_convertors = compile_path(route.path)
+        app.router.routes.append(route)
 
 
 def add_operator_api(app: FastAPI, hub: Hub) -> None:
