@@ -10,13 +10,16 @@ written as job rows by the same commit; only then do the doorbells ring. No netw
 """
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from typing import Any, Protocol, TypeVar, cast
 
+import asyncpg
 from sqlalchemy import Column, Executable, Select, Table, func, select
 from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from kit.bulk import Statements, inserting
@@ -33,6 +36,7 @@ from kit.sqlite_driver import Connection, executed, executed_many
 __all__ = ["Database", "Event", "NestedTx", "NetworkInsideTx", "Tx", "forbid_in_tx"]
 
 Row = TypeVar("Row")
+_BREAKS_A_CONSTRAINT = (sqlite3.IntegrityError, asyncpg.IntegrityConstraintViolationError)
 
 
 class Companion(Protocol):
@@ -61,6 +65,7 @@ class Tx:
         self._rings: set[str] = set()
         self._companions: dict[type[Any], Companion] = {}
         self._driver: Connection | None = None
+        self._postgresql: Any = None
         self._connection: AsyncConnection | None = None
 
     def add(self, row: object) -> None:
@@ -100,29 +105,37 @@ class Tx:
         It is compiled when it is used for the first time. It finds columns and no entities, and where it looks for any
         number of values it does so by one parameter (`kit.db.among`).
         """
-        connection = await self._settled()
-        if self.db.dialect == "postgresql":
-            result = await connection.execute(statement, parameters)
-            return result.all() if result.returns_rows else ()
         query = self.db._statements.query(statement, parameters)
         [values] = query.values([parameters])
-        _, rows = await (await self._driver_of(connection)).run(executed, query.sql, values)
-        return query.read(rows)
+        return query.read(await self._run(query.sql, values))
 
     async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]], *, replace: bool = False) -> None:
-        """Insert rows, all with the same columns, in as few trips as the driver allows.
+        """Insert rows, all with the same columns, in as few trips as the driver allows. Raises `IntegrityError`.
 
         `replace` gives a row that there is already, by its primary key, the new values.
         """
         if not rows:
             return
         put = self.db._statements.rows(inserting(table, tuple(rows[0]), replace=replace))
-        connection, columns = await self._settled(), put.columns(rows)
-        if self.db.dialect == "postgresql":
-            await connection.exec_driver_sql(put.sql, tuple(columns))
-            return
-        driver = await self._driver_of(connection)
-        await driver.run(executed_many, put.sql, list(zip(*columns, strict=True)))
+        columns = put.columns(rows)
+        values = columns if self.db.dialect == "postgresql" else list(zip(*columns, strict=True))
+        await self._run(put.sql, values, many=True)
+
+    async def _run(self, sql: str, values: Sequence[Any], *, many: bool = False) -> Sequence[Sequence[Any]]:
+        """What the driver finds; `many` are values for many rows. Raises `IntegrityError`, or what the driver does."""
+        connection = await self._settled()
+        try:
+            if self.db.dialect == "sqlite":
+                _, rows = await (await self._sqlite(connection)).run(executed_many if many else executed, sql, values)
+                return rows
+            if self._postgresql is None:  # SQLAlchemy begins its transaction with a first statement of its own
+                result = await connection.exec_driver_sql(sql, tuple(values))
+                self._postgresql = (await connection.get_raw_connection()).driver_connection
+                return result.all() if result.returns_rows else ()
+            found: Sequence[Sequence[Any]] = await self._postgresql.fetch(sql, *values)
+            return found
+        except _BREAKS_A_CONSTRAINT as error:
+            raise IntegrityError(sql, None, error) from error
 
     async def _settled(self) -> AsyncConnection:
         """The connection, with all that was added before on it."""
@@ -132,7 +145,7 @@ class Tx:
             self._connection = await self.session.connection()
         return self._connection
 
-    async def _driver_of(self, connection: AsyncConnection) -> Connection:
+    async def _sqlite(self, connection: AsyncConnection) -> Connection:
         """The driver's own connection behind one to SQLite."""
         if self._driver is None:
             self._driver = cast(Connection, (await connection.get_raw_connection()).dbapi_connection)

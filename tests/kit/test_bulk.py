@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import bindparam, select, text, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from kit.db import among, each_of, texts
@@ -49,6 +50,20 @@ async def test_inserted_rows_go_with_their_transaction(db: Database) -> None:
             raise RuntimeError("boom")
     async with db.read() as tx:
         assert list(await tx.all(select(JobRow))) == []
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+async def test_a_row_that_breaks_a_constraint_is_told_alike_wherever_it_comes(db: Database, before: int) -> None:
+    table = JobRow.__table__  # type: ignore[attr-defined]
+    async with db.tx() as tx:
+        await tx.insert(table, [{"id": 1, **job(1, "there")}])
+    with pytest.raises(IntegrityError):
+        async with db.tx() as tx:
+            for number in range(before):
+                await tx.insert(table, [{"id": 10 + number, **job(number, "undone")}])
+            await tx.insert(table, [{"id": 1, **job(1, "twice")}])
+    async with db.tx() as tx:  # the connection is good for the next one
+        assert await tx.all(select(col(JobRow.kind))) == ["there"]
 
 
 async def test_any_number_of_texts_is_looked_for_at_once(db: Database) -> None:
