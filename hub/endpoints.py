@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from sqlalchemy import text
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Match, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -256,4 +257,4 @@ def add_operator_api(app: FastAPI, hub: Hub) -> None:
 async def ping(db: Database) -> None:
     """Raises when the database does not answer."""
     async with db.read() as tx:
-        await tx.session.connection()
+        await tx.execute(text("SELECT 1"))

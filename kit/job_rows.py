@@ -7,11 +7,9 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Index, LargeBinary, text
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel
 
-from kit.bulk import Put, Row, Statement
+from kit.bulk import Put, Row
 from kit.db import BigInt
 from kit.log import correlation_id
 
@@ -75,8 +73,8 @@ _PUT_PLAIN = Put(JobRow.__table__, _COLUMNS)  # type: ignore[attr-defined]
 _PUT_KEYED = Put(JobRow.__table__, _COLUMNS, ("kind", "replace_key"), _KEYED_AGAIN, _KEYED_WHERE)  # type: ignore[attr-defined]
 
 
-def jobs_batch(requests: Sequence[JobRequest], *, now: datetime) -> list[tuple[Statement, Sequence[Row]]]:
-    """Job rows for a batch (`kit.bulk_writer`), replacing those that wait under the same key."""
+def jobs_batch(requests: Sequence[JobRequest], *, now: datetime) -> list[tuple[Put, Sequence[Row]]]:
+    """Job rows for a transaction or a batch, replacing those that wait under the same key."""
     plain, keyed = _job_rows(requests, now)
     return [(statement, rows) for statement, rows in ((_PUT_PLAIN, plain), (_PUT_KEYED, keyed)) if rows]
 
@@ -87,23 +85,6 @@ def _job_rows(requests: Sequence[JobRequest], now: datetime) -> tuple[list[Row],
     rows = [_row(request, now, correlation) for request in requests]
     keyed = {(row["kind"], row["replace_key"]): row for row in rows if row["replace_key"] is not None}
     return [row for row in rows if row["replace_key"] is None], list(keyed.values())
-
-
-async def write_jobs(session: AsyncSession, requests: Sequence[JobRequest], *, now: datetime) -> None:
-    """Write job rows in the open transaction, replacing those that wait under the same key."""
-    plain, keyed = _job_rows(requests, now)
-    dialect = session.get_bind().dialect.name
-    insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    if plain:
-        await session.execute(insert(JobRow.__table__), plain)  # type: ignore[attr-defined]
-    if keyed:
-        statement = insert(JobRow.__table__)  # type: ignore[attr-defined]
-        statement = statement.on_conflict_do_update(
-            index_elements=["kind", "replace_key"],
-            index_where=text(_KEYED_WHERE),
-            set_={name: statement.excluded[name] for name in _KEYED_AGAIN},
-        )
-        await session.execute(statement, keyed)
 
 
 def _row(request: JobRequest, now: datetime, correlation: str | None) -> dict[str, Any]:

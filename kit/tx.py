@@ -20,16 +20,16 @@ import asyncpg
 from sqlalchemy import Column, Executable, Select, Table, func, select
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
-from kit.bulk import Statements, inserting
+from kit.bulk import Put, Statements, inserting
 from kit.bulk_writer import Batch, BulkWriter, Found, open_bulk_writer
 from kit.clock import Clock
 from kit.db import DialectName, open_engines
 from kit.doorbells import Doorbells
 from kit.events import Event, Subscriptions
 from kit.guard import NetworkInsideTx, forbid_in_tx, tx_active
-from kit.job_rows import JobRequest, jobs_batch, write_jobs
+from kit.job_rows import JobRequest, jobs_batch
 from kit.reader import Reader, bound, open_reader
 from kit.sqlite_driver import Connection, executed, executed_many
 
@@ -57,16 +57,22 @@ class NestedTx(RuntimeError):
 class Tx:
     """An open unit of work. `now` is the moment it began (aware UTC): one time for all that it writes."""
 
-    def __init__(self, session: AsyncSession, *, now: datetime, db: "Database") -> None:
-        self.session = session
+    def __init__(self, connection: AsyncConnection, *, now: datetime, db: "Database") -> None:
+        self.connection = connection
         self.now = now
         self.db = db
         self._jobs: list[JobRequest] = []
         self._rings: set[str] = set()
         self._companions: dict[type[Any], Companion] = {}
-        self._driver: Connection | None = None
-        self._postgresql: Any = None
-        self._connection: AsyncConnection | None = None
+        self._session: AsyncSession | None = None
+        self._driver: Any = None
+
+    @property
+    def session(self) -> AsyncSession:
+        """The session of SQLAlchemy's, made when it is first needed: what goes by without objects costs half."""
+        if self._session is None:
+            self._session = AsyncSession(self.connection, expire_on_commit=False, join_transaction_mode="control_fully")
+        return self._session
 
     def add(self, row: object) -> None:
         """Insert a row with the commit, or with the next query that needs it."""
@@ -116,51 +122,55 @@ class Tx:
         """
         if not rows:
             return
-        put = self.db._statements.rows(inserting(table, tuple(rows[0]), replace=replace))
+        await self._put(inserting(table, tuple(rows[0]), replace=replace), rows)
+
+    async def _put(self, statement: Put, rows: Sequence[Mapping[str, Any]]) -> None:
+        put = self.db._statements.rows(statement)
         columns = put.columns(rows)
         values = columns if self.db.dialect == "postgresql" else list(zip(*columns, strict=True))
         await self._run(put.sql, values, many=True)
 
     async def _run(self, sql: str, values: Sequence[Any], *, many: bool = False) -> Sequence[Sequence[Any]]:
         """What the driver finds; `many` are values for many rows. Raises `IntegrityError`, or what the driver does."""
-        connection = await self._settled()
+        await self._send_added()
         try:
             if self.db.dialect == "sqlite":
-                _, rows = await (await self._sqlite(connection)).run(executed_many if many else executed, sql, values)
+                _, rows = await (await self._sqlite()).run(executed_many if many else executed, sql, values)
                 return rows
-            if self._postgresql is None:  # SQLAlchemy begins its transaction with a first statement of its own
-                result = await connection.exec_driver_sql(sql, tuple(values))
-                self._postgresql = (await connection.get_raw_connection()).driver_connection
+            if self._driver is None:  # SQLAlchemy begins its transaction with a first statement of its own
+                result = await self.connection.exec_driver_sql(sql, tuple(values))
+                self._driver = (await self.connection.get_raw_connection()).driver_connection
                 return result.all() if result.returns_rows else ()
-            found: Sequence[Sequence[Any]] = await self._postgresql.fetch(sql, *values)
+            found: Sequence[Sequence[Any]] = await self._driver.fetch(sql, *values)
             return found
         except _BREAKS_A_CONSTRAINT as error:
             raise IntegrityError(sql, None, error) from error
 
-    async def _settled(self) -> AsyncConnection:
-        """The connection, with all that was added before on it."""
-        if self.session.new or self.session.dirty or self.session.deleted:
-            await self.session.flush()
-        if self._connection is None:  # to ask the session for it costs as much as a statement
-            self._connection = await self.session.connection()
-        return self._connection
-
-    async def _sqlite(self, connection: AsyncConnection) -> Connection:
+    async def _sqlite(self) -> Connection:
         """The driver's own connection behind one to SQLite."""
         if self._driver is None:
-            self._driver = cast(Connection, (await connection.get_raw_connection()).dbapi_connection)
-        return self._driver
+            if not self.connection.in_transaction():
+                await self.connection.begin()
+            self._driver = (await self.connection.get_raw_connection()).dbapi_connection
+        return cast(Connection, self._driver)
+
+    async def _send_added(self) -> None:
+        """Send what was added before."""
+        session = self._session
+        if session is not None and (session.new or session.dirty or session.deleted):
+            await session.flush()
 
     async def reserve_ids(self, table: Table, count: int) -> Sequence[int]:
         """Ids for rows that this transaction inserts into a table whose `id` the database gives otherwise."""
         if self.db.dialect == "postgresql":
             sequence = func.pg_get_serial_sequence(table.name, "id")
-            found = await self.session.execute(
+            found = await self.connection.execute(
                 select(func.nextval(sequence)).select_from(func.generate_series(1, count))
             )
             return list(found.scalars())
         # Nobody else writes before we commit, so the ids that SQLite would give are ours to give.
-        last = (await self.session.execute(select(func.max(table.c.id)))).scalar_one() or 0
+        await self._send_added()
+        last = (await self.connection.execute(select(func.max(table.c.id)))).scalar_one() or 0
         return range(last + 1, last + 1 + count)
 
     def emit(self, event: Event) -> None:
@@ -196,11 +206,20 @@ class Tx:
 
     async def _finish(self) -> None:
         if self._jobs:
-            await write_jobs(self.session, self._jobs, now=self.now)
+            for put, rows in jobs_batch(self._jobs, now=self.now):
+                await self._put(put, rows)
             self._rings.add("jobs")
         for companion in self._companions.values():
             await companion.before_commit(self)
-        await self.session.commit()
+        if self._session is not None:
+            await self._session.commit()
+        if self.connection.in_transaction():  # the session had no part in it
+            await self.connection.commit()
+
+    async def _end(self) -> None:
+        """Whatever was not committed goes with the connection."""
+        if self._session is not None:
+            await self._session.close()
 
 
 class Database:
@@ -256,8 +275,7 @@ class Database:
             raise NestedTx("a transaction is already open in this task")
         token = tx_active.set(True)
         try:
-            async with self._writing, AsyncSession(self._engines.writer, expire_on_commit=False) as session:
-                tx = Tx(session, now=self.clock.now(), db=self)
+            async with self._writing, self._begun(self._engines.writer) as tx:
                 yield tx
                 await tx._finish()
         finally:
@@ -288,7 +306,16 @@ class Database:
             raise NestedTx("a transaction is already open in this task")
         token = tx_active.set(True)
         try:
-            async with AsyncSession(self._engines.reader, expire_on_commit=False) as session:
-                yield Tx(session, now=self.clock.now(), db=self)
+            async with self._begun(self._engines.reader) as tx:
+                yield tx
         finally:
             tx_active.reset(token)
+
+    @asynccontextmanager
+    async def _begun(self, engine: AsyncEngine) -> AsyncIterator[Tx]:
+        async with engine.connect() as connection:
+            tx = Tx(connection, now=self.clock.now(), db=self)
+            try:
+                yield tx
+            finally:
+                await tx._end()

@@ -29,8 +29,7 @@ def reactions() -> Reactions:
 async def db(database_url: str, clock: ManualClock, reactions: Reactions) -> AsyncIterator[Database]:
     database = Database(database_url, clock=clock, reactions=reactions)
     async with database.tx() as tx:
-        connection = await tx.session.connection()
-        await connection.run_sync(SQLModel.metadata.create_all, tables=[JobRow.__table__])  # type: ignore[attr-defined]
+        await tx.connection.run_sync(SQLModel.metadata.create_all, tables=[JobRow.__table__])  # type: ignore[attr-defined]
     yield database
     await database.close()
 

@@ -32,8 +32,7 @@ REQUEST = {"scope": "driver:1:start", "key": "k-12345678", "body": b'{"evse":1}'
 @pytest.fixture
 async def idempotency(db: Database) -> Idempotency:
     async with db.tx() as tx:
-        connection = await tx.session.connection()
-        await connection.run_sync(SQLModel.metadata.tables["idempotency_key"].create)
+        await tx.connection.run_sync(SQLModel.metadata.tables["idempotency_key"].create)
     return Idempotency(db, RING)
 
 

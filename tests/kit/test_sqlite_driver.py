@@ -33,7 +33,7 @@ async def trips(db: Database) -> list[str]:
     """The trips that the writer makes from now on, each by the name of what it has done."""
     made: list[str] = []
     async with db.tx() as tx:
-        driver: Any = (await (await tx.session.connection()).get_raw_connection()).driver_connection
+        driver: Any = (await tx.connection.get_raw_connection()).driver_connection
     execute = driver._execute
 
     async def noted(work: Any, *arguments: Any) -> Any:
@@ -56,7 +56,7 @@ async def test_a_statement_takes_one_trip_to_the_thread_and_so_does_a_commit(db:
 async def test_nothing_is_rolled_back_where_nothing_was_done(db: Database, trips: list[str]) -> None:
     with pytest.raises(ZeroDivisionError):
         async with db.tx() as tx:
-            await tx.session.connection()
+            await tx.connection.begin()
             raise ZeroDivisionError
     assert trips == []
 

@@ -147,6 +147,22 @@ async def test_two_hundred_concurrent_writers_all_succeed(db: Database, reaction
     assert len(await waiting(db)) == 200
 
 
+@pytest.mark.parametrize("order", ["objects first", "objects last", "objects that change nothing"])
+async def test_objects_and_rows_go_with_one_commit(db: Database, order: str) -> None:
+    table = JobRow.__table__  # type: ignore[attr-defined]
+    now = db.clock.now()
+    row = {"kind": "row", "payload": b"{}", "state": "dead", "run_at": now, "max_attempts": 1, "created_at": now}
+    async with db.tx() as tx:
+        if order == "objects first":
+            tx.add(JobRow(**row))
+        elif order == "objects that change nothing":
+            await tx.flush()
+        await tx.insert(table, [{**row, "attempts": 0}])
+        if order == "objects last":
+            tx.add(JobRow(**row))
+    assert len(await waiting(db)) == (1 if order == "objects that change nothing" else 2)
+
+
 async def test_a_read_sees_no_half_of_a_transaction(db: Database, reactions: Reactions) -> None:
     reactions.on(Happened, ignore)
     inside, leave = asyncio.Event(), asyncio.Event()

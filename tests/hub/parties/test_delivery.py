@@ -73,8 +73,7 @@ def clock() -> ManualClock:
 async def db(database_url: str, clock: ManualClock) -> AsyncIterator[Database]:
     database = Database(database_url, clock=clock, reactions=Reactions())
     async with database.tx() as tx:
-        connection = await tx.session.connection()
-        await connection.run_sync(SQLModel.metadata.create_all)
+        await tx.connection.run_sync(SQLModel.metadata.create_all)
     yield database
     await database.close()
 
