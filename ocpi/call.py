@@ -132,6 +132,8 @@ class Rendered:
     http_status: int
     headers: Sequence[Line]
     body: bytes
+    status_code: int | None = None
+    """OCPI's, where it is known without reading the body."""
 
     async def send(self, send: Send) -> None:
         """Hand it to the server."""
@@ -202,7 +204,8 @@ class Served:
     """One exchange with a peer, once it is answered: what came, byte for byte, and what went.
 
     `target` is the path and query as they were sent; `key` is None when they led to no endpoint, `caller` when nobody
-    was authenticated. `http_headers` hold the token that was presented. Times are those of the event loop.
+    was authenticated. `http_headers` hold the token that was presented. Times are those of the event loop. `status_code` is
+    that of `Rendered`.
     """
 
     method: str
@@ -214,6 +217,7 @@ class Served:
     http_headers: Mapping[str, str]
     raw: bytes
     http_status: int
+    status_code: int | None
     answer: bytes
     started: float
     ended: float

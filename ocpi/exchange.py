@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from ocpi.call import Answer, Line, ListAnswer, Rendered, lines
 from ocpi.endpoint import HandlerKey, Parameter
-from ocpi.envelope import envelope, list_envelope
+from ocpi.envelope import SUCCESS, envelope, list_envelope
 from ocpi.errors import InvalidParameters, OcpiError
 from ocpi.headers import MessageHeaders, Party, header_values, read_ids
 from ocpi.paging import PageQuery, page_headers, parse_page_query
@@ -82,6 +82,7 @@ class Exchange:
         self.raw = b""
         self._query: Mapping[str, str] | None = None
         self._target: str | None = None
+        self._url: str | None = None
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -115,7 +116,9 @@ class Exchange:
 
     def url(self, public_url: str | None) -> str:
         """The absolute URL that was asked for."""
-        return f"{public_url or self.origin}{self.target}"
+        if self._url is None:
+            self._url = f"{public_url or self.origin}{self.target}"
+        return self._url
 
     def require(self, parameters: Sequence[Parameter]) -> None:
         """Check the parameters of the query. Raises InvalidParameters."""
@@ -147,7 +150,8 @@ def render(
     headers = exchange.reply_ids(answer.sender)
     if isinstance(answer, Answer):
         body = envelope(answer.data, status_code=answer.status_code, now=now, message=answer.message)
-        return Rendered(answer.http_status, [_CONTENT_TYPE, *lines({**headers, **_safe(answer.headers)})], body)
+        written = lines({**headers, **_safe(answer.headers)})
+        return Rendered(answer.http_status, [_CONTENT_TYPE, *written], body, answer.status_code)
     page = page or PageQuery()
     page_limit = page.capped(answer.limit)
     items: Sequence[bytes | memoryview]
@@ -158,13 +162,14 @@ def render(
         items = (answer.joined,) if count else ()
     url = exchange.url(public_url)
     paging = _page_lines(url, answer.total, answer.limit, page_limit, page.offset, count, answer.more, answer.cursor)
-    return Rendered(200, [_CONTENT_TYPE, *lines(headers), *paging], list_envelope(items, now=now))
+    return Rendered(200, [_CONTENT_TYPE, *lines(headers), *paging], list_envelope(items, now=now), SUCCESS)
 
 
 def render_error(exchange: Exchange, error: OcpiError, *, http_status: int, now: datetime) -> Rendered:
     """An error as an envelope without data."""
     body = envelope(None, status_code=error.status_code, now=now, message=error.message)
-    return Rendered(http_status, [_CONTENT_TYPE, *lines({**exchange.reply_ids(), **_safe(error.headers)})], body)
+    written = lines({**exchange.reply_ids(), **_safe(error.headers)})
+    return Rendered(http_status, [_CONTENT_TYPE, *written], body, error.status_code)
 
 
 def _safe(headers: Mapping[str, str]) -> Mapping[str, str]:

@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from random import getrandbits
 from typing import NamedTuple
+
+import uuid_utils
 
 from ocpi.errors import InvalidParameters
 
@@ -33,10 +34,9 @@ _AUTHORIZATION = re.compile(r"[Tt][Oo][Kk][Ee][Nn] +([\x21-\x7E]+) *")
 
 
 def new_id() -> str:
-    """A fresh request or correlation id: a random UUID, several times faster than `uuid4` writes one."""
-    digits = f"{getrandbits(128):032x}"  # an id is no secret
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+    """A fresh request or correlation id: a UUID of version 7, as a log that is searched by them takes new ones at its
+    end for half the work."""
+    return str(uuid_utils.uuid7())
 
 
 def authorization(token: str, *, encode: bool = True) -> str:

@@ -265,6 +265,7 @@ def _served(exchange: Exchange, answer: Rendered, started: float) -> Served:
         http_headers=exchange.headers,
         raw=exchange.raw,
         http_status=answer.http_status,
+        status_code=answer.status_code,
         answer=answer.body,
         started=started,
         ended=asyncio.get_running_loop().time(),

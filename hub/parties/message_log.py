@@ -110,7 +110,7 @@ class MessageLog:
             response=b"" if is_page else self._kept(answer),
             request_bytes=len(served.raw),
             response_bytes=len(answer),
-            status_code=status_code_of(answer),
+            status_code=served.status_code or status_code_of(answer),
             is_page=is_page,
         )
         self._put(entry)

@@ -134,7 +134,7 @@ class Writer:
             "verb": entry.verb[:16],
             "path": path[:LONGEST_PATH],
             "http_status": entry.http_status,
-            "status_code": entry.status_code or status_code_of(entry.response),
+            "status_code": entry.status_code,
             "error": entry.error,
             "duration_ms": round(entry.duration_s * 1000),
             "request_id": entry.request_id,

@@ -43,6 +43,7 @@ def served(raw: bytes = b"{}", answer: bytes = ANSWER, **changes: Any) -> Served
         "http_headers": {"authorization": "Token abc", "content-type": "application/json"},
         "raw": raw,
         "http_status": 200,
+        "status_code": None,
         "answer": answer,
         "started": now - 0.05,
         "ended": now,
