@@ -32,7 +32,7 @@ EVSES = 4
 CONNECTIONS = 32
 AGAIN, ONCE = 400, 100
 """Requests of each connection in a round."""
-ROUNDS = 3
+ROUNDS = 7
 TARGET_AGAIN, TARGET_FIRST, TARGET_DEEP = 0.35, 0.12, 0.8
 _STORED_AT_ONCE = 2_000
 _OWNER = {"country_code": "NL", "party_id": "PLB"}

@@ -63,7 +63,7 @@ def guarded_protocol(
                 awaited = _Awaited.HEAD
             else:
                 awaited = _Awaited.NOTHING
-            if awaited is not self._awaited or self._complete != complete:
+            if awaited is not self._awaited or (self._timer is not None and self._complete != complete):
                 self._await(awaited)
 
         def on_message_begin(self) -> None:

@@ -204,8 +204,8 @@ class Served:
     """One exchange with a peer, once it is answered: what came, byte for byte, and what went.
 
     `target` is the path and query as they were sent; `key` is None when they led to no endpoint, `caller` when nobody
-    was authenticated. `http_headers` hold the token that was presented. Times are those of the event loop. `status_code` is
-    that of `Rendered`.
+    was authenticated. `http_headers` hold the token that was presented, `status_code` is that of `Rendered`. Times are
+    those of the event loop.
     """
 
     method: str

@@ -23,6 +23,7 @@ ItemT = TypeVar("ItemT")
 _MAX_DIGITS = 15
 _URL_CHARACTERS = "%/:?#[]@!$&'()*+,;="
 _READY_URL = re.compile(rf"[A-Za-z0-9_.~{re.escape(_URL_CHARACTERS)}-]*")
+_READY_VALUE = re.compile(r"[A-Za-z0-9_.~:-]*")
 _LINK_VALUE = re.compile(r'<([^<>]*)>((?:\s*;\s*[^\s=;,"]+\s*(?:=\s*(?:"[^"]*"|[^\s;,"]*))?)*)')
 _REL_NEXT = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?=\s|;|$))', re.IGNORECASE)
 
@@ -121,7 +122,8 @@ def with_query(url: str, **parameters: int | str) -> str:
     base, _, query = url.partition("#")[0].partition("?")
     pairs = [pair for pair in query.split("&") if pair and pair.partition("=")[0] not in parameters]
     for name, value in parameters.items():
-        pairs.append(f"{name}={value if isinstance(value, int) else quote(value, safe=':')}")
+        is_ready = isinstance(value, int) or _READY_VALUE.fullmatch(value)
+        pairs.append(f"{name}={value if is_ready else quote(str(value), safe=':')}")
     return f"{base}?{'&'.join(pairs)}"
 
 

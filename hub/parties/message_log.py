@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlmodel import col
 
-from hub.parties.callers import Caller
 from hub.parties.directory import Directory
-from hub.parties.message_log_rows import PARSED, Entry, Places, Row, Writer, status_code_of
-from hub.parties.message_log_tables import IN, OUT, Message, MessageContent
+from hub.parties.message_log_entries import Noted, entry_of, note_sent, note_served
+from hub.parties.message_log_rows import Places, Row, Writer
+from hub.parties.message_log_tables import Message, MessageContent
 from hub.parties.presented import Presented
 from kit.bulk import Put
 from kit.bulk_writer import Refused
@@ -27,7 +27,6 @@ from kit.retention import forget
 from kit.spool import Spool
 from kit.tx import Database
 from ocpi.call import Served
-from ocpi.headers import Party
 
 log = get(__name__)
 
@@ -70,8 +69,7 @@ class MessageLog:
         self._directory = directory
         self._presented = presented
         self._body_bytes = body_bytes
-        self._most_bytes = body_bytes * PARSED
-        self._spool: Spool[Entry] = Spool(
+        self._spool: Spool[Noted] = Spool(
             "messages", self._write, clock=db.clock, queue_bytes=queue_bytes, on_drop=on_drop
         )
         self._process = secrets.token_hex(3)
@@ -86,62 +84,16 @@ class MessageLog:
 
     def received(self, served: Served) -> None:
         """A partner's request and our answer."""
-        caller, message = served.caller, served.headers
-        module, interface, _, level = served.key or (None, None, None, None)
-        answer = served.answer
-        is_page = level == "list" and served.method == "GET" and len(answer) > self._body_bytes
-        entry = Entry(
-            id=self._id(served.started),
-            direction=IN,
-            platform_id=caller.peer.id if isinstance(caller, Caller) else None,
-            module=module,
-            interface=interface,
-            verb=served.method,
-            url=served.target,
-            request_id=message.request_id,
-            correlation_id=message.correlation_id,
-            from_party=_key(message.from_party),
-            to_party=_key(message.to_party),
-            headers=served.http_headers,
-            http_status=served.http_status,
-            error=None,
-            duration_s=served.ended - served.started,
-            request=self._kept(served.raw),
-            response=b"" if is_page else self._kept(answer),
-            request_bytes=len(served.raw),
-            response_bytes=len(answer),
-            status_code=served.status_code or status_code_of(answer),
-            is_page=is_page,
-        )
-        self._put(entry)
+        noted = note_served(served, self._body_bytes)
+        self._put(noted, served.raw, served.answer)
 
     def sent(self, exchanged: Exchanged) -> None:
         """Our request to a partner and its answer. The partner is who the credentials are for."""
-        headers, answer = exchanged.headers, exchanged.answer
-        entry = Entry(
-            id=self._id(exchanged.started),
-            direction=OUT,
-            platform_id=self._presented.owner(headers.get("authorization")) or addressee.get(),
-            module=None,
-            interface=None,
-            verb=exchanged.method,
-            url=exchanged.url,
-            request_id=headers.get("x-request-id", ""),
-            correlation_id=headers.get("x-correlation-id") or correlation_id.get() or "",
-            from_party=_party(headers.get("ocpi-from-country-code"), headers.get("ocpi-from-party-id")),
-            to_party=_party(headers.get("ocpi-to-country-code"), headers.get("ocpi-to-party-id")),
-            headers=headers,
-            http_status=exchanged.status,
-            error=exchanged.error,
-            duration_s=exchanged.ended - exchanged.started,
-            request=self._kept(exchanged.body),
-            response=self._kept(answer),
-            request_bytes=len(exchanged.body),
-            response_bytes=len(answer),
-            response_headers=exchanged.answer_headers,
-            status_code=status_code_of(answer),
-        )
-        self._put(entry)
+        headers = exchanged.headers
+        platform_id = self._presented.owner(headers.get("authorization")) or addressee.get()
+        correlation = headers.get("x-correlation-id") or correlation_id.get()
+        noted = note_sent(exchanged, platform_id, correlation, self._body_bytes)
+        self._put(noted, exchanged.body, exchanged.answer)
 
     async def run(self) -> None:
         """Write until cancelled; then write what waits."""
@@ -151,16 +103,16 @@ class MessageLog:
         """Write everything that waits."""
         await self._spool.flush()
 
-    async def _write(self, batch: Sequence[Entry]) -> None:
+    async def _write(self, batch: Sequence[Noted]) -> None:
         snapshot = await self._directory.snapshot()
         if self._places is None or self._places.snapshot is not snapshot:
             self._places = Places(snapshot)
         writer = Writer(self._keys, self._places, self._body_bytes)
         messages: list[Row] = []
         contents: list[Row] = []
-        for place, entry in enumerate(batch):
+        for place, noted in enumerate(batch):
             try:
-                message, content = writer.rows(entry)
+                message, content = writer.rows(entry_of(noted, self._id))
             except Exception as error:  # one that cannot be put into a row must not keep the others out
                 log.error("message_not_loggable", error=type(error).__name__)
                 self._spool.drop(1)
@@ -189,11 +141,8 @@ class MessageLog:
     async def _insert(self, messages: Sequence[Row], contents: Sequence[Row]) -> None:
         await self._db.write([(put, rows) for put, rows in ((_MESSAGES, messages), (_CONTENTS, contents)) if rows])
 
-    def _put(self, entry: Entry) -> None:
-        self._spool.put(entry, len(entry.request) + len(entry.response) + OVERHEAD_BYTES)
-
-    def _kept(self, body: bytes) -> bytes:
-        return body if len(body) <= self._most_bytes else body[: self._most_bytes + 1]
+    def _put(self, noted: Noted, request: bytes, response: bytes) -> None:
+        self._spool.put(noted, len(request) + len(response) + OVERHEAD_BYTES)
 
     def _id(self, loop_s: float) -> str:
         """An id for what began at a moment on the loop's clock, in the order of that clock as long as it and the time
@@ -215,11 +164,3 @@ def forgetter(messages: timedelta, contents: timedelta) -> Callable[[Database, M
             await forget(db, key, key < first_id(db.clock.now() - kept), batch=FORGET_BATCH)
 
     return flow
-
-
-def _key(party: Party | None) -> str | None:
-    return party.key if party is not None else None
-
-
-def _party(country_code: str | None, party_id: str | None) -> str | None:
-    return f"{country_code}*{party_id}".upper() if country_code and party_id else None

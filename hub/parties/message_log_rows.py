@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,21 +10,17 @@ import orjson
 
 from hub.parties.directory import Snapshot
 from hub.parties.masking import Found, Masker
-from hub.parties.message_log_tables import Message
+from hub.parties.message_log_entries import PARSED, Entry
+from hub.parties.message_log_tables import IN, Message
 from kit.crypto import KeyRing
 from kit.redact import scrubbed
 
 CONTENT_PURPOSE = "ocpi-messages"
 DIGEST_PURPOSE = "ocpi-message-mask"
-PARSED = 4
-"""A body of up to so many times the limit is parsed, masked and then cut; of a longer one only the size is kept."""
-
 PAGE = "a page"
 """What the searchable log shows of a page of which nothing else is kept: there is nothing else to be known of it."""
 LONGEST_PATH = 1_000
 
-_STATUS_CODE = b'"status_code"'
-_CODE = re.compile(rb'\s*:\s*"?(\d{4})')
 _KEPT_HEADERS = frozenset(
     {
         *("content-type", "x-request-id", "x-correlation-id", "location", "link", "x-total-count", "x-limit"),
@@ -36,46 +32,6 @@ _SIDE = re.compile(r"(.*?/(?:sender|receiver)/[a-z]+)(/.*)?")
 _WRITES = frozenset({"PUT", "PATCH", "DELETE"})
 
 Row = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Entry:
-    """One exchange as it waits to be written. `url` is the target of one that came in, the URL of one that went out."""
-
-    id: str
-    """It begins with the microsecond at which the exchange began (`kit.ids.first_id`)."""
-    direction: str
-    platform_id: str | None
-    module: str | None
-    interface: str | None
-    verb: str
-    url: str
-    request_id: str
-    correlation_id: str
-    from_party: str | None
-    to_party: str | None
-    """`CC*PID`."""
-    headers: Mapping[str, str]
-    http_status: int | None
-    error: str | None
-    duration_s: float
-    request: bytes
-    response: bytes
-    request_bytes: int
-    response_bytes: int
-    response_headers: Mapping[str, str] = field(default_factory=dict)
-    status_code: int | None = None
-    is_page: bool = False
-    """A list that was asked for and is too long to be kept."""
-
-
-def status_code_of(body: bytes) -> int | None:
-    """The OCPI status code of an answer, which stands at its end or its beginning."""
-    at = body.rfind(_STATUS_CODE, -200)
-    found = _CODE.match(body, at + len(_STATUS_CODE)) if at >= 0 else None
-    if found is None and (at := body.rfind(_STATUS_CODE, 0, 200)) >= 0:
-        found = _CODE.match(body, at + len(_STATUS_CODE))
-    return int(found[1]) if found is not None else None
 
 
 class Places:
@@ -170,7 +126,7 @@ class Writer:
         A request of ours gets its module and interface here, by the partner's endpoints.
         """
         path, _, query = entry.url.partition("?")
-        if entry.direction == "IN":
+        if entry.direction == IN:
             side = _SIDE.fullmatch(path) if entry.module else None
             return (side[1], side[2] or "", query, True) if side else ("", path, query, False)
         name, endpoint = self._places.of(entry.platform_id or "", path, entry.verb)
