@@ -2,10 +2,11 @@
 
 A page is the same for all who see the same. A doorbell says at the commit, in every process, which block of ids has
 changed: pages with objects of that block are dropped, and all of them when objects came or went. Should a ring be lost,
-no page is older than `KEEP_S`.
+no page is older than `KEEP_S`. A page is held when it is asked for a second time.
 """
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,7 +22,13 @@ from ocpi.paging import PageQuery
 KEEP_S = 10.0
 MOST_BYTES = 64 * 1024 * 1024
 """Of pages in memory, for each module."""
+MOST_ASKED = 4096
+"""So many pages are remembered to have been asked for once. Only the second time is one held: whoever reads a list from
+its beginning to its end would else displace everything that others ask for again and again."""
 _CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
+
+
+_Key = tuple[View, PageQuery]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,8 @@ class ListPages:
         self._nothing = ListAnswer(total=0, limit=limit)
         self._rings = 0
         self._size = 0
-        self._pages: dict[tuple[View, PageQuery], _Page] = {}
+        self._pages: dict[_Key, _Page] = {}
+        self._asked: OrderedDict[_Key, None] = OrderedDict()
         db.doorbells.listen_below(model.module, self._rung)
 
     async def __call__(self, call: Call) -> ListAnswer:
@@ -59,18 +67,28 @@ class ListPages:
         rings, read_at_s = self._rings, self._now_s()
         view, found = await self._listing.read(visibility, _asked(query, self._limit))
         answer = _answer(found, query, self._limit)
-        if view is not None and found.blocks is not None and rings == self._rings:
+        if view is None or found.blocks is None or rings != self._rings:
+            return answer
+        if self._was_asked_for((view, query)):
             self._hold((view, query), _Page(answer, len(found.docs), found.blocks, read_at_s))
         return answer
 
-    def _hold(self, key: tuple[View, PageQuery], page: _Page) -> None:
+    def _was_asked_for(self, key: _Key) -> bool:
+        if key in self._asked:
+            return True
+        self._asked[key] = None
+        if len(self._asked) > MOST_ASKED:
+            self._asked.popitem(last=False)
+        return False
+
+    def _hold(self, key: _Key, page: _Page) -> None:
         self._drop(key)
         self._pages[key] = page
         self._size += page.size
         while self._size > MOST_BYTES:
             self._drop(next(iter(self._pages)))
 
-    def _drop(self, key: tuple[View, PageQuery]) -> None:
+    def _drop(self, key: _Key) -> None:
         dropped = self._pages.pop(key, None)
         if dropped is not None:
             self._size -= dropped.size
@@ -80,6 +98,7 @@ class ListPages:
         if part == COUNTS:
             self._listing.recount()
             self._pages.clear()
+            self._asked.clear()
             self._size = 0
             return
         block = int(part)

@@ -69,6 +69,12 @@ def names(answer: ListAnswer) -> list[str]:
     return [each["name"] for each in orjson.loads(b"[%b]" % (answer.joined or b""))]
 
 
+async def held(pages: ListPages, query: PageQuery) -> ListAnswer:
+    """A page that is in memory from now on: it was asked for twice."""
+    await pages(asking(query))
+    return await pages(asking(query))
+
+
 @pytest.fixture
 async def other(migrated_database_url: str, clock: ManualClock) -> AsyncIterator[Database]:
     database = Database(migrated_database_url, clock=clock)
@@ -79,14 +85,28 @@ async def other(migrated_database_url: str, clock: ManualClock) -> AsyncIterator
 async def test_a_page_asked_again_is_the_same_bytes(db: Database) -> None:
     await store(db, 1, 2)
     pages = ListPages(db, Tariff, limit=50)
-    assert await pages(asking(PageQuery())) is await pages(asking(PageQuery()))
+    once = await pages(asking(PageQuery()))
+    twice = await pages(asking(PageQuery()))
+    assert once == twice
+    assert await pages(asking(PageQuery())) is twice
+
+
+async def test_who_reads_a_list_once_displaces_nothing(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.parties.pages.MOST_BYTES", 200)
+    monkeypatch.setattr("hub.parties.pages.MOST_ASKED", 3)
+    await store(db, *range(9))
+    pages = ListPages(db, Tariff, limit=1)
+    popular = await held(pages, PageQuery())
+    for offset in range(1, 9):
+        await pages(asking(PageQuery(offset=offset)))
+    assert await pages(asking(PageQuery())) is popular
 
 
 async def test_a_change_drops_the_pages_of_its_block_only(db: Database) -> None:
     await store(db, *range(2 * BLOCK))
     pages = ListPages(db, Tariff, limit=BLOCK // 2)
     beginning, end = PageQuery(), PageQuery(offset=2 * BLOCK - 10)
-    before = [await pages(asking(query)) for query in (beginning, end)]
+    before = [await held(pages, query) for query in (beginning, end)]
     await store(db, 0, name="new")
     assert names(await pages(asking(beginning)))[0] == "new"
     assert await pages(asking(end)) is before[1]
@@ -95,9 +115,9 @@ async def test_a_change_drops_the_pages_of_its_block_only(db: Database) -> None:
 async def test_an_object_that_came_or_went_is_seen_at_once(db: Database) -> None:
     await store(db, 1, 2, 3)
     pages = ListPages(db, Tariff, limit=50)
-    assert (await pages(asking(PageQuery()))).total == 3
+    assert (await held(pages, PageQuery())).total == 3
     await store(db, 4)
-    assert (await pages(asking(PageQuery()))).total == 4
+    assert (await held(pages, PageQuery())).total == 4
     async with db.tx() as tx:
         await forget(tx, Tariff, ObjectKey.of("NL", "PLB", "2"), platform_id=None)
     answer = await pages(asking(PageQuery()))
@@ -112,7 +132,7 @@ async def test_a_change_by_another_process_is_seen_over_the_bus(db: Database, ot
         await store(db, 1)
         pages = ListPages(other, Tariff, limit=50)
         for number in range(2, 5):
-            await pages(asking(PageQuery()))
+            await held(pages, PageQuery())
             await store(db, number)
             await store(db, 1, name=f"after {number}")
             async with asyncio.timeout(30):
@@ -128,7 +148,7 @@ async def test_a_change_by_another_process_is_seen_over_the_bus(db: Database, ot
 async def test_a_lost_ring_is_made_good_after_a_while(db: Database, other: Database, clock: ManualClock) -> None:
     await store(db, 1)
     pages = ListPages(other, Tariff, limit=50)
-    await pages(asking(PageQuery()))
+    await held(pages, PageQuery())
     await store(db, 1, name="new")
     clock.advance(KEEP_S)
     assert names(await pages(asking(PageQuery()))) == ["new"]
