@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
@@ -84,9 +85,9 @@ def pytest_runtestloop() -> None:
 
 
 @pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    """Tests run on asyncio: it is the loop that the product runs on."""
-    return "asyncio"
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """Tests run on the loop that the product runs on."""
+    return "asyncio", {"use_uvloop": sys.platform != "win32"}
 
 
 class Databases(Protocol):

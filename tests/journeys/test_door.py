@@ -29,6 +29,8 @@ async def spoken(network: Network, *pieces: bytes, pause_s: float = 0.0) -> byte
     heard = b""
     try:
         for piece in pieces:
+            if writer.is_closing():
+                break
             writer.write(piece)
             await asyncio.sleep(pause_s)
         async with asyncio.timeout(30):

@@ -49,6 +49,8 @@ async def spoken(port: int, *pieces: bytes, pause_s: float = 0.0, within_s: floa
     heard = b""
     try:
         for piece in pieces:
+            if writer.is_closing():
+                break
             writer.write(piece)
             await asyncio.sleep(pause_s)
         async with asyncio.timeout(within_s):
