@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import delete, exists, func, or_, select, update
+from sqlalchemy import Executable, bindparam, delete, exists, func, or_, select, update
 from sqlmodel import col
 
 from kit.events import Subscription, Subscriptions
@@ -29,6 +29,42 @@ __all__ = ["GiveUp", "Job", "Retry", "Worker", "current_job", "dead_letters", "r
 log = get(__name__)
 
 _ANY_DUE = "SELECT 1 FROM job WHERE state = ? AND run_at <= ? AND (leased_until IS NULL OR leased_until <= ?) LIMIT 1"
+_job: Any = JobRow.__table__  # type: ignore[attr-defined]
+
+
+def _lease_due() -> Executable:
+    """Leases what is due and found unleased, and of each lane its first job only."""
+    earlier = _job.alias("earlier")
+    blocked = exists().where(earlier.c.lane == _job.c.lane, earlier.c.state == READY, earlier.c.id < _job.c.id)
+    now = bindparam("now", type_=_job.c.run_at.type)
+    due = (
+        select(_job.c.id)
+        .where(
+            _job.c.state == READY,
+            _job.c.run_at <= now,
+            or_(_job.c.leased_until.is_(None), _job.c.leased_until <= now),
+            or_(_job.c.lane.is_(None), ~blocked),
+        )
+        .order_by(_job.c.run_at, _job.c.id)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    lease = {
+        "leased_by": bindparam("worker"),
+        "leased_until": bindparam("until"),
+        "attempts": _job.c.attempts + 1,
+    }
+    seen = ("run_at", "id", "kind", "payload", "attempts", "max_attempts", "correlation_id")
+    leasing = update(_job).where(_job.c.id.in_(select(due.c.id))).values(lease)
+    return leasing.returning(*(_job.c[name] for name in seen))
+
+
+# Built once: SQLAlchemy takes longer to build a statement than the database to run it.
+_LEASE_DUE = _lease_due()
+_FINISH = (
+    delete(_job).where(_job.c.id == bindparam("job_id"), _job.c.leased_by == bindparam("worker")).returning(_job.c.id)
+)
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 900.0
 
@@ -181,33 +217,10 @@ class Worker:
         if not await self._db.reader.quick(_ANY_DUE, READY, now, now):
             return []  # as nearly every look does, which need not keep the writer from others
         async with self._db.tx() as tx:
-            earlier = JobRow.__table__.alias("earlier")  # type: ignore[attr-defined]
-            blocked = exists().where(
-                earlier.c.lane == col(JobRow.lane), earlier.c.state == READY, earlier.c.id < col(JobRow.id)
+            leased = await tx.rows(
+                _LEASE_DUE, {"now": tx.now, "until": tx.now + self._lease, "worker": self._name, "most": limit}
             )
-            due = (
-                select(col(JobRow.id))
-                .where(
-                    col(JobRow.state) == READY,
-                    col(JobRow.run_at) <= tx.now,
-                    or_(col(JobRow.leased_until).is_(None), col(JobRow.leased_until) <= tx.now),
-                    or_(col(JobRow.lane).is_(None), ~blocked),
-                )
-                .order_by(col(JobRow.run_at), col(JobRow.id))
-                .limit(limit)
-                .with_for_update(skip_locked=True)
-            )
-            ids = (await tx.execute(due)).scalars().all()
-            if not ids:
-                return []
-            leased = await tx.execute(
-                update(JobRow)
-                .where(col(JobRow.id).in_(ids))
-                .values(leased_by=self._name, leased_until=tx.now + self._lease, attempts=JobRow.attempts + 1)
-                .returning(JobRow)
-            )
-            rows: Sequence[JobRow] = leased.scalars().all()
-            return [_as_job(row) for row in sorted(rows, key=lambda row: (row.run_at, row.id or 0))]
+        return [_as_job(row) for row in sorted(leased, key=lambda row: (row[0], row[1]))]
 
     async def _perform(self, job: Job) -> None:
         subscription = self._reactions.subscriptions.get(job.kind)
@@ -238,8 +251,7 @@ class Worker:
                 self._schedule_again(tx, job.kind)
 
     async def _finish(self, tx: Tx, job: Job) -> None:
-        done = await tx.execute(delete(JobRow).where(col(JobRow.id) == job.id, col(JobRow.leased_by) == self._name))
-        if done.rowcount != 1:
+        if not await tx.rows(_FINISH, {"job_id": job.id, "worker": self._name}):
             raise LeaseLost
 
     async def _put_back(self, job: Job) -> None:
@@ -331,6 +343,6 @@ async def backlog(tx: Tx) -> dict[str, int]:
     return {state: int(number) for state, number in rows}
 
 
-def _as_job(row: JobRow) -> Job:
-    assert row.id is not None  # noqa: S101 - it came from the database
-    return Job(row.id, row.kind, orjson.loads(row.payload), row.attempts, row.max_attempts, row.correlation_id)
+def _as_job(row: Sequence[Any]) -> Job:
+    _, job_id, kind, payload, attempts, max_attempts, correlation = row
+    return Job(job_id, kind, orjson.loads(payload), attempts, max_attempts, correlation)
