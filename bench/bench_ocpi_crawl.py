@@ -18,7 +18,7 @@ from bench.processes import tied
 
 NAME = "ocpi_crawl"
 OBJECTS = 100_000
-ROUNDS = 3
+ROUNDS = 5
 TARGET = 0.5
 
 

@@ -108,6 +108,7 @@ class MessageLog:
         if self._places is None or self._places.snapshot is not snapshot:
             self._places = Places(snapshot)
         writer = Writer(self._keys, self._places, self._body_bytes)
+        self._compare_clocks()
         messages: list[Row] = []
         contents: list[Row] = []
         for place, noted in enumerate(batch):
@@ -144,12 +145,14 @@ class MessageLog:
     def _put(self, noted: Noted, request: bytes, response: bytes) -> None:
         self._spool.put(noted, len(request) + len(response) + OVERHEAD_BYTES)
 
-    def _id(self, loop_s: float) -> str:
-        """An id for what began at a moment on the loop's clock, in the order of that clock as long as it and the time
-        of day run alike."""
+    def _compare_clocks(self) -> None:
+        """Find how far the loop's clock is from the time of day. As long as the two run alike, ids go by the first."""
         epoch_s = self._db.clock.now().timestamp() - asyncio.get_running_loop().time()
         if abs(epoch_s - self._epoch_s) > CLOCKS_APART_S:
             self._epoch_s = epoch_s
+
+    def _id(self, loop_s: float) -> str:
+        """An id for what began at a moment on the loop's clock."""
         self._count = (self._count + 1) & 0xFFFF
         moment_us = max(0, round((self._epoch_s + loop_s) * 1_000_000))
         return f"{moment_us:014x}{self._count:04x}{self._process}"
