@@ -54,6 +54,12 @@ def inserting(table: Table, columns: tuple[str, ...], *, replace: bool) -> Put:
     return Put(table, columns, keys, tuple(name for name in columns if name not in keys), if_differs=True)
 
 
+@cache
+def changing(table: Table, columns: tuple[str, ...]) -> Change:
+    """The one `Change` of these columns."""
+    return Change(table, columns)
+
+
 class Prepared:
     """SQL for the driver, and what makes of rows the values that it takes."""
 

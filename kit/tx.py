@@ -22,7 +22,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
-from kit.bulk import Put, Statements, inserting
+from kit.bulk import Change, Put, Statements, changing, inserting
 from kit.bulk_writer import Batch, BulkWriter, Found, open_bulk_writer
 from kit.clock import Clock
 from kit.db import DialectName, open_engines
@@ -84,7 +84,7 @@ class Tx:
 
     async def flush(self) -> None:
         """Send what was added now, to learn generated keys or to meet a constraint here."""
-        await self.session.flush()
+        await self._send_added()
 
     async def get(self, model: type[Row], key: Any) -> Row | None:
         """The row with this primary key, or None."""
@@ -124,7 +124,12 @@ class Tx:
             return
         await self._put(inserting(table, tuple(rows[0]), replace=replace), rows)
 
-    async def _put(self, statement: Put, rows: Sequence[Mapping[str, Any]]) -> None:
+    async def change(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Give rows that are there, by their `id`, new values, all in the same columns. Raises `IntegrityError`."""
+        if rows:
+            await self._put(changing(table, tuple(name for name in rows[0] if name != "id")), rows)
+
+    async def _put(self, statement: Put | Change, rows: Sequence[Mapping[str, Any]]) -> None:
         put = self.db._statements.rows(statement)
         columns = put.columns(rows)
         values = columns if self.db.dialect == "postgresql" else list(zip(*columns, strict=True))

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import orjson
-from sqlalchemy import Index, LargeBinary, Select, Table, UniqueConstraint, Update, bindparam, func, select, update
+from sqlalchemy import Index, LargeBinary, Select, Table, UniqueConstraint, bindparam, func, select, update
 from sqlmodel import Field, SQLModel, col
 
 from hub.parties import changes, counts
@@ -286,9 +286,9 @@ async def _update(
     for each in changed:
         whole = _row(each.keeping, platform_id, tx.now, each.row_id)
         row = {name: value for name, value in whole.items() if name not in _FIXED}
-        by_columns.setdefault(tuple(row), []).append({**row, "row_id": each.row_id})
-    for names, rows in by_columns.items():
-        await tx.execute(_updating(model, names), rows)
+        by_columns.setdefault(tuple(row), []).append(row)
+    for rows in by_columns.values():
+        await tx.change(_table(model), rows)
     for each in changed:
         key = each.keeping.key
         row_of = counts.Counted(model.module, each.row_id, key.country_code, key.party_id)
@@ -297,13 +297,7 @@ async def _update(
         tx.ring(f"{model.module}/{block}")
 
 
-@lru_cache
-def _updating(model: type[OcpiObject], names: tuple[str, ...]) -> Update:
-    table = _table(model)
-    return update(table).where(table.c.id == bindparam("row_id")).values({name: bindparam(name) for name in names})
-
-
-_FIXED = frozenset({"id", "country_code", "party_id", "object_id"})
+_FIXED = frozenset({"country_code", "party_id", "object_id"})
 
 
 def _table(model: type[OcpiObject]) -> Table:

@@ -86,6 +86,24 @@ async def test_rows_that_are_there_already_get_the_new_values(db: Database) -> N
     assert [(row.id, row.kind) for row in stored] == [(1, "old"), (2, "new"), (3, "old"), (4, "new")]
 
 
+async def test_rows_are_changed_by_their_id(db: Database) -> None:
+    table = JobRow.__table__  # type: ignore[attr-defined]
+    later = NOON + timedelta(days=1)
+    async with db.tx() as tx:
+        await tx.insert(table, [{"id": number, **job(number, "old")} for number in (1, 2, 3)])
+        await tx.change(
+            table, [{"id": number, "kind": f"new {number}", "lane": None, "run_at": later} for number in (1, 3)]
+        )
+        await tx.change(table, [])
+    async with db.read() as tx:
+        stored = await tx.all(select(JobRow).order_by(col(JobRow.id)))
+    assert [(each.kind, each.run_at == later, each.attempts) for each in stored] == [
+        ("new 1", True, 1),
+        ("old", False, 2),
+        ("new 3", True, 3),
+    ]
+
+
 async def test_rows_that_say_the_same_are_left_alone(db: Database) -> None:
     table = JobRow.__table__  # type: ignore[attr-defined]
     rows = [{"id": number, "lane": None, **job(number, "old")} for number in (1, 2)]
