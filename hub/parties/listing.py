@@ -143,11 +143,11 @@ class Listing:
             seen = None if view.sees_all else view.visibility
             text, values = self._words.in_order(seen, first, passed_over, wanted)
         read = self._db.reader.quick if view.is_quick else self._db.reader.all
-        ((docs, last_size, count, high, stamp),) = await read(text, *values)
+        ((docs, sizes, count, low, high, stamp),) = await read(text, *values)
         if stamp != stock.stamp:
             return None
-        blocks = range(block_of(first), block_of(high) + 1) if count else range(0)
-        return _slice(docs, last_size, count, high, limit=asked.limit, total=view.total, blocks=blocks)
+        blocks = range(block_of(low), block_of(high) + 1) if count else range(0)
+        return _slice(docs, sizes, count, high, limit=asked.limit, total=view.total, blocks=blocks)
 
     async def _start(self, view: View, offset: int) -> tuple[int, int]:
         """The first id that a slice may begin at, and how many objects are passed over from there."""
@@ -171,8 +171,8 @@ class Listing:
         )
         offset = asked.offset if asked.first is None else 0
         text, values = self._words.counted(visibility, date_from, date_to, asked.first or 0, offset, asked.limit + 1)
-        ((docs, last_size, count, high, total),) = await self._db.reader.all(text, *values)
-        return _slice(docs, last_size, count, high, limit=asked.limit, total=total, blocks=None)
+        ((docs, sizes, count, _, high, total),) = await self._db.reader.all(text, *values)
+        return _slice(docs, sizes, count, high, limit=asked.limit, total=total, blocks=None)
 
 
 _BEYOND = 2**62
@@ -181,7 +181,7 @@ _BEYOND = 2**62
 
 def _slice(
     docs: bytes | None,
-    last_size: int,
+    sizes: bytes | str | None,
     count: int,
     high: int,
     *,
@@ -189,8 +189,9 @@ def _slice(
     total: int,
     blocks: range | None,
 ) -> Slice:
-    if docs is None:
+    if docs is None or sizes is None:
         return Slice(b"", 0, total, None, blocks)
     if count <= limit:
         return Slice(docs, count, total, None, blocks)
-    return Slice(memoryview(docs)[: -last_size - 1], count - 1, total, high, blocks)
+    one_more = int(text_of(sizes).rpartition(",")[2])
+    return Slice(memoryview(docs)[: -one_more - 1], count - 1, total, high, blocks)

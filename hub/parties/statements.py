@@ -24,10 +24,10 @@ class Words:
         self._module = model.module
         self._table = f'"{model.__tablename__}"'
         if dialect == "sqlite":
-            joined, last = "group_concat(doc)", "length(doc)"  # beside max(id), it is of the row that has it
+            joined = "group_concat(doc), group_concat(length(doc))"
         else:
-            joined, last = "string_agg(doc, '\\x2c'::bytea)", "(array_agg(octet_length(doc)))[count(*)]"
-        self._joined = f"SELECT {joined}, {last}, count(*), max(id)"
+            joined = "string_agg(doc, '\\x2c'::bytea), string_agg(octet_length(doc)::text, ',')"
+        self._joined = f"SELECT {joined}, count(*), min(id), max(id)"
 
     def in_order(self, visibility: Visibility | None, first: int, passed_over: int, limit: int) -> Statement:
         """By the ids, passing over what is not seen; None sees everything."""

@@ -112,6 +112,22 @@ async def test_a_change_drops_the_pages_of_its_block_only(db: Database) -> None:
     assert await pages(asking(end)) is before[1]
 
 
+async def test_a_change_of_what_lies_before_a_page_and_is_not_seen_leaves_it_alone(db: Database) -> None:
+    async def store_unseen(*numbers: int, name: str = "") -> None:
+        async with db.tx() as tx:
+            for number in numbers:
+                body = {"id": str(number), "name": name, "last_updated": NOON.isoformat()}
+                key = ObjectKey.of("DE", "EMS", str(number))  # the caller's own
+                await keep(tx, Tariff, key, body, platform_id=None, currency="EUR")
+
+    await store_unseen(*range(2 * BLOCK))
+    await store(db, *range(BLOCK))
+    pages = ListPages(db, Tariff, limit=8)
+    before = await held(pages, PageQuery())
+    await store_unseen(1, name="new")
+    assert await pages(asking(PageQuery())) is before
+
+
 async def test_an_object_that_came_or_went_is_seen_at_once(db: Database) -> None:
     await store(db, 1, 2, 3)
     pages = ListPages(db, Tariff, limit=50)
