@@ -82,7 +82,6 @@ class Exchange:
         self.raw = b""
         self._query: Mapping[str, str] | None = None
         self._target: str | None = None
-        self._url: str | None = None
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -116,9 +115,7 @@ class Exchange:
 
     def url(self, public_url: str | None) -> str:
         """The absolute URL that was asked for."""
-        if self._url is None:
-            self._url = f"{public_url or self.origin}{self.target}"
-        return self._url
+        return f"{public_url or self.origin}{self.target}"
 
     def require(self, parameters: Sequence[Parameter]) -> None:
         """Check the parameters of the query. Raises InvalidParameters."""
