@@ -84,7 +84,9 @@ class Tx:
 
     async def flush(self) -> None:
         """Send what was added now, to learn generated keys or to meet a constraint here."""
-        await self._send_added()
+        session = self._session
+        if session is not None and (session.new or session.dirty or session.deleted):
+            await session.flush()
 
     async def get(self, model: type[Row], key: Any) -> Row | None:
         """The row with this primary key, or None."""
@@ -137,7 +139,7 @@ class Tx:
 
     async def _run(self, sql: str, values: Sequence[Any], *, many: bool = False) -> Sequence[Sequence[Any]]:
         """What the driver finds; `many` are values for many rows. Raises `IntegrityError`, or what the driver does."""
-        await self._send_added()
+        await self.flush()
         try:
             if self.db.dialect == "sqlite":
                 _, rows = await (await self._sqlite()).run(executed_many if many else executed, sql, values)
@@ -159,12 +161,6 @@ class Tx:
             self._driver = (await self.connection.get_raw_connection()).dbapi_connection
         return cast(Connection, self._driver)
 
-    async def _send_added(self) -> None:
-        """Send what was added before."""
-        session = self._session
-        if session is not None and (session.new or session.dirty or session.deleted):
-            await session.flush()
-
     async def reserve_ids(self, table: Table, count: int) -> Sequence[int]:
         """Ids for rows that this transaction inserts into a table whose `id` the database gives otherwise."""
         if self.db.dialect == "postgresql":
@@ -174,7 +170,7 @@ class Tx:
             )
             return list(found.scalars())
         # Nobody else writes before we commit, so the ids that SQLite would give are ours to give.
-        await self._send_added()
+        await self.flush()
         last = (await self.connection.execute(select(func.max(table.c.id)))).scalar_one() or 0
         return range(last + 1, last + 1 + count)
 
