@@ -23,7 +23,7 @@ _CODE = re.compile(rb'\s*:\s*"?(\d{4})')
 
 @dataclass(slots=True)
 class Entry:
-    """One exchange as it waits to be written. `url` is the target of one that came in, the URL of one that went out."""
+    """What is known of one exchange, for its rows. `url` is the target of one that came in, the URL of one that went out."""
 
     id: str
     """It begins with the microsecond at which the exchange began (`kit.ids.first_id`)."""
@@ -63,7 +63,7 @@ class Noted:
     """OCPI's, where it is known or not to be found any more in what is kept."""
     platform_id: str | None = None
     correlation_id: str | None = None
-    """Whose answer it is, and what it belongs to; a request that came in says so itself."""
+    """Who a request of ours went to, and what it belongs to; one that came in says both itself."""
     is_page: bool = False
     entry: Entry | None = None
     """Made once, as a batch may be written twice."""

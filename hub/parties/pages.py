@@ -26,8 +26,6 @@ MOST_ASKED = 4096
 """So many pages are remembered to have been asked for once. Only the second time is one held: whoever reads a list from
 its beginning to its end would else displace everything that others ask for again and again."""
 _CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
-
-
 _Key = tuple[View, PageQuery]
 
 
@@ -69,11 +67,12 @@ class ListPages:
         answer = _answer(found, query, self._limit)
         if view is None or found.blocks is None or rings != self._rings:
             return answer
-        if self._was_asked_for((view, query)):
+        if self._is_asked_again((view, query)):
             self._hold((view, query), _Page(answer, len(found.docs), found.blocks, read_at_s))
         return answer
 
-    def _was_asked_for(self, key: _Key) -> bool:
+    def _is_asked_again(self, key: _Key) -> bool:
+        """Whether the page was asked for before, lately; from now on it was."""
         if key in self._asked:
             return True
         self._asked[key] = None
