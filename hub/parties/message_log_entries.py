@@ -23,7 +23,7 @@ _CODE = re.compile(rb'\s*:\s*"?(\d{4})')
 
 @dataclass(slots=True)
 class Entry:
-    """What is known of one exchange, for its rows. `url` is the target of one that came in, the URL of one that went out."""
+    """What its rows say of one exchange. `url` is the target of one that came in, the URL of one that went out."""
 
     id: str
     """It begins with the microsecond at which the exchange began (`kit.ids.first_id`)."""
