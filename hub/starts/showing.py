@@ -5,6 +5,8 @@ OCPP 2.x has CostUpdated for it, and the total goes with the answer to the end o
 Only chargers that say they can are told (`CustomDisplayCostAndPrice`, or `TariffCostCtrlr.Enabled[Cost]`).
 """
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -71,6 +73,7 @@ class CostTeller:
     running: RunningSessions
     call_timeout_s: float
     _can: dict[str, tuple[datetime | None, bool]] = field(default_factory=dict)
+    _asking: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     async def total(self, transaction_id: int) -> Decimal | None:
         """What a session costs its driver by now; None where nobody knows."""
@@ -121,18 +124,21 @@ class CostTeller:
             return False
         async with self.db.read() as tx:
             can, booted_at = await model_of(tx, station_id), await last_boot(tx, station_id)
-        known = self._can.get(station_id)
-        if known is not None and known[0] == booted_at:
-            return known[1]
         if can.settings_read is SettingsRead.NEVER:
             return False
+        async with self._asking[station_id]:  # price and cost may be due at once: the second waits for the answer
+            known = self._can.get(station_id)
+            if known is None or known[0] != booted_at:
+                known = await self._ask(station_id, booted_at)
+        return known[1]
+
+    async def _ask(self, station_id: str, booted_at: datetime | None) -> tuple[datetime | None, bool]:
         outcome = await self.link.call(station_id, ReadSettings((SETTING,)), self.call_timeout_s)
         if outcome.result is None:
-            return False  # it did not answer: it is asked again next time
+            return booted_at, False  # it did not answer: it is asked again next time
         values: Sequence[dict[str, object]] = outcome.result.get("values") or ()
-        shows = any(str(each.get("value")).lower() == "true" for each in values)
-        self._can[station_id] = booted_at, shows
-        return shows
+        self._can[station_id] = booted_at, any(str(each.get("value")).lower() == "true" for each in values)
+        return self._can[station_id]
 
     async def _look(self, transaction_id: int) -> _Shown | None:
         async with self.db.read() as tx:

@@ -100,9 +100,10 @@ async def test_a_charger_of_2_shows_the_cost_and_learns_the_total_as_it_ends(net
 @pytest.mark.parametrize("protocol", ["ocpp1.6", "ocpp2.0.1"])
 async def test_a_charger_that_shows_no_costs_is_told_none(network: Network, protocol: str) -> None:
     station = await showing(network, protocol, shows=False)
+    asked = {"GetConfiguration", "GetVariables"}
+    station.delays_s |= dict.fromkeys(asked, 0.8)  # so that the price and the cost both come while it thinks
     app = await driver_app(network, payment="invoice")
     await charged(network, app, station, 0)
-    asked = {"GetConfiguration", "GetVariables"}
     assert len([action for action, _ in station.received if action in asked]) == 1, "it is asked once whether it can"
     assert not [action for action, _ in station.received if action in ("CostUpdated", "DataTransfer")]
 
