@@ -7,7 +7,7 @@ import orjson
 from hub.locations import service, tree
 from hub.locations.tables import Location
 from hub.parties.callers import caller, owned_party
-from hub.parties.objects import ObjectKey, find, may_see
+from hub.parties.objects import ObjectKey, Stored, look_up, may_see
 from hub.parties.pages import ListPages
 from kit.tx import Database, Tx
 from ocpi import patch
@@ -62,31 +62,32 @@ class LocationHandlers:
                 owned_party(call)
                 is_new = await service.put(tx, sent, platform_id=caller(call).peer.id)
             else:
-                row = await self._own(tx, call)
-                before = row.body()
-                stored = _find(before, call)
-                is_new = stored is None
-                if not _is_late(sent, stored):
-                    await service.put(tx, _replaced(before, call, sent), platform_id=row.platform_id)
+                stored = await self._own(tx, call)
+                before = stored.body()
+                part = _find(before, call)
+                is_new = part is None
+                if not _is_late(sent, part):
+                    await service.put(tx, _replaced(before, call, sent), platform_id=stored.platform_id)
         return Answer(http_status=201 if is_new else 200)
 
     async def patch(self, call: Call) -> Answer:
         """Change some fields of a location, an EVSE or a connector."""
         async with self._db.tx() as tx:
-            row = await self._own(tx, call)
-            before = row.body()
+            stored = await self._own(tx, call)
+            before = stored.body()
             part = _part(before, call)
             merged = patch.merge(_MODELS[call.level], cast(JsonObject, part), call.patch())
             if not _is_late(cast(Json, merged), part):
-                await service.put(tx, _replaced(before, call, cast(Json, merged)), platform_id=row.platform_id)
+                await service.put(tx, _replaced(before, call, cast(Json, merged)), platform_id=stored.platform_id)
         return Answer()
 
-    async def _own(self, tx: Tx, call: Call) -> Location:
+    async def _own(self, tx: Tx, call: Call) -> Stored:
         owner = owned_party(call)
-        row = await find(tx, Location, ObjectKey.of(owner.country_code, owner.party_id, call.path["location_id"]))
-        if row is None:
+        key = ObjectKey.of(owner.country_code, owner.party_id, call.path["location_id"])
+        stored = await look_up(tx, Location, key)
+        if stored is None:
             raise NotFound("no such location: send it with PUT first")
-        return row
+        return stored
 
 
 def _find(location: Json, call: Call) -> Json | None:

@@ -10,7 +10,7 @@ from sqlmodel import col
 from hub.locations import tree
 from hub.locations.tables import EvseKey, Location, location_of_evse, locations_of_evses, place_evses
 from hub.parties.intake import Intake, Taken
-from hub.parties.objects import Keeping, KeptOne, ObjectKey, find, give_up, keep_many
+from hub.parties.objects import Keeping, KeptOne, ObjectKey, Stored, give_up, keep_many, look_up, look_up_many
 from kit.tx import Tx
 from ocpi.datetimes import format_datetime
 from ocpi.v221.locations import Location as WireLocation
@@ -37,8 +37,8 @@ async def put_many(tx: Tx, bodies: Sequence[Json], *, platform_id: str | None) -
 async def remove_many(tx: Tx, keys: Sequence[ObjectKey], *, platform_id: str) -> None:
     """These locations are gone from their owner's list: OCPI knows no other end of an EVSE than REMOVED, and a location
     without any other EVSE has expired (mod_locations)."""
-    rows = [row for key in keys if (row := await find(tx, Location, key)) is not None]
-    gone = [_keeping(tree.removed(row.body(), _later(tx.now, row))) for row in rows]
+    stored = (await look_up_many(tx, Location, keys)).values()
+    gone = [_keeping(tree.removed(each.body(), _later(tx.now, each))) for each in stored]
     await give_up(tx, Location, gone, platform_id=platform_id)
 
 
@@ -76,8 +76,8 @@ async def set_evse_status(tx: Tx, country_code: str, party_id: str, evse_uid: st
 
 async def get(tx: Tx, country_code: str, party_id: str, location_id: str) -> Json | None:
     """A stored location's JSON, or None."""
-    row = await find(tx, Location, ObjectKey.of(country_code, party_id, location_id))
-    return row.body() if row else None
+    stored = await look_up(tx, Location, ObjectKey.of(country_code, party_id, location_id))
+    return stored.body() if stored else None
 
 
 async def locate_evse(tx: Tx, country_code: str, party_id: str, evse_uid: str) -> Json | None:
@@ -86,8 +86,8 @@ async def locate_evse(tx: Tx, country_code: str, party_id: str, evse_uid: str) -
     return row.body() if row else None
 
 
-def _later(now: datetime, row: Location) -> str:
-    return format_datetime(max(now, row.last_updated))
+def _later(now: datetime, stored: Location | Stored) -> str:
+    return format_datetime(max(now, stored.last_updated))
 
 
 async def _index_evses(tx: Tx, changed: Sequence[KeptOne]) -> None:

@@ -4,7 +4,7 @@ A row keeps the object's JSON as the bytes that go out, beside the few columns t
 tongue. A change is marked in the change log by the same transaction, so no room can forget to tell the partners.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -105,6 +105,51 @@ def _finding(model: type[OcpiObject]) -> Select[Any]:
     return select(model).where(*(getattr(model, name) == bindparam(name) for name in names))
 
 
+class Stored(NamedTuple):
+    """An object as it is stored, to be read: without what makes a row of SQLAlchemy's, which costs as much again."""
+
+    row_id: int
+    key: ObjectKey
+    platform_id: str | None
+    last_updated: datetime
+    seen_at: datetime | None
+    audience: str | None
+    doc: bytes
+
+    def body(self) -> Json:
+        """The object as a dict, freshly parsed."""
+        parsed: Json = orjson.loads(self.doc)
+        return parsed
+
+
+async def look_up(tx: Tx, model: type[OcpiObject], key: ObjectKey) -> Stored | None:
+    """The object as it is stored, or None. For reading; who changes the row itself needs `find`."""
+    return (await look_up_many(tx, model, [key])).get(key)
+
+
+async def look_up_many(tx: Tx, model: type[OcpiObject], keys: Iterable[ObjectKey]) -> dict[ObjectKey, Stored]:
+    """The objects as they are stored, in a statement for each owner; those that are nowhere are left out."""
+    found: dict[ObjectKey, Stored] = {}
+    dialect = tx.db.dialect
+    for (country_code, party_id), ids in by_owner(keys):
+        owner = {"country_code": country_code, "party_id": party_id}
+        rows = await tx.rows(_looking_up(model, dialect), {**owner, "ids": texts(ids, dialect)})
+        for row_id, object_id, *others in rows:
+            key = ObjectKey(country_code, party_id, object_id)
+            found[key] = Stored(row_id, key, *others)
+    return found
+
+
+@lru_cache
+def _looking_up(model: type[OcpiObject], dialect: DialectName) -> Select[Any]:
+    columns = _table(model).c
+    return select(*(columns[name] for name in ("id", "object_id", *Stored._fields[2:]))).where(
+        columns.country_code == bindparam("country_code"),
+        columns.party_id == bindparam("party_id"),
+        among(columns.object_id, "ids", dialect),
+    )
+
+
 def may_see(row: OcpiObject, viewer: Viewer) -> bool:
     """Whether a partner may have the object: what it sent itself it has already."""
     if row.platform_id == viewer.platform_id:
@@ -185,7 +230,7 @@ async def keep_many(
     """
     wanted = {keeping.key: keeping for keeping in many}
     await tx.flush()
-    known = await _stored(tx, model, list(wanted))
+    known = await look_up_many(tx, model, wanted)
     fresh = await _insert(tx, model, [each for key, each in wanted.items() if key not in known], platform_id)
     judged = [_judged(wanted[key], stored) for key, stored in known.items()]
     await _update(tx, model, [each for each in judged if each.is_changed or each.is_bumped], known, platform_id)
@@ -205,37 +250,9 @@ async def give_up(tx: Tx, model: type[OcpiObject], many: Sequence[Keeping], *, p
     await tx.execute(update(model).where(col(model.id).in_([each.row_id for each in kept])).values(seen_at=None))
 
 
-class _Stored(NamedTuple):
-    row_id: int
-    last_updated: datetime
-    seen_at: datetime | None
-    audience: str | None
-    doc: bytes
-
-
-async def _stored(tx: Tx, model: type[OcpiObject], keys: Sequence[ObjectKey]) -> dict[ObjectKey, _Stored]:
-    found: dict[ObjectKey, _Stored] = {}
-    dialect = tx.db.dialect
-    for (country_code, party_id), ids in by_owner(keys):
-        owner = {"country_code": country_code, "party_id": party_id}
-        rows = await tx.rows(_finding_many(model, dialect), {**owner, "ids": texts(ids, dialect)})
-        found |= {ObjectKey(country_code, party_id, row[0]): _Stored(*row[1:]) for row in rows}
-    return found
-
-
-@lru_cache
-def _finding_many(model: type[OcpiObject], dialect: DialectName) -> Select[Any]:
-    columns = _table(model).c
-    return select(*(columns[name] for name in ("object_id", "id", *_Stored._fields[1:]))).where(
-        columns.country_code == bindparam("country_code"),
-        columns.party_id == bindparam("party_id"),
-        among(columns.object_id, "ids", dialect),
-    )
-
-
-def _judged(keeping: Keeping, stored: _Stored) -> KeptOne:
+def _judged(keeping: Keeping, stored: Stored) -> KeptOne:
     """What the new state of a stored object is: the same as before, unless it is changed or bumped."""
-    row_id, last_updated, seen_at, audience, stored_doc = stored
+    row_id, _, _, last_updated, seen_at, audience, stored_doc = stored
     changed_at, doc = parse_datetime(keeping.body["last_updated"]), orjson.dumps(keeping.body)
     is_late = changed_at < last_updated and seen_at is not None  # what we held for gone comes back with any time
     if is_late or stored_doc == doc:
@@ -278,7 +295,7 @@ async def _update(
     tx: Tx,
     model: type[OcpiObject],
     changed: Sequence[KeptOne],
-    known: Mapping[ObjectKey, _Stored],
+    known: Mapping[ObjectKey, Stored],
     platform_id: str | None,
 ) -> None:
     """Bring the rows of stored objects up to date."""

@@ -7,7 +7,7 @@ from typing import Protocol
 from sqlmodel import Field, SQLModel
 
 from hub.parties.directory import Peer
-from hub.parties.objects import ObjectKey, OcpiObject, find
+from hub.parties.objects import ObjectKey, OcpiObject, Stored, look_up
 from kit.tx import Tx
 
 
@@ -94,19 +94,19 @@ async def _receipt(tx: Tx, platform_id: str, module: str, key: ObjectKey) -> Rec
     return await tx.get(Receipt, (platform_id, module, key.country_code, key.party_id, key.object_id))
 
 
-def speaker(row: OcpiObject, hub_party: str) -> str:
+def speaker(stored: Stored, hub_party: str) -> str:
     """Who is the sender of an object: its owner when it is ours; for a partner's object the hub (broadcast push)."""
-    return f"{row.country_code}*{row.party_id}" if row.platform_id is None else hub_party
+    return hub_party if stored.platform_id is not None else f"{stored.key.country_code}*{stored.key.party_id}"
 
 
 def put_source(model: type[OcpiObject], hub_party: str) -> Source:
     """The source of a module whose objects are PUT at `{country_code}/{party_id}/{id}` and, once gone, DELETEd."""
 
     async def source(tx: Tx, key: ObjectKey, *, removed: bool) -> Outgoing | None:
-        row = await find(tx, model, key)
-        if row is not None:
-            path = (key.country_code, key.party_id, str(row.body()["id"]))
-            return Outgoing("PUT", path, row.doc, speaker(row, hub_party))
+        stored = await look_up(tx, model, key)
+        if stored is not None:
+            path = (key.country_code, key.party_id, str(stored.body()["id"]))
+            return Outgoing("PUT", path, stored.doc, speaker(stored, hub_party))
         if not removed:
             return None
         return Outgoing("DELETE", (key.country_code, key.party_id, key.object_id), None, hub_party)

@@ -9,7 +9,7 @@ import orjson
 from hub.locations import service as locations
 from hub.locations import tree
 from hub.parties.callers import caller, owned_party, speaks_as
-from hub.parties.objects import ObjectKey, find
+from hub.parties.objects import ObjectKey, look_up
 from hub.parties.outbox import Outgoing, Source, speaker
 from hub.parties.pages import ListPages
 from hub.parties.pulls import OWNERS
@@ -66,10 +66,10 @@ class SessionHandlers:
     async def read_own(self, call: Call) -> Answer:
         """What we have stored of the caller's own session."""
         async with self._db.read() as tx:
-            row = await find(tx, Session, _key(call))
-        if row is None:
+            stored = await look_up(tx, Session, _key(call))
+        if stored is None:
             raise NotFound("no such session")
-        return Answer(row.doc)
+        return Answer(stored.doc)
 
     async def put(self, call: Call) -> Answer:
         """Create or replace a session."""
@@ -83,11 +83,11 @@ class SessionHandlers:
     async def patch(self, call: Call) -> Answer:
         """Change some fields of a session; `charging_periods` are added to those stored."""
         async with self._db.tx() as tx:
-            row = await find(tx, Session, _key(call))
-            if row is None:
+            stored = await look_up(tx, Session, _key(call))
+            if stored is None:
                 raise NotFound("no such session: send it with PUT first")
-            stored = row.body()
-            merged = patch.merge(WireSession, cast(JsonObject, stored), _without_repeated(call.patch(), stored))
+            before = stored.body()
+            merged = patch.merge(WireSession, cast(JsonObject, before), _without_repeated(call.patch(), before))
             kept = await service.receive(tx, cast(Json, merged), platform_id=caller(call).peer.id)
             await self._on_session(tx, kept.row)
         return Answer()
@@ -127,10 +127,10 @@ class CdrHandlers:
         """A CDR that the caller has sent."""
         owner = owned_party(call)
         async with self._db.read() as tx:
-            row = await find(tx, Cdr, ObjectKey.of(owner.country_code, owner.party_id, call.path["cdr_id"]))
-        if row is None:
+            stored = await look_up(tx, Cdr, ObjectKey.of(owner.country_code, owner.party_id, call.path["cdr_id"]))
+        if stored is None:
             raise NotFound("no such CDR")
-        return Answer(row.doc)
+        return Answer(stored.doc)
 
 
 def _without_repeated(sent: JsonObject, stored: Json) -> JsonObject:
@@ -151,7 +151,7 @@ def cdr_source(hub_party: str) -> Source:
     """CDRs go out by POST, each once."""
 
     async def source(tx: Tx, key: ObjectKey, *, removed: bool) -> Outgoing | None:
-        row = await find(tx, Cdr, key)
-        return Outgoing("POST", (), row.doc, speaker(row, hub_party), once=True) if row else None
+        stored = await look_up(tx, Cdr, key)
+        return Outgoing("POST", (), stored.doc, speaker(stored, hub_party), once=True) if stored else None
 
     return source

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hub.parties.intake import Intake, Taken
-from hub.parties.objects import Keeping, KeptOne, ObjectKey, find, forget, keep_many
+from hub.parties.objects import Keeping, KeptOne, ObjectKey, forget, keep_many, look_up
 from hub.tariffs.tables import Tariff
 from kit.tx import Tx
 from ocpi.v221.tariffs import Tariff as WireTariff
@@ -54,5 +54,5 @@ async def remove(tx: Tx, country_code: str, party_id: str, tariff_id: str, *, pl
 
 async def get(tx: Tx, country_code: str, party_id: str, tariff_id: str) -> Json | None:
     """A stored tariff's JSON, or None."""
-    row = await find(tx, Tariff, ObjectKey.of(country_code, party_id, tariff_id))
-    return row.body() if row else None
+    stored = await look_up(tx, Tariff, ObjectKey.of(country_code, party_id, tariff_id))
+    return stored.body() if stored else None

@@ -6,7 +6,7 @@ from typing import Any, cast
 import orjson
 
 from hub.parties.callers import caller, owned_party
-from hub.parties.objects import ObjectKey, find
+from hub.parties.objects import ObjectKey, look_up
 from hub.parties.outbox import Outgoing, Source, speaker
 from hub.parties.pages import ListPages
 from hub.tokens import service
@@ -117,11 +117,11 @@ def token_source(hub_party: str) -> Source:
     """Tokens are PUT at `{country_code}/{party_id}/{uid}`, their type in the query."""
 
     async def source(tx: Tx, key: ObjectKey, *, removed: bool) -> Outgoing | None:
-        row = await find(tx, Token, key)
-        if row is None:
+        stored = await look_up(tx, Token, key)
+        if stored is None:
             return None
-        body = row.body()
+        body = stored.body()
         path = (key.country_code, key.party_id, str(body["uid"]))
-        return Outgoing("PUT", path, row.doc, speaker(row, hub_party), query=(("type", body["type"]),))
+        return Outgoing("PUT", path, stored.doc, speaker(stored, hub_party), query=(("type", body["type"]),))
 
     return source
