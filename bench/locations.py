@@ -21,6 +21,7 @@ from bench.hubs import environment_in, operator_key
 from hub import schema
 from hub.locations.tables import Location
 from hub.parties import counts
+from hub.parties.visibility import Shelf
 from kit.clock import SystemClock
 from kit.tx import Database
 from ocpi.headers import authorization
@@ -101,7 +102,7 @@ async def _store(database_url: str) -> None:
                     for number, row_id in enumerate(ids, start)
                 ]
                 await tx.insert(table, rows)
-                counts.put_many(tx, Location.module, [("NL", "PLB", None, row_id) for row_id in ids])
+                counts.put_many(tx, Location.module, Shelf("NL", "PLB", ""), ids)
     finally:
         await db.close()
 

@@ -11,7 +11,7 @@ from functools import cache
 from re import compile as pattern
 from typing import Any
 
-from sqlalchemy import Dialect, Executable, Select, Table
+from sqlalchemy import Dialect, Executable, LargeBinary, Select, Table
 from sqlalchemy.types import TypeEngine
 
 Row = Mapping[str, Any]
@@ -67,7 +67,7 @@ class Prepared:
         self.sql = sql
         self._names = names
         self._processors: list[Callable[[Any], Any] | None] = [
-            each.dialect_impl(dialect).bind_processor(dialect) for each in types
+            None if _is_bytes(each) else each.dialect_impl(dialect).bind_processor(dialect) for each in types
         ]
 
     def columns(self, rows: Sequence[Row]) -> list[list[Any]]:
@@ -88,7 +88,8 @@ class PreparedQuery(Prepared):
         super().__init__(str(compiled), names, [compiled.binds[name].type for name in names], dialect)
         self._fixed = {name: compiled.binds[name].value for name in names if name not in columns}
         self._readers: list[Callable[[Any], Any] | None] = [
-            column.type.dialect_impl(dialect).result_processor(dialect, None) for column in compiled._result_columns
+            None if _is_bytes(column.type) else column.type.dialect_impl(dialect).result_processor(dialect, None)
+            for column in compiled._result_columns
         ]
 
     def values(self, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
@@ -133,6 +134,11 @@ class Statements:
         if known is None:
             known = self._queries[id(statement)] = (statement, PreparedQuery(statement, given, self._dialect))
         return known[1]
+
+
+def _is_bytes(kind: TypeEngine[Any]) -> bool:
+    """Both drivers take and give bytes as they are; SQLAlchemy would make a view of each, and a copy of that."""
+    return isinstance(kind, LargeBinary)
 
 
 def _processed(processor: Callable[[Any], Any], values: list[Any]) -> list[Any]:

@@ -60,10 +60,6 @@ class Counted(NamedTuple):
     party_id: str
 
 
-Placed = tuple[str, str, str | None, int]
-"""A stored object of a module that is known: country code and party id of its owner, audience, id."""
-
-
 class Tally:
     """What a transaction adds and takes away; see `Tx.companion`."""
 
@@ -74,10 +70,10 @@ class Tally:
         """An object with this audience is there from now on."""
         self._blocks[row.module, row.country_code, row.party_id, audience or "", block_of(row.id)] += 1
 
-    def add_many(self, module: str, rows: Iterable[Placed]) -> None:
-        """`add` for many objects."""
-        # One pass without a call for each: lists of a hundred thousand come through here.
-        self._blocks.update((module, code, party, audience or "", at // BLOCK) for code, party, audience, at in rows)
+    def add_many(self, module: str, shelf: Shelf, ids: Iterable[int]) -> None:
+        """`add` for many objects of one owner with one audience."""
+        for block, count in Counter(at // BLOCK for at in ids).items():
+            self._blocks[module, *shelf, block] += count
 
     def take(self, row: Counted, audience: str | None) -> None:
         """An object is not there any more, or not for this audience."""
@@ -109,9 +105,9 @@ def block_of(object_id: int) -> int:
     return object_id // BLOCK
 
 
-def put_many(tx: Tx, module: str, rows: Iterable[Placed]) -> None:
-    """New objects of a module were stored by this transaction."""
-    tx.companion(Tally).add_many(module, rows)
+def put_many(tx: Tx, module: str, shelf: Shelf, ids: Iterable[int]) -> None:
+    """New objects of a module, of one owner with one audience, were stored by this transaction."""
+    tx.companion(Tally).add_many(module, shelf, ids)
 
 
 def move(tx: Tx, row: Counted, before: str | None, after: str | None) -> None:

@@ -18,6 +18,7 @@ from sqlmodel import Field, SQLModel, col
 from hub.parties import changes, counts
 from hub.parties.agreements import EVERYTHING, Visible
 from hub.parties.changes import by_owner
+from hub.parties.visibility import Shelf
 from kit.db import BigInt, DialectName, among, texts
 from kit.tx import Tx
 from ocpi.datetimes import parse_datetime
@@ -237,9 +238,11 @@ async def keep_many(
     seen = [each.row_id for each in judged if not (each.is_changed or each.is_bumped)]
     if seen and platform_id is not None:
         await tx.execute(update(model).where(col(model.id).in_(seen)).values(seen_at=tx.now))
-    changed = [each for each in judged if each.is_changed]
-    await _mark(tx, model, fresh, platform_id, are_new=True)
-    await _mark(tx, model, changed, platform_id)
+    shelves = _by_shelf(fresh)
+    for shelf, rows in shelves.items():
+        counts.put_many(tx, model.module, shelf, [each.row_id for each in rows])
+    await _mark(tx, model, shelves, platform_id, are_new=True)
+    await _mark(tx, model, _by_shelf(each for each in judged if each.is_changed), platform_id)
     return [*fresh, *judged]
 
 
@@ -278,15 +281,12 @@ def _undated(value: Any) -> Any:
 
 
 async def _insert(tx: Tx, model: type[OcpiObject], fresh: Sequence[Keeping], platform_id: str | None) -> list[KeptOne]:
-    """Insert and count the rows of objects that are new."""
+    """Insert the rows of objects that are new."""
     if not fresh:
         return []
     ids = await tx.reserve_ids(_table(model), len(fresh))
     await tx.insert(
         _table(model), [_row(each, platform_id, tx.now, row_id) for each, row_id in zip(fresh, ids, strict=True)]
-    )
-    counts.put_many(
-        tx, model.module, ((*each.key[:2], each.audience, row_id) for each, row_id in zip(fresh, ids, strict=True))
     )
     return [KeptOne(each, row_id, is_new=True, is_changed=True) for each, row_id in zip(fresh, ids, strict=True)]
 
@@ -322,15 +322,27 @@ def _table(model: type[OcpiObject]) -> Table:
     return table
 
 
+def _by_shelf(many: Iterable[KeptOne]) -> dict[Shelf, list[KeptOne]]:
+    """Objects that the same partners may see."""
+    found: dict[tuple[str, str, str | None], list[KeptOne]] = {}
+    for each in many:
+        (country_code, party_id, _), _, audience, _ = each.keeping
+        found.setdefault((country_code, party_id, audience), []).append(each)
+    return {Shelf(code, party_id, audience or ""): rows for (code, party_id, audience), rows in found.items()}
+
+
 async def _mark(
-    tx: Tx, model: type[OcpiObject], changed: Sequence[KeptOne], platform_id: str | None, *, are_new: bool = False
+    tx: Tx,
+    model: type[OcpiObject],
+    changed: Mapping[Shelf, Sequence[KeptOne]],
+    platform_id: str | None,
+    *,
+    are_new: bool = False,
 ) -> None:
     """Tell the partners of objects that are new or changed."""
-    alike: dict[tuple[str, str, str | None], list[str]] = {}
-    for (key, _, audience, _), *_ in changed:
-        alike.setdefault((key.country_code, key.party_id, audience), []).append(key.object_id)
-    for (country_code, party_id, audience), ids in alike.items():
-        marked = changes.Marked(model.module, country_code, party_id, ids, platform_id, audience)
+    for (country_code, party_id, audience), many in changed.items():
+        ids = [each.keeping.key.object_id for each in many]
+        marked = changes.Marked(model.module, country_code, party_id, ids, platform_id, audience or None)
         await changes.mark(tx, marked, are_new=are_new)
 
 
