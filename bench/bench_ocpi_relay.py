@@ -8,7 +8,8 @@ compared, one request at a time.
 import statistics
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 
 import httpx
@@ -38,8 +39,10 @@ def _credentials(url: str) -> bytes:
     return orjson.dumps({"token": "RECEIVER-TOKEN", "url": f"{url}/versions", "roles": [role, other]})
 
 
-async def _register(hub: str, key: str, receiver: str) -> tuple[dict[str, str], bytes]:
-    """Register the receiver (BE*CPO) and who speaks to it (DE*EMS); returns headers and a command of the latter."""
+@asynccontextmanager
+async def _registered(hub: str, key: str, receiver: str) -> AsyncIterator[tuple[dict[str, str], bytes]]:
+    """The receiver (BE*CPO), and who speaks to it (DE*EMS): there as long as it is measured, or the hub would look for
+    it. Gives headers and a command of the latter."""
     bearer = {"Authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(base_url=f"{hub}/api/operator/v1", headers=bearer, trust_env=False) as operator:
 
@@ -55,20 +58,18 @@ async def _register(hub: str, key: str, receiver: str) -> tuple[dict[str, str], 
             answer = await http.post(url, content=_credentials(receiver), headers=headers)
             assert answer.json()["status_code"] == 1000, answer.text
         invitation = await invited("Speaker")
-        async with running_partner(role="EMSP", party="DE*EMS", name="Speaker") as partner:
-            await partner.register(invitation["versions_url"], invitation["token"])
-            assert partner.state.link is not None
-            token = authorization(partner.state.link.token_out)
-            command = {"response_url": f"{partner.public_url}/results/1", "session_id": SESSION}
     to, sender = ("OCPI-to-country-code", "OCPI-to-party-id"), ("OCPI-from-country-code", "OCPI-from-party-id")
-    headers = {
-        "Authorization": token,
-        "X-Request-ID": "c2f6e0e0-7b7c-4b7a-8d58-4a2b7c9d1e11",
-        "X-Correlation-ID": "0d5c5bd0-32f4-4d2c-9d2a-6e0f6c1b7a22",
-        **dict(zip(to, ("BE", "CPO"), strict=True)),
-        **dict(zip(sender, ("DE", "EMS"), strict=True)),
-    }
-    return headers, orjson.dumps(command)
+    async with running_partner(role="EMSP", party="DE*EMS", name="Speaker") as partner:
+        await partner.register(invitation["versions_url"], invitation["token"])
+        assert partner.state.link is not None
+        headers = {
+            "Authorization": authorization(partner.state.link.token_out),
+            "X-Request-ID": "c2f6e0e0-7b7c-4b7a-8d58-4a2b7c9d1e11",
+            "X-Correlation-ID": "0d5c5bd0-32f4-4d2c-9d2a-6e0f6c1b7a22",
+            **dict(zip(to, ("BE", "CPO"), strict=True)),
+            **dict(zip(sender, ("DE", "EMS"), strict=True)),
+        }
+        yield headers, orjson.dumps({"response_url": f"{partner.public_url}/results/1", "session_id": SESSION})
 
 
 Ask = Callable[..., Awaitable[list[float]]]
@@ -115,15 +116,15 @@ async def _main() -> None:
             server("bench.servers.bare_relay", receiver.url) as bare,
             server("bench.servers.hub", environment=environment) as hub,
         ):
-            headers, command = await _register(hub.url, key, receiver.url)
-            for name, method, path, body in (
-                ("ocpi_relay_post", "POST", "/receiver/commands/STOP_SESSION", command),
-                ("ocpi_relay_get", "GET", "/receiver/tokens/DE/EMS/0411AABBCC", b""),
-            ):
-                urls = (f"{hub.url}/ocpi/2.2.1{path}", f"{bare.url}{path}", f"{receiver.url}{path}")
-                await _check(method, urls[0], headers, body)
-                ours, relayed, direct = (partial(ask_often, method, url, headers, body) for url in urls)
-                await _measure(name, hub, bare, (ours, relayed, direct))
+            async with _registered(hub.url, key, receiver.url) as (headers, command):
+                for name, method, path, body in (
+                    ("ocpi_relay_post", "POST", "/receiver/commands/STOP_SESSION", command),
+                    ("ocpi_relay_get", "GET", "/receiver/tokens/DE/EMS/0411AABBCC", b""),
+                ):
+                    urls = (f"{hub.url}/ocpi/2.2.1{path}", f"{bare.url}{path}", f"{receiver.url}{path}")
+                    await _check(method, urls[0], headers, body)
+                    ours, relayed, direct = (partial(ask_often, method, url, headers, body) for url in urls)
+                    await _measure(name, hub, bare, (ours, relayed, direct))
 
 
 if __name__ == "__main__":

@@ -68,10 +68,14 @@ def _remembered_page(text: bytes, date_from_required: bool) -> PageQuery:
 
 
 class Exchange:
-    """A request as far as it is known; the steps of the server fill in the rest."""
+    """A request as far as it is known; the steps of the server fill in the rest.
 
-    def __init__(self, scope: Scope) -> None:
+    `public_url` is how the outside reaches us; None goes by what the peer used.
+    """
+
+    def __init__(self, scope: Scope, public_url: str | None = None) -> None:
         self._scope = scope
+        self._public_url = public_url
         self.method: str = scope["method"]
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         self.message: MessageHeaders = read_ids(self.headers)
@@ -82,6 +86,7 @@ class Exchange:
         self.raw = b""
         self._query: Mapping[str, str] | None = None
         self._target: str | None = None
+        self._url: str | None = None
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -100,8 +105,8 @@ class Exchange:
 
     @property
     def origin(self) -> str:
-        """Scheme and host as the peer used them."""
-        return f"{self._scope['scheme']}://{self.headers.get('host', 'localhost')}"
+        """Our scheme and host: the public ones, or those that the peer used."""
+        return self._public_url or f"{self._scope['scheme']}://{self.headers.get('host', 'localhost')}"
 
     @property
     def target(self) -> str:
@@ -113,9 +118,12 @@ class Exchange:
             self._target = f"{path}?{query.decode('latin-1')}" if query else path
         return self._target
 
-    def url(self, public_url: str | None) -> str:
+    @property
+    def url(self) -> str:
         """The absolute URL that was asked for."""
-        return f"{public_url or self.origin}{self.target}"
+        if self._url is None:
+            self._url = f"{self.origin}{self.target}"
+        return self._url
 
     def require(self, parameters: Sequence[Parameter]) -> None:
         """Check the parameters of the query. Raises InvalidParameters."""
@@ -138,7 +146,6 @@ def render(
     page: PageQuery | None,
     *,
     now: datetime,
-    public_url: str | None = None,
 ) -> Rendered:
     """An answer as bytes and headers. `page` is what was asked of a list.
 
@@ -157,8 +164,9 @@ def render(
     else:
         count = answer.count if answer.count is not None else max(0, min(page_limit, answer.total - page.offset))
         items = (answer.joined,) if count else ()
-    url = exchange.url(public_url)
-    paging = _page_lines(url, answer.total, answer.limit, page_limit, page.offset, count, answer.more, answer.cursor)
+    paging = _page_lines(
+        exchange.url, answer.total, answer.limit, page_limit, page.offset, count, answer.more, answer.cursor
+    )
     return Rendered(200, [_CONTENT_TYPE, *lines(headers), *paging], list_envelope(items, now=now), SUCCESS)
 
 

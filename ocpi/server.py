@@ -162,7 +162,7 @@ class _Site:
     gate: Gate | None
 
     def base_url(self, exchange: Exchange) -> str:
-        return (self.public_url or exchange.origin) + self.base_path
+        return exchange.origin + self.base_path
 
     async def admit(self, exchange: Exchange, module: str) -> object:
         """Who calls, once the gate has let the call in. Raises Unauthenticated, TooManyRequests."""
@@ -207,7 +207,7 @@ class _App:
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, prefix: str) -> None:
-        exchange = Exchange(scope)
+        exchange = Exchange(scope, self._site.public_url)
         started = asyncio.get_running_loop().time()
         try:
             answer = await self._answered(exchange, scope, receive, prefix)
@@ -339,13 +339,13 @@ class _Modules:
                 return taken
             if taken is not None:
                 page = exchange.page_query() if isinstance(taken, ListAnswer) else None
-                return render(exchange, taken, page, now=self._site.now(), public_url=self._site.public_url)
+                return render(exchange, taken, page, now=self._site.now())
         handler = self._handlers.get(endpoint.key)
         if handler is None:
             raise self._not_allowed(resource)
         _check(call, exchange, endpoint)
         answer = await handler(call)
-        return render(exchange, answer, call.page, now=self._site.now(), public_url=self._site.public_url)
+        return render(exchange, answer, call.page, now=self._site.now())
 
     def _not_allowed(self, resource: Resource) -> MethodNotAllowed:
         allowed = [
@@ -374,7 +374,7 @@ class _Modules:
             headers=exchange.message,
             caller=caller,
             raw=raw,
-            url=exchange.url(self._site.public_url),
+            url=exchange.url,
             http_headers=exchange.headers,
         )
 
