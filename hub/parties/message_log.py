@@ -33,8 +33,8 @@ log = get(__name__)
 addressee: ContextVar[str | None] = ContextVar("addressee", default=None)
 """The platform that requests go to which bear no credentials of a registered partner yet: the handshake sets it."""
 
-AT_A_TIME = 10
-"""Rows made in one go: others take their turn in between."""
+TURN_S = 0.001
+"""So long rows are made in one go: others take their turn in between."""
 OVERHEAD_BYTES = 2_000
 """What an exchange takes in memory besides its bodies."""
 FORGET_BATCH = 2_000
@@ -111,7 +111,9 @@ class MessageLog:
         self._compare_clocks()
         messages: list[Row] = []
         contents: list[Row] = []
-        for place, noted in enumerate(batch):
+        now_s = asyncio.get_running_loop().time
+        turn_ends_s = now_s() + TURN_S
+        for noted in batch:
             try:
                 message, content = writer.rows(entry_of(noted, self._id))
             except Exception as error:  # one that cannot be put into a row must not keep the others out
@@ -121,8 +123,9 @@ class MessageLog:
             messages.append(message)
             if content is not None:
                 contents.append(content)
-            if place % AT_A_TIME == AT_A_TIME - 1:
+            if now_s() > turn_ends_s:
                 await asyncio.sleep(0)
+                turn_ends_s = now_s() + TURN_S
         try:
             await self._insert(messages, contents)
         except Refused:
