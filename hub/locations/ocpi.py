@@ -62,7 +62,7 @@ class LocationHandlers:
                 owned_party(call)
                 is_new = await service.put(tx, sent, platform_id=caller(call).peer.id)
             else:
-                stored = await self._own(tx, call)
+                stored = await self._own(tx, call, to_change=True)
                 before = stored.body()
                 part = _find(before, call)
                 is_new = part is None
@@ -73,7 +73,7 @@ class LocationHandlers:
     async def patch(self, call: Call) -> Answer:
         """Change some fields of a location, an EVSE or a connector."""
         async with self._db.tx() as tx:
-            stored = await self._own(tx, call)
+            stored = await self._own(tx, call, to_change=True)
             before = stored.body()
             part = _part(before, call)
             merged = patch.merge(_MODELS[call.level], cast(JsonObject, part), call.patch())
@@ -81,10 +81,10 @@ class LocationHandlers:
                 await service.put(tx, _replaced(before, call, cast(Json, merged)), platform_id=stored.platform_id)
         return Answer()
 
-    async def _own(self, tx: Tx, call: Call) -> Stored:
+    async def _own(self, tx: Tx, call: Call, *, to_change: bool = False) -> Stored:
         owner = owned_party(call)
         key = ObjectKey.of(owner.country_code, owner.party_id, call.path["location_id"])
-        stored = await look_up(tx, Location, key)
+        stored = await look_up(tx, Location, key, to_change=to_change)
         if stored is None:
             raise NotFound("no such location: send it with PUT first")
         return stored

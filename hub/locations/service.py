@@ -37,7 +37,7 @@ async def put_many(tx: Tx, bodies: Sequence[Json], *, platform_id: str | None) -
 async def remove_many(tx: Tx, keys: Sequence[ObjectKey], *, platform_id: str) -> None:
     """These locations are gone from their owner's list: OCPI knows no other end of an EVSE than REMOVED, and a location
     without any other EVSE has expired (mod_locations)."""
-    stored = (await look_up_many(tx, Location, keys)).values()
+    stored = (await look_up_many(tx, Location, keys, to_change=True)).values()
     gone = [_keeping(tree.removed(each.body(), _later(tx.now, each))) for each in stored]
     await give_up(tx, Location, gone, platform_id=platform_id)
 
@@ -62,7 +62,7 @@ def _keeping(body: Json) -> Keeping:
 
 async def set_evse_status(tx: Tx, country_code: str, party_id: str, evse_uid: str, status: str) -> None:
     """Our own station's EVSE has a new status; unknown EVSEs and a status that it already has change nothing."""
-    row = await location_of_evse(tx, country_code, party_id, evse_uid)
+    row = await location_of_evse(tx, country_code, party_id, evse_uid, to_change=True)
     if row is None:
         return
     body = row.body()

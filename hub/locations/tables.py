@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from sqlalchemy import Select, bindparam, select
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, col
 
 from hub.parties.changes import by_owner
 from hub.parties.objects import OcpiObject, object_indexes
@@ -33,10 +33,17 @@ class LocationEvse(SQLModel, table=True):
     location_id: int = Field(sa_type=BigInt, foreign_key="location.id")
 
 
-async def location_of_evse(tx: Tx, country_code: str, party_id: str, evse_uid: str) -> Location | None:
-    """The location that an EVSE belongs to."""
+async def location_of_evse(
+    tx: Tx, country_code: str, party_id: str, evse_uid: str, *, to_change: bool = False
+) -> Location | None:
+    """The location that an EVSE belongs to; `to_change` as in `hub.parties.objects.look_up_many`."""
     where = await tx.get(LocationEvse, (country_code, party_id, evse_uid.casefold()))
-    return await tx.get(Location, where.location_id) if where else None
+    if where is None:
+        return None
+    location = select(Location).where(col(Location.id) == where.location_id)
+    if to_change:
+        location = location.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return await tx.first(location)
 
 
 EvseKey = tuple[str, str, str]

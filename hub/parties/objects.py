@@ -123,18 +123,23 @@ class Stored(NamedTuple):
         return parsed
 
 
-async def look_up(tx: Tx, model: type[OcpiObject], key: ObjectKey) -> Stored | None:
-    """The object as it is stored, or None. For reading; who changes the row itself needs `find`."""
-    return (await look_up_many(tx, model, [key])).get(key)
+async def look_up(tx: Tx, model: type[OcpiObject], key: ObjectKey, *, to_change: bool = False) -> Stored | None:
+    """The object as it is stored, or None; `to_change` as in `look_up_many`. Columns of a room's own are in `find`."""
+    return (await look_up_many(tx, model, [key], to_change=to_change)).get(key)
 
 
-async def look_up_many(tx: Tx, model: type[OcpiObject], keys: Iterable[ObjectKey]) -> dict[ObjectKey, Stored]:
-    """The objects as they are stored, in a statement for each owner; those that are nowhere are left out."""
+async def look_up_many(
+    tx: Tx, model: type[OcpiObject], keys: Iterable[ObjectKey], *, to_change: bool = False
+) -> dict[ObjectKey, Stored]:
+    """The objects as they are stored, in a statement for each owner; those that are nowhere are left out.
+
+    `to_change` when a new state is made of what is found: nobody else changes it before this transaction has ended.
+    """
     found: dict[ObjectKey, Stored] = {}
     dialect = tx.db.dialect
-    for (country_code, party_id), ids in by_owner(keys):
+    for (country_code, party_id), ids in sorted(by_owner(keys)):  # one order for all, as within an owner, by the id
         owner = {"country_code": country_code, "party_id": party_id}
-        rows = await tx.rows(_looking_up(model, dialect), {**owner, "ids": texts(ids, dialect)})
+        rows = await tx.rows(_looking_up(model, dialect, to_change), {**owner, "ids": texts(ids, dialect)})
         for row_id, object_id, *others in rows:
             key = ObjectKey(country_code, party_id, object_id)
             found[key] = Stored(row_id, key, *others)
@@ -142,13 +147,16 @@ async def look_up_many(tx: Tx, model: type[OcpiObject], keys: Iterable[ObjectKey
 
 
 @lru_cache
-def _looking_up(model: type[OcpiObject], dialect: DialectName) -> Select[Any]:
+def _looking_up(model: type[OcpiObject], dialect: DialectName, to_change: bool) -> Select[Any]:
     columns = _table(model).c
-    return select(*(columns[name] for name in ("id", "object_id", *Stored._fields[2:]))).where(
+    found = select(*(columns[name] for name in ("id", "object_id", *Stored._fields[2:]))).where(
         columns.country_code == bindparam("country_code"),
         columns.party_id == bindparam("party_id"),
         among(columns.object_id, "ids", dialect),
     )
+    # On SQLite whoever changes anything is alone from its first statement on.
+    is_locked = to_change and dialect == "postgresql"
+    return found.order_by(columns.id).with_for_update(key_share=True) if is_locked else found
 
 
 def may_see(row: OcpiObject, viewer: Viewer) -> bool:
@@ -231,7 +239,7 @@ async def keep_many(
     """
     wanted = {keeping.key: keeping for keeping in many}
     await tx.flush()
-    known = await look_up_many(tx, model, wanted)
+    known = await look_up_many(tx, model, wanted, to_change=True)
     fresh = await _insert(tx, model, [each for key, each in wanted.items() if key not in known], platform_id)
     judged = [_judged(wanted[key], stored) for key, stored in known.items()]
     await _update(tx, model, [each for each in judged if each.is_changed or each.is_bumped], known, platform_id)

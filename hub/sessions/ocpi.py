@@ -83,7 +83,7 @@ class SessionHandlers:
     async def patch(self, call: Call) -> Answer:
         """Change some fields of a session; `charging_periods` are added to those stored."""
         async with self._db.tx() as tx:
-            stored = await look_up(tx, Session, _key(call))
+            stored = await look_up(tx, Session, _key(call), to_change=True)
             if stored is None:
                 raise NotFound("no such session: send it with PUT first")
             before = stored.body()

@@ -92,9 +92,11 @@ class TokenHandlers:
     async def patch(self, call: Call) -> Answer:
         """Change some fields of a token."""
         async with self._db.tx() as tx:
-            row = await self._own(tx, call)
-            merged = patch.merge(WireToken, cast(JsonObject, row.body()), call.patch())
-            await service.put(tx, self._keys, cast(Json, merged), platform_id=row.platform_id)
+            stored = await look_up(tx, Token, (await self._own(tx, call)).key, to_change=True)
+            if stored is None:
+                raise NotFound("no such token")
+            merged = patch.merge(WireToken, cast(JsonObject, stored.body()), call.patch())
+            await service.put(tx, self._keys, cast(Json, merged), platform_id=stored.platform_id)
         return Answer()
 
     async def _own(self, tx: Tx, call: Call) -> Token:
