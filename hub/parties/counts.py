@@ -72,7 +72,7 @@ class Tally:
 
     def add_many(self, module: str, shelf: Shelf, ids: Iterable[int]) -> None:
         """`add` for many objects of one owner with one audience."""
-        for block, count in Counter(at // BLOCK for at in ids).items():
+        for block, count in Counter(map(block_of, ids)).items():
             self._blocks[module, *shelf, block] += count
 
     def take(self, row: Counted, audience: str | None) -> None:
