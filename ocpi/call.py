@@ -205,7 +205,7 @@ class Served:
 
     `target` is the path and query as they were sent; `key` is None when they led to no endpoint, `caller` when nobody
     was authenticated. `http_headers` hold the token that was presented, `status_code` is that of `Rendered`. Times are
-    those of the event loop.
+    those of `time.monotonic`.
     """
 
     method: str

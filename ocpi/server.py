@@ -10,9 +10,9 @@ same steps: find the endpoint, authenticate, pass the gate, read the addresses a
 check the body, call the handler, wrap its answer. Every error becomes an envelope.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 import orjson
 from starlette.datastructures import URLPath
@@ -208,7 +208,7 @@ class _App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, prefix: str) -> None:
         exchange = Exchange(scope, self._site.public_url)
-        started = asyncio.get_running_loop().time()
+        started = monotonic()
         try:
             answer = await self._answered(exchange, scope, receive, prefix)
             if answer is None:
@@ -268,7 +268,7 @@ def _served(exchange: Exchange, answer: Rendered, started: float) -> Served:
         status_code=answer.status_code,
         answer=answer.body,
         started=started,
-        ended=asyncio.get_running_loop().time(),
+        ended=monotonic(),
     )
 
 

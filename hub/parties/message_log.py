@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 from sqlmodel import col
@@ -39,7 +40,7 @@ OVERHEAD_BYTES = 2_000
 """What an exchange takes in memory besides its bodies."""
 FORGET_BATCH = 2_000
 CLOCKS_APART_S = 0.05
-"""So far the clock of the loop and the time of day may drift apart before they are compared anew."""
+"""So far the monotonic clock and the time of day may drift apart before they are compared anew."""
 
 
 def _put(model: Any) -> Put:
@@ -111,8 +112,7 @@ class MessageLog:
         self._compare_clocks()
         messages: list[Row] = []
         contents: list[Row] = []
-        now_s = asyncio.get_running_loop().time
-        turn_ends_s = now_s() + TURN_S
+        turn_ends_s = monotonic() + TURN_S
         for noted in batch:
             try:
                 message, content = writer.rows(entry_of(noted, self._id))
@@ -123,9 +123,9 @@ class MessageLog:
             messages.append(message)
             if content is not None:
                 contents.append(content)
-            if now_s() > turn_ends_s:
+            if monotonic() > turn_ends_s:
                 await asyncio.sleep(0)
-                turn_ends_s = now_s() + TURN_S
+                turn_ends_s = monotonic() + TURN_S
         try:
             await self._insert(messages, contents)
         except Refused:
@@ -149,15 +149,15 @@ class MessageLog:
         self._spool.put(noted, len(request) + len(response) + OVERHEAD_BYTES)
 
     def _compare_clocks(self) -> None:
-        """Find how far the loop's clock is from the time of day. As long as the two run alike, ids go by the first."""
-        epoch_s = self._db.clock.now().timestamp() - asyncio.get_running_loop().time()
+        """Find how far the monotonic clock is from the time of day; as long as both run alike, ids go by the former."""
+        epoch_s = self._db.clock.now().timestamp() - monotonic()
         if abs(epoch_s - self._epoch_s) > CLOCKS_APART_S:
             self._epoch_s = epoch_s
 
-    def _id(self, loop_s: float) -> str:
-        """An id for what began at a moment on the loop's clock."""
+    def _id(self, moment_s: float) -> str:
+        """An id for what began at a moment on the monotonic clock."""
         self._count = (self._count + 1) & 0xFFFF
-        moment_us = max(0, round((self._epoch_s + loop_s) * 1_000_000))
+        moment_us = max(0, round((self._epoch_s + moment_s) * 1_000_000))
         return f"{moment_us:014x}{self._count:04x}{self._process}"
 
 

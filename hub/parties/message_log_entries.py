@@ -95,7 +95,7 @@ def note_sent(exchanged: Exchanged, platform_id: str | None, correlation_id: str
 
 
 def entry_of(noted: Noted, make_id: Callable[[float], str]) -> Entry:
-    """The entry of an exchange; `make_id` gives an id for a moment on the loop's clock."""
+    """The entry of an exchange; `make_id` gives an id for a moment on the monotonic clock."""
     if noted.entry is None:
         exchange = noted.exchange
         entry_id = make_id(exchange.started)

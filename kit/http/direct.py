@@ -11,6 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import partial
+from time import monotonic
 from typing import NamedTuple
 
 import httpx
@@ -109,7 +110,7 @@ class Direct:
         ValueError for a header that must not be sent.
         """
         forbid_in_tx("an HTTP request")
-        started = self._loop.time()
+        started = monotonic()
         seen = Exchanged(method, url, headers, body, started, started)
         try:
             always = self._standing.get(standing) or self._ready(standing)
@@ -141,13 +142,14 @@ class Direct:
         await asyncio.sleep(0)  # a transport closes in the loop's next turn
 
     def _tell(self, seen: Exchanged) -> None:
-        seen.ended = self._loop.time()
+        seen.ended = monotonic()
         log_exchange(seen.method, seen.url, seen.error or seen.status or 0, seen.started)
         if self._watch is not None:
             self._watch(seen)
 
     async def _exchange(self, origin: Origin, request: bytes, timeout_s: float, seen: Exchanged) -> Answered:
-        deadline, until = seen.started + timeout_s, seen.started + min(self._connect_timeout_s, timeout_s)
+        now = self._loop.time()
+        deadline, until = now + timeout_s, now + min(self._connect_timeout_s, timeout_s)
         if not self._room.taken():
             await self._enter(until)
         try:

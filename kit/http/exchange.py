@@ -1,10 +1,10 @@
 """What the two kinds of client share: the flag for plain HTTP, the log line of an exchange, and who may watch it."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from time import monotonic
 from urllib.parse import urlsplit
 
 from kit.log import get
@@ -22,8 +22,8 @@ _root = logging.getLogger()
 class Exchanged:
     """One exchange as it went: the request, and the answer or the name of the error that came instead.
 
-    Names of headers are sought in lower case; `answer` is the unpacked body as far as it was read; times are those of
-    the loop.
+    Names of headers are sought in lower case; `answer` is the unpacked body as far as it was read; times are of
+    `time.monotonic`: a loop may count whole milliseconds, and what comes in leads to a request in less.
     It holds credentials: it is for watchers that know what to leave out.
     """
 
@@ -44,14 +44,14 @@ Watch = Callable[[Exchanged], None]
 
 
 def log_exchange(method: str, url: str, outcome: int | str, started: float) -> None:
-    """Write method, host, path and outcome (a status, or the name of an error); `started` is in loop time."""
+    """Write method, host, path and outcome (a status, or the name of an error); `started` is of `time.monotonic`."""
     failed = isinstance(outcome, str)
     level = (
         logging.WARNING if failed else logging.INFO if isinstance(outcome, int) and outcome >= 400 else logging.DEBUG
     )
     if _root.isEnabledFor(level):
         host, path = _place(url)
-        duration_ms = round((asyncio.get_running_loop().time() - started) * 1000)
+        duration_ms = round((monotonic() - started) * 1000)
         told = {"error" if failed else "status": outcome}
         log.log(
             level, "http request", method=method, host=host, path=redact_path(path), **told, duration_ms=duration_ms

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Iterable
 from functools import partial
+from time import monotonic
 
 import httpcore
 import httpx
@@ -44,7 +45,7 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One exchange: judged, bounded, logged."""
         forbid_in_tx("an HTTP request")
-        started = asyncio.get_running_loop().time()
+        started = monotonic()
         try:
             response = await self._exchange(request, started)
         except Exception as error:
@@ -59,7 +60,8 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
         plain = url.scheme == "http"
         port = url.port or (80 if plain else 443)
         self._policy.check_url(url.scheme, url.raw_host.decode("ascii"), port, userinfo=bool(url.userinfo))
-        deadline = started + (request.extensions.get("timeout", {}).get("read") or self._timeout_s)
+        timeout_s = request.extensions.get("timeout", {}).get("read") or self._timeout_s
+        deadline = asyncio.get_running_loop().time() + timeout_s
         token = plain_http.set(plain)
         try:
             async with asyncio.timeout_at(deadline):
@@ -89,7 +91,7 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
             headers=request.headers,
             body=_sent(request),
             started=started,
-            ended=asyncio.get_running_loop().time(),
+            ended=monotonic(),
             answer=answer,
             error=error,
         )

@@ -108,6 +108,17 @@ async def test_a_tap_is_told_from_beginning_to_end_under_its_correlation_id(netw
     assert {each["to_party"] for each in story} == {"DE*EMS"}
 
 
+async def test_what_came_in_stands_before_what_it_led_to_however_quick_that_was(network: Network) -> None:
+    cpo = Ocpi.of(network, await network.partner("CPO", "BE*CPO"))
+    (await network.partner("EMSP", "DE*EMS")).state.tokens[CARD] = TOKEN
+    stories = [f"story-{number}" for number in range(50)]
+    for story in stories:
+        headers = {**addressed(to="DE*EMS", sender="BE*CPO"), "X-Correlation-ID": story}
+        await cpo.send("POST", f"sender/tokens/{CARD}/authorize", headers=headers)
+    for story in stories:
+        assert [each["direction"] for each in await messages(network, correlation_id=story)] == ["IN", "OUT"]
+
+
 async def test_a_forwarded_message_has_two_legs_in_order(network: Network) -> None:
     cpo = Ocpi.of(network, await network.partner("CPO", "BE*CPO"))
     emsp = await network.partner("EMSP", "DE*EMS")

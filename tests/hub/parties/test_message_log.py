@@ -1,6 +1,7 @@
 """The queue, the batches and the retention of the message log, on a real database."""
 
 import asyncio
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -32,7 +33,7 @@ def log_of(db: Database, keys: KeyRing, **options: Any) -> MessageLog:
 
 
 def served(raw: bytes = b"{}", answer: bytes = ANSWER, **changes: Any) -> Served:
-    now = asyncio.get_running_loop().time()
+    now = time.monotonic()
     given: dict[str, Any] = {
         "method": "PUT",
         "target": "/ocpi/2.2.1/receiver/sessions/BE/CPO/S1",
@@ -63,7 +64,7 @@ async def count(db: Database, model: type[Message] | type[MessageContent]) -> in
 
 async def test_many_are_written_in_the_order_in_which_they_began(db: Database, keys: KeyRing) -> None:
     log = log_of(db, keys)
-    now = asyncio.get_running_loop().time()
+    now = time.monotonic()
     for number in reversed(range(450)):
         log.received(served(started=now + number / 1000, headers=MessageHeaders(f"r-{number}", "c")))
     await log.flush()
